@@ -1,0 +1,232 @@
+"""Opening a database, reading one snapshot of it, writing one transaction. All connections are here.
+
+SQLite: one writer connection in a process and read-only readers, in WAL. SQLite 3.40, which
+Debian 12 ships, may corrupt a WAL that one connection checkpoints while another commits, so
+transactions of all processes on the machine take turns by a lock on a file beside the database.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import sqlalchemy.exc
+from sqlalchemy import Dialect, Executable, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from domain import migrating
+from domain.errors import Unavailable
+from domain.locking import FileLock
+from domain.prepared import Prepared
+
+log = logging.getLogger("casegraph.sql")
+
+Row = tuple[Any, ...]
+READERS = 4
+BUSY_TIMEOUT_MS = 5_000
+_WRITER_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA recursive_triggers=ON",
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
+    "PRAGMA cache_size=-16000",
+)
+_READER_PRAGMAS = (
+    "PRAGMA query_only=ON",
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
+    "PRAGMA cache_size=-16000",
+)
+
+
+class Snapshot:
+    """One state of the database: whatever is fetched through it belongs together."""
+
+    def __init__(self, connection: aiosqlite.Connection, dialect: Dialect) -> None:
+        self._connection = connection
+        self._dialect = dialect
+
+    async def fetch(self, statement: Prepared, values: Mapping[str, Any]) -> list[Row]:
+        sql, parameters = statement.bound(self._dialect, values)
+        log.debug("%s", sql)
+        with _translated():
+            return list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
+
+
+class Transaction:
+    """All or nothing; the only way to write."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def rows(
+        self, statement: Executable, values: Mapping[str, Any] | None = None
+    ) -> Sequence[Any]:
+        return (await self._connection.execute(statement, values or {})).all()
+
+    async def first(
+        self, statement: Executable, values: Mapping[str, Any] | None = None
+    ) -> Any | None:
+        return (await self._connection.execute(statement, values or {})).first()
+
+    async def run(
+        self, statement: Executable, values: Mapping[str, Any] | list[dict[str, Any]] | None = None
+    ) -> int:
+        """Execute, once or for each row of *values*; returns how many rows changed."""
+        if isinstance(values, list) and not values:
+            return 0
+        return (await self._connection.execute(statement, values)).rowcount
+
+
+class Database:
+    """An open database. Make one with opened()."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.path = _sqlite_path(url)
+        self._engine = _writer(url)
+        self.dialect = self._engine.dialect
+        self._turn = asyncio.Lock()
+        self._lock = FileLock(self.path.with_name(self.path.name + "-lock"))
+        self._readers: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+        self._opened: list[aiosqlite.Connection] = []
+
+    async def open(self, *, migrate: bool = True) -> None:
+        """Connect and bring the schema up to date. Raises Unavailable, saying what to do."""
+        if not self.path.exists() and not migrate:
+            raise Unavailable(f"There is no database at {self.path}. Run: casegraph init")
+        async with self.write() as transaction:
+            await transaction._connection.run_sync(
+                migrating.upgrade if migrate else migrating.check
+            )
+        with _translated():
+            for _ in range(READERS):
+                reader = await aiosqlite.connect(
+                    f"{self.path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None
+                )
+                self._opened.append(reader)
+                for pragma in _READER_PRAGMAS:
+                    await reader.execute(pragma)
+                self._readers.put_nowait(reader)
+
+    async def close(self) -> None:
+        for reader in self._opened:
+            await reader.close()
+        # The last connection to close checkpoints the WAL, so closing takes its turn, too.
+        async with self._turn, self._lock:
+            await self._engine.dispose()
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[Snapshot]:
+        """One snapshot, read-only, for as long as the block lasts: keep it short."""
+        reader = await self._readers.get()
+        try:
+            with _translated():
+                await reader.execute("BEGIN")
+            try:
+                yield Snapshot(reader, self.dialect)
+            finally:
+                # Shielded: a cancelled request must not give back a reader in mid-transaction.
+                await asyncio.shield(_end(reader))
+        finally:
+            self._readers.put_nowait(reader)
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[Transaction]:
+        """One transaction: committed durably when the block ends, rolled back if it raises."""
+        async with self._turn, self._lock:
+            with _translated():
+                async with self._engine.begin() as connection:
+                    yield Transaction(connection)
+
+    async def maintain(self, *statements: str) -> None:
+        """Run statements that cannot stand in a transaction, such as VACUUM."""
+        async with self._turn, self._lock:
+            with _translated():
+                async with self._engine.connect() as connection:
+                    raw = (await connection.get_raw_connection()).driver_connection
+                    if raw is None:
+                        raise Unavailable
+                    for statement in statements:
+                        await raw.execute(statement)
+
+    async def ready(self) -> None:
+        """Raise Unavailable unless a read works."""
+        async with self.read() as snapshot:
+            with _translated():
+                await snapshot._connection.execute_fetchall("SELECT 1 FROM alembic_version")
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str, *, migrate: bool = True) -> AsyncIterator[Database]:
+    """The database at *url*, open for as long as the block lasts."""
+    database = Database(parse_url(url))
+    try:
+        await database.open(migrate=migrate)
+        yield database
+    finally:
+        await database.close()
+
+
+def parse_url(text: str) -> URL:
+    """sqlite:///path, or just a path. Raises Unavailable for anything else."""
+    try:
+        url = make_url(text if "://" in text else f"sqlite:///{text}")
+    except sqlalchemy.exc.ArgumentError:
+        url = None
+    if url is None or url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        raise Unavailable("The database URL must be like sqlite:///casegraph.db (a file).")
+    return url.set(drivername="sqlite+aiosqlite")
+
+
+def _sqlite_path(url: URL) -> Path:
+    return Path(url.database or "")
+
+
+def _writer(url: URL) -> AsyncEngine:
+    engine = create_async_engine(
+        url, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0, pool_timeout=30
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        cursor = connection.cursor()
+        for pragma in _WRITER_PRAGMAS:
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+async def _end(reader: aiosqlite.Connection) -> None:
+    with contextlib.suppress(sqlite3.Error, ValueError):
+        await reader.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def _translated() -> Any:
+    """The driver's trouble becomes Unavailable: the caller may try again, and sees no SQL."""
+    try:
+        yield
+    except (
+        sqlite3.OperationalError,
+        sqlite3.DatabaseError,
+        sqlalchemy.exc.OperationalError,
+        sqlalchemy.exc.TimeoutError,
+        OSError,
+    ) as error:
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+            raise
+        log.error("database: %s", getattr(error, "orig", error))
+        raise Unavailable from error

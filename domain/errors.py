@@ -1,0 +1,203 @@
+"""Every way the domain says no. A code is public and permanent.
+
+DomainError
+├── Denied               about the caller
+│   ├── InvalidKey           AUTH_INVALID_KEY
+│   ├── InsufficientScope    AUTH_INSUFFICIENT_SCOPE
+│   └── RateLimited          RATE_LIMIT_EXCEEDED
+├── Refused              about the request
+│   ├── Invalid              VALIDATION_ERROR
+│   ├── Absent
+│   │   ├── CaseNotFound         CASE_NOT_FOUND
+│   │   ├── PartyNotFound        PARTY_NOT_FOUND
+│   │   ├── StaffNotFound        STAFF_NOT_FOUND
+│   │   └── LinkNotFound         LINK_NOT_FOUND
+│   ├── FileNumberTaken      FILE_NUMBER_CONFLICT
+│   ├── LinkExists           LINK_EXISTS
+│   ├── VersionConflict      VERSION_CONFLICT
+│   └── IdempotencyKeyReused IDEMPOTENCY_KEY_REUSED
+└── Unavailable          SERVICE_UNAVAILABLE, about the moment: try again
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong: a sentence, its code, and the path of the input field in snake_case."""
+
+    code: str
+    message: str
+    field: Path = ()
+
+
+class DomainError(Exception):
+    """The root of every refusal; anything else that is raised is a defect."""
+
+    code = "INTERNAL_ERROR"
+
+    def __init__(self, message: str, field: Path = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return (Problem(self.code, self.message, self.field),)
+
+
+class Denied(DomainError):
+    """The caller may not ask this, or not now."""
+
+
+class InvalidKey(Denied):
+    """Missing, malformed, unknown and revoked keys look alike: a guesser must not learn which."""
+
+    code = "AUTH_INVALID_KEY"
+
+    def __init__(self) -> None:
+        super().__init__("The API key is missing, malformed, unknown or revoked.")
+
+
+class InsufficientScope(Denied):
+    code = "AUTH_INSUFFICIENT_SCOPE"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This API key lacks the scope {scope}.")
+        self.scope = scope
+
+
+class RateLimited(Denied):
+    """Too many calls with one key; *retry_after* is in whole seconds, at least 1."""
+
+    code = "RATE_LIMIT_EXCEEDED"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Too many requests with this API key. Try again in {retry_after} s.")
+        self.retry_after = retry_after
+
+
+class Refused(DomainError):
+    """The caller may ask, but not this, or not now."""
+
+
+class Invalid(Refused):
+    """The input breaks rules: all that were found, not just the first."""
+
+    code = "VALIDATION_ERROR"
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self._problems = tuple(problems)
+        first = self._problems[0]
+        more = len(self._problems) - 1
+        super().__init__(first.message + (f" ({more} more.)" if more else ""), first.field)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return self._problems
+
+
+def invalid(message: str, *field: str) -> Invalid:
+    """An Invalid with one problem."""
+    return Invalid([Problem(Invalid.code, message, field)])
+
+
+class Absent(Refused):
+    """Not there, deleted, or in another workspace: the caller must not learn which."""
+
+    noun = ""
+
+    def __init__(self, identifier: str, field: Path = ("id",)) -> None:
+        # Shortened because what a caller sends as an id may be megabytes long.
+        shown = identifier if len(identifier) <= 80 else identifier[:79] + "…"
+        super().__init__(f"No {self.noun} {shown} in this workspace.", field)
+        self.identifier = identifier
+
+
+class CaseNotFound(Absent):
+    code = "CASE_NOT_FOUND"
+    noun = "case"
+
+
+class PartyNotFound(Absent):
+    code = "PARTY_NOT_FOUND"
+    noun = "party"
+
+
+class StaffNotFound(Absent):
+    code = "STAFF_NOT_FOUND"
+    noun = "staff member"
+
+
+class LinkNotFound(Absent):
+    code = "LINK_NOT_FOUND"
+    noun = "link"
+
+
+class FileNumberTaken(Refused):
+    code = "FILE_NUMBER_CONFLICT"
+
+    def __init__(self, file_number: str) -> None:
+        super().__init__(f"Another case has the file number {file_number}.", ("file_number",))
+
+
+class LinkExists(Refused):
+    code = "LINK_EXISTS"
+
+    def __init__(self, link_type: str) -> None:
+        super().__init__(f"These two cases are already linked as {link_type}.", ("type",))
+
+
+class VersionConflict(Refused):
+    """The object changed since the caller read it."""
+
+    code = "VERSION_CONFLICT"
+
+    def __init__(self, expected: int, actual: int) -> None:
+        super().__init__(
+            f"Version {expected} was expected, but the current version is {actual}.",
+            ("expected_version",),
+        )
+        self.actual = actual
+
+
+class IdempotencyKeyReused(Refused):
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This idempotency key was used before with a different request.", ("idempotency_key",)
+        )
+
+
+class Unavailable(DomainError):
+    """The database cannot be reached or written for the moment; nothing was changed."""
+
+    code = "SERVICE_UNAVAILABLE"
+
+    def __init__(self, message: str = "The database is not available right now.") -> None:
+        super().__init__(message)
+
+
+CODES: dict[str, type[DomainError]] = {
+    error.code: error
+    for error in (
+        InvalidKey,
+        InsufficientScope,
+        RateLimited,
+        Invalid,
+        CaseNotFound,
+        PartyNotFound,
+        StaffNotFound,
+        LinkNotFound,
+        FileNumberTaken,
+        LinkExists,
+        VersionConflict,
+        IdempotencyKeyReused,
+        Unavailable,
+    )
+}
+"""The closed list; the surfaces must map every one."""

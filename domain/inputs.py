@@ -1,0 +1,156 @@
+"""What callers may ask for. Plain values: the service checks them.
+
+In changes, UNSET is a field the caller did not mention, None one to clear.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from enum import Enum, StrEnum
+from typing import Any, Final
+
+from domain.instants import Instant
+from domain.models import CaseStatus, PartyKind
+
+
+class _Unset(Enum):
+    UNSET = "unset"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNSET: Final = _Unset.UNSET
+Maybe = _Unset
+
+
+@dataclass(frozen=True, slots=True)
+class NewParty:
+    name: str
+    kind: str = PartyKind.PERSON
+
+
+@dataclass(frozen=True, slots=True)
+class NewStaff:
+    name: str
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartyRole:
+    """A party, by id or to be created, and its role in a case."""
+
+    party: str | NewParty
+    role: str
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StaffRole:
+    """A staff member, by id or to be created, and their role in a case."""
+
+    staff: str | NewStaff
+    role: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    name: str
+    file_number: str | None = None
+    status: str = CaseStatus.ACTIVE
+    type: str | None = None
+    description: str | None = None
+    dezernat: str | None = None
+    parties: Sequence[PartyRole] = ()
+    staff: Sequence[StaffRole] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CaseChanges:
+    name: str | None | Maybe = UNSET
+    file_number: str | None | Maybe = UNSET
+    status: str | None | Maybe = UNSET
+    type: str | None | Maybe = UNSET
+    description: str | None | Maybe = UNSET
+    dezernat: str | None | Maybe = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class PartyChanges:
+    name: str | None | Maybe = UNSET
+    kind: str | None | Maybe = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class StaffChanges:
+    name: str | None | Maybe = UNSET
+    email: str | None | Maybe = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class PartyFilter:
+    """All that are given must hold for one and the same party of the case."""
+
+    id: str | None = None
+    search: str | None = None
+    kind: Sequence[str] | None = None
+    role: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StaffFilter:
+    """All that are given must hold for one and the same staff member of the case."""
+
+    id: str | None = None
+    search: str | None = None
+    role: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DateRange:
+    gte: Instant | None = None
+    gt: Instant | None = None
+    lte: Instant | None = None
+    lt: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """Which cases: every condition that is given must hold. An empty list matches nothing."""
+
+    status: Sequence[str] | None = None
+    type: Sequence[str] | None = None
+    dezernat: Sequence[str] | None = None
+    search: str | None = None
+    file_number: str | None = None
+    party: PartyFilter | None = None
+    staff: StaffFilter | None = None
+    created_at: DateRange | None = None
+    updated_at: DateRange | None = None
+    and_: Sequence["CaseFilter"] | None = None
+    or_: Sequence["CaseFilter"] | None = None
+    not_: "CaseFilter | None" = None
+
+
+class CaseOrderField(StrEnum):
+    NAME = "name"
+    FILE_NUMBER = "file_number"
+    CREATED_AT = "created_at"
+    UPDATED_AT = "updated_at"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseOrder:
+    """Newest first, unless the caller says otherwise."""
+
+    field: CaseOrderField = CaseOrderField.CREATED_AT
+    descending: bool = True
+
+
+def mentioned(changes: CaseChanges | PartyChanges | StaffChanges) -> dict[str, Any]:
+    """The fields that the caller mentioned, with their new values."""
+    return {
+        field.name: value
+        for field in fields(changes)
+        if (value := getattr(changes, field.name)) is not UNSET
+    }

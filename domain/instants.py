@@ -1,0 +1,34 @@
+"""Instants: UTC, whole seconds, held and stored as text like 2026-01-15T09:00:00Z.
+
+One text form everywhere (both databases, both surfaces, cursors, hashes) sorts as time does
+and needs no conversion on the way out.
+"""
+
+from datetime import UTC, datetime
+
+Instant = str
+
+
+def now() -> Instant:
+    return of(datetime.now(UTC))
+
+
+def of(moment: datetime) -> Instant:
+    """The instant of an aware datetime; fractions of a second are cut off."""
+    utc = moment.astimezone(UTC)
+    # strftime does not pad years below 1000 on every platform; isoformat does.
+    return utc.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def parse(text: str) -> Instant:
+    """Read an ISO 8601 date or date-time (RFC 3339 and its common relatives).
+
+    A date is its first second; a time without an offset is taken as UTC. Raises ValueError.
+    """
+    if len(text) > 40 or len(text) < 10:
+        raise ValueError("An instant looks like 2026-01-15T09:00:00Z.")
+    try:
+        moment = datetime.fromisoformat(text)
+        return of(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        raise ValueError("An instant looks like 2026-01-15T09:00:00Z.") from None

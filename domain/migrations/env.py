@@ -1,0 +1,13 @@
+"""Alembic's entry: runs on the connection that domain.migrating hands over."""
+
+from alembic import context
+
+from domain.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

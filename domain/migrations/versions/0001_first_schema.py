@@ -1,0 +1,353 @@
+"""The first schema."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "workspace",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("slug", sa.Text(), nullable=False),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_workspace"),
+    )
+    op.create_index("uq_workspace_slug_mode", "workspace", ["slug", "mode"], unique=True)
+    op.create_table(
+        "api_key",
+        sa.Column("workspace_id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.Column("revoked_at", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name="fk_api_key_workspace_id"),
+        sa.PrimaryKeyConstraint("workspace_id", "id", name="pk_api_key"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("uq_api_key_id", "api_key", ["id"], unique=True)
+    op.create_index("uq_api_key_name", "api_key", ["workspace_id", "name"], unique=True)
+    op.create_table(
+        "cases",
+        sa.Column("workspace_id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("file_number", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("dezernat", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("deleted_at", sa.Text(), nullable=True),
+        sa.Column("name_order", sa.Text(), nullable=False),
+        sa.Column("number_order", sa.Text(), nullable=False),
+        sa.Column("last_position", sa.Integer(), nullable=False),
+        sa.CheckConstraint("status IN ('active', 'closed', 'archived')", name="ck_cases_status"),
+        sa.CheckConstraint("version >= 1", name="ck_cases_version"),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name="fk_cases_workspace_id"),
+        sa.PrimaryKeyConstraint("workspace_id", "id", name="pk_cases"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_cases_created_at",
+        "cases",
+        ["workspace_id", "created_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
+        "ix_cases_name_order",
+        "cases",
+        ["workspace_id", "name_order", "id"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
+        "ix_cases_number_order",
+        "cases",
+        ["workspace_id", "number_order", "id"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
+        "ix_cases_status",
+        "cases",
+        ["workspace_id", "status", "created_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
+        "ix_cases_updated_at",
+        "cases",
+        ["workspace_id", "updated_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
+        "uq_cases_file_number",
+        "cases",
+        ["workspace_id", "file_number"],
+        unique=True,
+        sqlite_where=sa.text("deleted_at IS NULL AND file_number IS NOT NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL AND file_number IS NOT NULL"),
+    )
+    op.create_table(
+        "idempotency_key",
+        sa.Column("workspace_id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("request", sa.Text(), nullable=False),
+        sa.Column("result_id", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspace.id"], name="fk_idempotency_key_workspace_id"
+        ),
+        sa.PrimaryKeyConstraint("workspace_id", "id", name="pk_idempotency_key"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_idempotency_key_created_at", "idempotency_key", ["created_at"], unique=False
+    )
+    op.create_table(
+        "imported",
+        sa.Column("workspace_id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("object_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspace.id"], name="fk_imported_workspace_id"
+        ),
+        sa.PrimaryKeyConstraint("workspace_id", "id", name="pk_imported"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "party",
+        sa.Column("workspace_id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("name_order", sa.Text(), nullable=False),
+        sa.CheckConstraint("kind IN ('person', 'organization', 'court')", name="ck_party_kind"),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name="fk_party_workspace_id"),
+        sa.PrimaryKeyConstraint("workspace_id", "id", name="pk_party"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_party_name_order", "party", ["workspace_id", "name_order", "id"], unique=False
+    )
+    op.create_table(
+        "search_entry",
+        sa.Column("entry", sa.Integer(), nullable=False),
+        sa.Column("workspace_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("plain", sa.Text(), nullable=False),
+        sa.Column("loose", sa.Text(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspace.id"], name="fk_search_entry_workspace_id"
+        ),
+        sa.PrimaryKeyConstraint("entry", name="pk_search_entry"),
+    )
+    op.create_index("uq_search_entry", "search_entry", ["workspace_id", "kind", "id"], unique=True)
+    op.create_table(
+        "staff",
+        sa.Column("workspace_id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("name_order", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name="fk_staff_workspace_id"),
+        sa.PrimaryKeyConstraint("workspace_id", "id", name="pk_staff"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_staff_name_order", "staff", ["workspace_id", "name_order", "id"], unique=False
+    )
+    op.create_table(
+        "timeline_head",
+        sa.Column("workspace_id", sa.Integer(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspace.id"], name="fk_timeline_head_workspace_id"
+        ),
+        sa.PrimaryKeyConstraint("workspace_id", name="pk_timeline_head"),
+    )
+    op.create_table(
+        "case_link",
+        sa.Column("workspace_id", sa.Integer(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("linked_case_id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.CheckConstraint("case_id <> linked_case_id", name="ck_case_link_two_cases"),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "case_id"],
+            ["cases.workspace_id", "cases.id"],
+            name="fk_case_link_workspace_id_case_id",
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "linked_case_id"],
+            ["cases.workspace_id", "cases.id"],
+            name="fk_case_link_workspace_id_linked_case_id",
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspace.id"], name="fk_case_link_workspace_id"
+        ),
+        sa.PrimaryKeyConstraint("workspace_id", "case_id", "id", name="pk_case_link"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_case_link_id", "case_link", ["workspace_id", "id"], unique=False)
+    op.create_index(
+        "uq_case_link_pair",
+        "case_link",
+        ["workspace_id", "case_id", "linked_case_id", "type"],
+        unique=True,
+    )
+    op.create_table(
+        "case_party",
+        sa.Column("workspace_id", sa.Integer(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("party_id", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("added_at", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "case_id"],
+            ["cases.workspace_id", "cases.id"],
+            name="fk_case_party_workspace_id_case_id",
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "party_id"],
+            ["party.workspace_id", "party.id"],
+            name="fk_case_party_workspace_id_party_id",
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspace.id"], name="fk_case_party_workspace_id"
+        ),
+        sa.PrimaryKeyConstraint("workspace_id", "case_id", "position", name="pk_case_party"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "uq_case_party_role",
+        "case_party",
+        ["workspace_id", "party_id", "case_id", "role"],
+        unique=True,
+    )
+    op.create_table(
+        "staff_assignment",
+        sa.Column("workspace_id", sa.Integer(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("staff_id", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("assigned_at", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "case_id"],
+            ["cases.workspace_id", "cases.id"],
+            name="fk_staff_assignment_workspace_id_case_id",
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "staff_id"],
+            ["staff.workspace_id", "staff.id"],
+            name="fk_staff_assignment_workspace_id_staff_id",
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspace.id"], name="fk_staff_assignment_workspace_id"
+        ),
+        sa.PrimaryKeyConstraint("workspace_id", "case_id", "position", name="pk_staff_assignment"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "uq_staff_assignment_role",
+        "staff_assignment",
+        ["workspace_id", "staff_id", "case_id", "role"],
+        unique=True,
+    )
+    op.create_table(
+        "timeline_event",
+        sa.Column("workspace_id", sa.Integer(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=True),
+        sa.Column("subject_id", sa.Text(), nullable=True),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("occurred_at", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("changes", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "case_id"],
+            ["cases.workspace_id", "cases.id"],
+            name="fk_timeline_event_workspace_id_case_id",
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspace.id"], name="fk_timeline_event_workspace_id"
+        ),
+        sa.PrimaryKeyConstraint("workspace_id", "seq", name="pk_timeline_event"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_timeline_event_case", "timeline_event", ["workspace_id", "case_id", "seq"], unique=False
+    )
+    op.create_index("uq_timeline_event_id", "timeline_event", ["workspace_id", "id"], unique=True)
+
+    for statement in SQLITE if op.get_context().dialect.name == "sqlite" else ():
+        op.execute(statement)
+
+
+SQLITE = (
+    """CREATE VIRTUAL TABLE search_index USING fts5(
+        scope, plain, loose, number,
+        content='search_entry', content_rowid='entry', tokenize='trigram case_sensitive 1')""",
+    """CREATE TRIGGER search_entry_added AFTER INSERT ON search_entry BEGIN
+        INSERT INTO search_index(rowid, scope, plain, loose, number)
+        VALUES (new.entry, new.scope, new.plain, new.loose, new.number);
+    END""",
+    """CREATE TRIGGER search_entry_removed AFTER DELETE ON search_entry BEGIN
+        INSERT INTO search_index(search_index, rowid, scope, plain, loose, number)
+        VALUES ('delete', old.entry, old.scope, old.plain, old.loose, old.number);
+    END""",
+    """CREATE TRIGGER search_entry_changed AFTER UPDATE ON search_entry BEGIN
+        INSERT INTO search_index(search_index, rowid, scope, plain, loose, number)
+        VALUES ('delete', old.entry, old.scope, old.plain, old.loose, old.number);
+        INSERT INTO search_index(rowid, scope, plain, loose, number)
+        VALUES (new.entry, new.scope, new.plain, new.loose, new.number);
+    END""",
+    """CREATE TRIGGER timeline_event_is_final BEFORE UPDATE ON timeline_event BEGIN
+        SELECT RAISE(ABORT, 'timeline events are append-only');
+    END""",
+    # Only purging takes events away, and only those of a case that was deleted before.
+    """CREATE TRIGGER timeline_event_is_kept BEFORE DELETE ON timeline_event
+    WHEN NOT EXISTS (SELECT 1 FROM cases WHERE workspace_id = old.workspace_id
+        AND id = old.case_id AND deleted_at IS NOT NULL)
+    BEGIN
+        SELECT RAISE(ABORT, 'timeline events are append-only');
+    END""",
+)

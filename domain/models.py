@@ -1,0 +1,204 @@
+"""The nouns as frozen values, and the edges that join them. No SQL, no I/O.
+
+Field order is column order: statements select by these names, so a row and its type cannot drift.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from domain.instants import Instant
+
+
+class CaseStatus(StrEnum):
+    ACTIVE = "active"
+    CLOSED = "closed"
+    ARCHIVED = "archived"
+
+
+class PartyKind(StrEnum):
+    PERSON = "person"
+    ORGANIZATION = "organization"
+    COURT = "court"
+
+
+class LinkType(StrEnum):
+    """What the linked case is to this case."""
+
+    RELATED = "related"
+    PARENT = "parent"
+    CHILD = "child"
+    PREDECESSOR = "predecessor"
+    SUCCESSOR = "successor"
+    APPEAL = "appeal"
+    LOWER_INSTANCE = "lower_instance"
+
+    @property
+    def inverse(self) -> "LinkType":
+        return _INVERSE.get(self, self)
+
+
+_PAIRS = (
+    (LinkType.PARENT, LinkType.CHILD),
+    (LinkType.PREDECESSOR, LinkType.SUCCESSOR),
+    (LinkType.APPEAL, LinkType.LOWER_INSTANCE),
+)
+_INVERSE = {a: b for a, b in _PAIRS} | {b: a for a, b in _PAIRS}
+
+
+class Mode(StrEnum):
+    """Live keys see the firm's files; test keys see its sandbox only."""
+
+    LIVE = "live"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One law firm (the tenant), or its sandbox: the same slug in test mode."""
+
+    id: int
+    slug: str
+    mode: Mode
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A matter the firm works on, as stored; parties and staff are read separately."""
+
+    id: str
+    name: str
+    file_number: str | None
+    status: str
+    type: str | None
+    description: str | None
+    dezernat: str | None
+    created_at: Instant
+    updated_at: Instant
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A person, organization or court, whatever cases it appears in."""
+
+    id: str
+    kind: str
+    name: str
+    created_at: Instant
+    updated_at: Instant
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Someone who works at the firm."""
+
+    id: str
+    name: str
+    email: str | None
+    created_at: Instant
+    updated_at: Instant
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaseParty:
+    """A party's role in a case, seen from the case; *position* orders them as they were added."""
+
+    case_id: str
+    position: int
+    role: str
+    reference: str | None
+    added_at: Instant
+    node: Party
+
+
+@dataclass(frozen=True, slots=True)
+class PartyCase:
+    """A party's role in a case, seen from the party."""
+
+    party_id: str
+    position: int
+    role: str
+    reference: str | None
+    added_at: Instant
+    node: Case
+
+
+@dataclass(frozen=True, slots=True)
+class StaffAssignment:
+    """A staff member's role in a case, seen from the case."""
+
+    case_id: str
+    position: int
+    role: str
+    note: str | None
+    assigned_at: Instant
+    node: Staff
+
+
+@dataclass(frozen=True, slots=True)
+class StaffCase:
+    """A staff member's role in a case, seen from the staff member."""
+
+    staff_id: str
+    position: int
+    role: str
+    note: str | None
+    assigned_at: Instant
+    node: Case
+
+
+@dataclass(frozen=True, slots=True)
+class CaseLink:
+    """A link as seen from *case_id*: *type* says what the linked case is to this case.
+
+    The other end has the same id, the cases exchanged and the inverse type.
+    """
+
+    id: str
+    case_id: str
+    linked_case_id: str
+    type: str
+    created_at: Instant
+    linked: Case
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field, before and after, as JSON values."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """What happened. *at* is when it was written down, *occurred_at* when it took place."""
+
+    seq: int
+    id: str
+    case_id: str | None
+    subject_id: str | None
+    type: str
+    actor: str
+    at: Instant
+    occurred_at: Instant
+    title: str | None
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key as listed; the key itself is shown once, when it is made."""
+
+    id: str
+    name: str
+    workspace: str
+    mode: Mode
+    scopes: frozenset[str]
+    created_at: Instant
+    revoked_at: Instant | None

@@ -1,0 +1,65 @@
+"""Statements that SQLAlchemy Core writes once and the driver runs many times.
+
+Also the few constructs that databases spell differently: each has one name here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Dialect, Select, Text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class Prepared:
+    """A SELECT with named parameters; its SQL is compiled once for a dialect."""
+
+    __slots__ = ("_compiled", "select")
+
+    def __init__(self, select: Select[Any]) -> None:
+        self.select = select
+        self._compiled: dict[str, tuple[str, tuple[tuple[str, Any], ...]]] = {}
+
+    def bound(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
+        """The SQL text and its positional parameters."""
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
+            compiled = self._compiled[dialect.name] = self._compile(dialect)
+        sql, names = compiled
+        return sql, tuple([values.get(name, default) for name, default in names])
+
+    def _compile(self, dialect: Dialect) -> tuple[str, tuple[tuple[str, Any], ...]]:
+        made = self.select.compile(dialect=dialect)
+        assert isinstance(made, SQLCompiler)
+        defaults = made.construct_params(_check=False)
+        return str(made), tuple((name, defaults.get(name)) for name in made.positiontup or ())
+
+
+class each(FunctionElement[Any]):
+    """The texts of a JSON array, as rows with a column *value*."""
+
+    name = "each"
+    inherit_cache = True
+
+    @classmethod
+    def value(cls, parameter: Any, alias: str = "each") -> Any:
+        return cls(parameter).table_valued("value", name=alias)
+
+
+@compiles(each, "sqlite")
+def _each_sqlite(element: each, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_each{compiler.process(element.clauses, **options)}"
+
+
+class search_index_entries(FunctionElement[Any]):
+    """The entries that the trigram index finds for a full-text query."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(search_index_entries, "sqlite")
+def _search_sqlite(element: search_index_entries, compiler: SQLCompiler, **options: Any) -> str:
+    query = compiler.process(element.clauses.clauses[0], **options)
+    return f"(SELECT rowid FROM search_index WHERE search_index MATCH {query})"

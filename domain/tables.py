@@ -1,0 +1,279 @@
+"""The tables. Every key leads with workspace_id, so a row cannot refer to another workspace's.
+
+On SQLite they are WITHOUT ROWID: rows lie in key order, which is the order they are read in.
+Full-text indexes and the triggers of the timeline are made by the migrations; what is
+declared here is checked against them by a test.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def _of_workspace() -> Column[int]:
+    return Column("workspace_id", Integer, ForeignKey("workspace.id"), nullable=False)
+
+
+def _reference(*columns: str, to: str) -> ForeignKeyConstraint:
+    """A foreign key within the workspace."""
+    return ForeignKeyConstraint(
+        ["workspace_id", *columns], [f"{to}.workspace_id", *(f"{to}.id" for _ in columns)]
+    )
+
+
+workspace = Table(
+    "workspace",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("slug", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Index("uq_workspace_slug_mode", "slug", "mode", unique=True),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    _of_workspace(),
+    Column("id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("revoked_at", Text),
+    PrimaryKeyConstraint("workspace_id", "id"),
+    Index("uq_api_key_id", "id", unique=True),
+    Index("uq_api_key_name", "workspace_id", "name", unique=True),
+    sqlite_with_rowid=False,
+)
+
+_VISIBLE = text("deleted_at IS NULL")
+
+
+def _case_order(name: str, *columns: str) -> Index:
+    """An index over the visible cases: what a page of them is read from."""
+    return Index(
+        name,
+        "workspace_id",
+        *columns,
+        "id",
+        sqlite_where=_VISIBLE,
+        postgresql_where=_VISIBLE,
+    )
+
+
+cases = Table(
+    "cases",
+    metadata,
+    _of_workspace(),
+    Column("id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("file_number", Text),
+    Column("status", Text, nullable=False),
+    Column("type", Text),
+    Column("description", Text),
+    Column("dezernat", Text),
+    Column("created_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("deleted_at", Text),
+    Column("name_order", Text, nullable=False),
+    Column("number_order", Text, nullable=False),
+    # The highest position given to a party or staff member: positions are never used again.
+    Column("last_position", Integer, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "id"),
+    CheckConstraint("status IN ('active', 'closed', 'archived')", name="status"),
+    CheckConstraint("version >= 1", name="version"),
+    _case_order("ix_cases_created_at", "created_at"),
+    _case_order("ix_cases_updated_at", "updated_at"),
+    _case_order("ix_cases_name_order", "name_order"),
+    _case_order("ix_cases_number_order", "number_order"),
+    _case_order("ix_cases_status", "status", "created_at"),
+    Index(
+        "uq_cases_file_number",
+        "workspace_id",
+        "file_number",
+        unique=True,
+        sqlite_where=text("deleted_at IS NULL AND file_number IS NOT NULL"),
+        postgresql_where=text("deleted_at IS NULL AND file_number IS NOT NULL"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+party = Table(
+    "party",
+    metadata,
+    _of_workspace(),
+    Column("id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("name_order", Text, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "id"),
+    CheckConstraint("kind IN ('person', 'organization', 'court')", name="kind"),
+    Index("ix_party_name_order", "workspace_id", "name_order", "id"),
+    sqlite_with_rowid=False,
+)
+
+staff = Table(
+    "staff",
+    metadata,
+    _of_workspace(),
+    Column("id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("email", Text),
+    Column("created_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("name_order", Text, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "id"),
+    Index("ix_staff_name_order", "workspace_id", "name_order", "id"),
+    sqlite_with_rowid=False,
+)
+
+case_party = Table(
+    "case_party",
+    metadata,
+    _of_workspace(),
+    Column("case_id", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("party_id", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("reference", Text),
+    Column("added_at", Text, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "case_id", "position"),
+    _reference("case_id", to="cases"),
+    _reference("party_id", to="party"),
+    Index("uq_case_party_role", "workspace_id", "party_id", "case_id", "role", unique=True),
+    sqlite_with_rowid=False,
+)
+
+staff_assignment = Table(
+    "staff_assignment",
+    metadata,
+    _of_workspace(),
+    Column("case_id", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("staff_id", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("note", Text),
+    Column("assigned_at", Text, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "case_id", "position"),
+    _reference("case_id", to="cases"),
+    _reference("staff_id", to="staff"),
+    Index("uq_staff_assignment_role", "workspace_id", "staff_id", "case_id", "role", unique=True),
+    sqlite_with_rowid=False,
+)
+
+# Two rows a link, one as seen from each end, so that a case finds its links by its own key.
+case_link = Table(
+    "case_link",
+    metadata,
+    _of_workspace(),
+    Column("case_id", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("linked_case_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "case_id", "id"),
+    _reference("case_id", to="cases"),
+    _reference("linked_case_id", to="cases"),
+    CheckConstraint("case_id <> linked_case_id", name="two_cases"),
+    Index("ix_case_link_id", "workspace_id", "id"),
+    Index("uq_case_link_pair", "workspace_id", "case_id", "linked_case_id", "type", unique=True),
+    sqlite_with_rowid=False,
+)
+
+timeline_event = Table(
+    "timeline_event",
+    metadata,
+    _of_workspace(),
+    Column("seq", BigInteger, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("case_id", Text),
+    Column("subject_id", Text),
+    Column("type", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("occurred_at", Text, nullable=False),
+    Column("title", Text),
+    Column("changes", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "seq"),
+    _reference("case_id", to="cases"),
+    Index("uq_timeline_event_id", "workspace_id", "id", unique=True),
+    Index("ix_timeline_event_case", "workspace_id", "case_id", "seq"),
+    sqlite_with_rowid=False,
+)
+
+timeline_head = Table(
+    "timeline_head",
+    metadata,
+    Column("workspace_id", Integer, ForeignKey("workspace.id"), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+# Folded keys of cases, parties and staff. *scope* is one trigram that stands for the workspace
+# and the kind, so that the trigram index itself keeps tenants apart.
+search_entry = Table(
+    "search_entry",
+    metadata,
+    Column("entry", Integer, primary_key=True),
+    _of_workspace(),
+    Column("kind", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("plain", Text, nullable=False),
+    Column("loose", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Index("uq_search_entry", "workspace_id", "kind", "id", unique=True),
+)
+
+idempotency_key = Table(
+    "idempotency_key",
+    metadata,
+    _of_workspace(),
+    Column("id", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("result_id", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "id"),
+    Index("ix_idempotency_key_created_at", "created_at"),
+    sqlite_with_rowid=False,
+)
+
+# What an import brought in: a line of a file, or a name in it, and the object it became.
+imported = Table(
+    "imported",
+    metadata,
+    _of_workspace(),
+    Column("id", Text, nullable=False),
+    Column("object_id", Text, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "id"),
+    sqlite_with_rowid=False,
+)

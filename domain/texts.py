@@ -1,0 +1,139 @@
+"""What a text may be: the checks behind every field that a caller fills in.
+
+A *Check* collects problems instead of raising the first, so that a form can show them all.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+
+from domain import instants
+from domain.errors import Invalid, Path, Problem
+from domain.instants import Instant
+
+NAME_MAX = 500
+FILE_NUMBER_MAX = 100
+DESCRIPTION_MAX = 20_000
+DEZERNAT_MAX = 200
+WORD_MAX = 100
+REFERENCE_MAX = 200
+EMAIL_MAX = 254  # RFC 5321, 4.5.3.1.3, less the angle brackets
+SEARCH_MAX = 200
+IDEMPOTENCY_KEY_MAX = 255
+ID_MAX = 100
+
+_WORD = re.compile(r"[^\W\d_][\w-]*")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+@dataclass(slots=True)
+class Check:
+    """Checks values and remembers what is wrong; call done() before using the results."""
+
+    problems: list[Problem] = field(default_factory=list)
+
+    def wrong(self, message: str, *path: str) -> None:
+        self.problems.append(Problem(Invalid.code, message, path))
+
+    def done(self) -> None:
+        """Raise Invalid with everything that was found, if anything was."""
+        if self.problems:
+            raise Invalid(self.problems)
+
+    def line(self, value: object, longest: int, *path: str) -> str:
+        """One line of text, trimmed and in NFC, of 1 to *longest* characters."""
+        text = self._text(value, longest, path)
+        if text is None:
+            return ""
+        if not text:
+            self.wrong(f"{_noun(path)} must not be empty.", *path)
+        elif any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in text):
+            self.wrong(f"{_noun(path)} must not hold control characters or line breaks.", *path)
+        return text
+
+    def optional_line(self, value: object, longest: int, *path: str) -> str | None:
+        """As line(), but null stays null and an empty text becomes null."""
+        if value is None or value == "":
+            return None
+        return self.line(value, longest, *path)
+
+    def prose(self, value: object, longest: int, *path: str) -> str | None:
+        """Text of several lines, up to *longest* characters, or null."""
+        if value is None:
+            return None
+        text = self._text(value, longest, path)
+        if text and any(
+            unicodedata.category(char) == "Cc" and char not in "\n\r\t" for char in text
+        ):
+            self.wrong(f"{_noun(path)} must not hold control characters.", *path)
+        return text or None
+
+    def word(self, value: object, *path: str) -> str:
+        """A free lower-case word: letters, digits, - and _, beginning with a letter."""
+        text = self._text(value, WORD_MAX, path)
+        if text is None:
+            return ""
+        if not _WORD.fullmatch(text) or text != text.lower():
+            self.wrong(f"{_noun(path)} must be one lower-case word, like lead_attorney.", *path)
+        return text
+
+    def optional_word(self, value: object, *path: str) -> str | None:
+        return None if value is None else self.word(value, *path)
+
+    def email(self, value: object, *path: str) -> str | None:
+        text = self.optional_line(value, EMAIL_MAX, *path)
+        if text and not _EMAIL.fullmatch(text):
+            self.wrong("email must look like name@example.org.", *path)
+        return text
+
+    def one_of(self, value: object, allowed: tuple[str, ...], *path: str) -> str:
+        if isinstance(value, str) and value in allowed:
+            return str(value)
+        self.wrong(f"{_noun(path)} must be one of: {', '.join(allowed)}.", *path)
+        return ""
+
+    def instant(self, value: object, *path: str) -> Instant | None:
+        if value is None:
+            return None
+        try:
+            return instants.parse(value) if isinstance(value, str) else instants.parse("")
+        except ValueError:
+            self.wrong(f"{_noun(path)} must be an instant like 2026-01-15T09:00:00Z.", *path)
+            return None
+
+    def identifier(self, value: object, *path: str) -> str:
+        """An id as some system made it: one line without spaces around, kept as it is."""
+        text = self.line(value, ID_MAX, *path)
+        if isinstance(value, str) and text and text != value:
+            self.wrong(f"{_noun(path)} must be an id without spaces around it.", *path)
+        return text
+
+    def _text(self, value: object, longest: int, path: Path) -> str | None:
+        if not isinstance(value, str):
+            self.wrong(f"{_noun(path)} must be a text.", *path)
+            return None
+        # Before anything that costs more than the length does: a name may be 10 MB long.
+        if len(value) > 2 * longest + 1000:
+            self.wrong(f"{_noun(path)} must have at most {longest} characters.", *path)
+            return None
+        if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+            self.wrong(f"{_noun(path)} must not hold NUL or lone surrogates.", *path)
+            return None
+        text = unicodedata.normalize("NFC", value).strip()
+        if len(text) > longest:
+            self.wrong(f"{_noun(path)} must have at most {longest} characters.", *path)
+            return None
+        return text
+
+
+def _noun(path: Path) -> str:
+    """The field's own name, which both surfaces spell alike but for case: "file number"."""
+    return next((part for part in reversed(path) if not part.isdigit()), "value").replace("_", " ")
+
+
+def search_term(value: str | None) -> str | None:
+    """A search as the caller typed it, checked; null and blank mean no search."""
+    check = Check()
+    term = check.prose(value, SEARCH_MAX, "search")
+    check.done()
+    return term
