@@ -1,4 +1,4 @@
-"""Opening a database, reading one snapshot of it, writing one transaction. All connections are here.
+"""Opening a database, reading one snapshot of it, writing one transaction.
 
 SQLite: one writer connection in a process and read-only readers, in WAL. SQLite 3.40, which
 Debian 12 ships, may corrupt a WAL that one connection checkpoints while another commits, so
@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from domain import migrating
+from domain import instants, migrating
 from domain.errors import Unavailable
+from domain.instants import Instant
 from domain.locking import FileLock
 from domain.prepared import Prepared
 
@@ -60,10 +61,11 @@ class Snapshot:
 
 
 class Transaction:
-    """All or nothing; the only way to write."""
+    """All or nothing; the only way to write. *now* is one instant for all that it writes."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, now: Instant) -> None:
         self._connection = connection
+        self.now = now
 
     async def rows(
         self, statement: Executable, values: Mapping[str, Any] | None = None
@@ -87,8 +89,9 @@ class Transaction:
 class Database:
     """An open database. Make one with opened()."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, clock: Callable[[], Instant] = instants.now) -> None:
         self.url = url
+        self.clock = clock
         self.path = _sqlite_path(url)
         self._engine = _writer(url)
         self.dialect = self._engine.dialect
@@ -143,7 +146,7 @@ class Database:
         async with self._turn, self._lock:
             with _translated():
                 async with self._engine.begin() as connection:
-                    yield Transaction(connection)
+                    yield Transaction(connection, self.clock())
 
     async def maintain(self, *statements: str) -> None:
         """Run statements that cannot stand in a transaction, such as VACUUM."""
@@ -164,9 +167,11 @@ class Database:
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str, *, migrate: bool = True) -> AsyncIterator[Database]:
+async def opened(
+    url: str, *, migrate: bool = True, clock: Callable[[], Instant] = instants.now
+) -> AsyncIterator[Database]:
     """The database at *url*, open for as long as the block lasts."""
-    database = Database(parse_url(url))
+    database = Database(parse_url(url), clock)
     try:
         await database.open(migrate=migrate)
         yield database

@@ -1,9 +1,9 @@
 """Folded keys for search and order, so that Mueller, Muller and Müller find each other.
 
-A text has two folded forms. *plain* is NFKC, case-folded (so sharp s is ss), marks stripped, white
-space collapsed. *loose* also reads ae, oe and ue as a, o and u. A search term matches a text when its
-plain form stands in the text's plain form, or its loose form in the text's loose form; one form
-alone would miss either Müller for "Mueller" or Mueller for "eller".
+A text has two folded forms. *plain* is NFKC, case-folded (so sharp s is ss), marks stripped,
+white space collapsed. *loose* also reads ae, oe and ue as a, o and u. A search term matches a
+text when its plain form stands in the text's plain form, or its loose form in the text's loose
+form; one form alone would miss either Müller for "Mueller" or Mueller for "eller".
 """
 
 import re

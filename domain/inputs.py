@@ -67,24 +67,24 @@ class NewCase:
 
 @dataclass(frozen=True, slots=True)
 class CaseChanges:
-    name: str | None | Maybe = UNSET
-    file_number: str | None | Maybe = UNSET
-    status: str | None | Maybe = UNSET
-    type: str | None | Maybe = UNSET
-    description: str | None | Maybe = UNSET
-    dezernat: str | None | Maybe = UNSET
+    name: str | Maybe | None = UNSET
+    file_number: str | Maybe | None = UNSET
+    status: str | Maybe | None = UNSET
+    type: str | Maybe | None = UNSET
+    description: str | Maybe | None = UNSET
+    dezernat: str | Maybe | None = UNSET
 
 
 @dataclass(frozen=True, slots=True)
 class PartyChanges:
-    name: str | None | Maybe = UNSET
-    kind: str | None | Maybe = UNSET
+    name: str | Maybe | None = UNSET
+    kind: str | Maybe | None = UNSET
 
 
 @dataclass(frozen=True, slots=True)
 class StaffChanges:
-    name: str | None | Maybe = UNSET
-    email: str | None | Maybe = UNSET
+    name: str | Maybe | None = UNSET
+    email: str | Maybe | None = UNSET
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ _PAIRS = (
     (LinkType.PREDECESSOR, LinkType.SUCCESSOR),
     (LinkType.APPEAL, LinkType.LOWER_INSTANCE),
 )
-_INVERSE = {a: b for a, b in _PAIRS} | {b: a for a, b in _PAIRS}
+_INVERSE = dict(_PAIRS) | {b: a for a, b in _PAIRS}
 
 
 class Mode(StrEnum):

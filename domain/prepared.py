@@ -6,7 +6,7 @@ Also the few constructs that databases spell differently: each has one name here
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Dialect, Select, Text
+from sqlalchemy import Boolean, Dialect, Integer, Select, column, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -49,17 +49,41 @@ class each(FunctionElement[Any]):
 
 @compiles(each, "sqlite")
 def _each_sqlite(element: each, compiler: SQLCompiler, **options: Any) -> str:
-    return f"json_each{compiler.process(element.clauses, **options)}"
+    return f"json_each({_arguments(element, compiler, options)})"
 
 
-class search_index_entries(FunctionElement[Any]):
+class search_index_entries(FunctionElement[Any]):  # noqa: N801
     """The entries that the trigram index finds for a full-text query."""
 
-    type = Text()
+    name = "search_index_entries"
     inherit_cache = True
+
+    @classmethod
+    def of(cls, parameter: Any) -> Any:
+        """A subquery with one column, to stand behind IN."""
+        return select(cls(parameter).table_valued(column("rowid", Integer)).c.rowid)
 
 
 @compiles(search_index_entries, "sqlite")
 def _search_sqlite(element: search_index_entries, compiler: SQLCompiler, **options: Any) -> str:
-    query = compiler.process(element.clauses.clauses[0], **options)
-    return f"(SELECT rowid FROM search_index WHERE search_index MATCH {query})"
+    query = _arguments(element, compiler, options)
+    return f"(SELECT rowid FROM search_index WHERE search_index MATCH {query})"  # noqa: S608
+
+
+class holds(FunctionElement[bool]):  # noqa: N801
+    """Whether the first text contains the second, character for character."""
+
+    type = Boolean()
+    name = "holds"
+    inherit_cache = True
+
+
+@compiles(holds, "sqlite")
+def _holds_sqlite(element: holds, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(instr({_arguments(element, compiler, options)}) > 0)"
+
+
+def _arguments(
+    element: FunctionElement[Any], compiler: SQLCompiler, options: Mapping[str, Any]
+) -> str:
+    return ", ".join(compiler.process(clause, **options) for clause in element.clauses)

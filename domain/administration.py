@@ -1,0 +1,167 @@
+"""What the operator does: workspaces and API keys. Whoever may open the database may do this."""
+
+import re
+from collections.abc import Iterable
+
+from sqlalchemy import bindparam, insert, select, update
+
+from domain import keys, texts, timeline
+from domain.auth import Principal, Scope
+from domain.database import Database, Transaction
+from domain.errors import invalid
+from domain.models import ApiKey, Change, Mode, Workspace
+from domain.tables import api_key, timeline_head, workspace
+from domain.texts import Check
+from domain.timeline import NewEvent
+
+OPERATOR = "casegraph"
+"""The actor of what is done by command."""
+DEFAULT_SLUG = "default"
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+async def create_workspace(database: Database, slug: str, name: str | None = None) -> None:
+    """Make a workspace and its sandbox; one that exists is left as it is. Raises Invalid."""
+    if not _SLUG.fullmatch(slug):
+        raise invalid("A workspace is named by lower-case letters, digits and hyphens.", "slug")
+    check = Check()
+    name = check.line(name or slug, texts.NAME_MAX, "name")
+    check.done()
+    async with database.write() as db:
+        if await _workspace(db, slug, Mode.LIVE):
+            return
+        for mode in Mode:
+            made = await db.first(
+                insert(workspace)
+                .values(slug=slug, mode=str(mode), name=name, created_at=db.now)
+                .returning(workspace.c.id)
+            )
+            assert made is not None
+            head = {"workspace_id": made.id, "seq": 0, "hash": timeline.GENESIS}
+            await db.run(insert(timeline_head), head)
+
+
+async def workspaces(database: Database) -> list[Workspace]:
+    """All workspaces and their sandboxes, by name."""
+    c = workspace.c
+    async with database.write() as db:
+        rows = await db.rows(select(c.id, c.slug, c.mode, c.name).order_by(c.slug, c.mode))
+    return [Workspace(row.id, row.slug, Mode(row.mode), row.name) for row in rows]
+
+
+async def operator(
+    database: Database, slug: str = DEFAULT_SLUG, mode: Mode = Mode.LIVE
+) -> Principal:
+    """The principal for commands on a workspace, with every scope. Raises Invalid."""
+    async with database.write() as db:
+        found = await _require_workspace(db, slug, mode)
+    return Principal(
+        found.id, slug, found.name, mode, key_id="", key_name=OPERATOR, scopes=frozenset(Scope)
+    )
+
+
+async def create_key(
+    database: Database,
+    name: str,
+    scopes: Iterable[str],
+    *,
+    slug: str = DEFAULT_SLUG,
+    mode: Mode = Mode.LIVE,
+) -> tuple[str, ApiKey]:
+    """Make a key: the key itself, to be shown once, and its entry. Raises Invalid."""
+    check = Check()
+    name = check.line(name, 100, "name")
+    granted = {check.one_of(scope, tuple(Scope), "scopes") for scope in scopes}
+    if not granted:
+        check.wrong("A key must have at least one scope.", "scopes")
+    check.done()
+    raw, id = keys.new_key(mode)
+    ordered = " ".join(scope for scope in Scope if scope in granted)
+    async with database.write() as db:
+        owner = await _require_workspace(db, slug, mode)
+        taken = select(api_key.c.id).where(
+            api_key.c.workspace_id == owner.id, api_key.c.name == name
+        )
+        if await db.first(taken):
+            # The timeline names keys, so a name is never given twice.
+            raise invalid(f"A key named {name} exists or existed. Choose another name.", "name")
+        row = {
+            "workspace_id": owner.id,
+            "id": id,
+            "name": name,
+            "scopes": ordered,
+            "digest": keys.key_digest(raw),
+            "created_at": db.now,
+        }
+        await db.run(insert(api_key), row)
+        changes = [Change("name", None, name), Change("scopes", None, ordered.split())]
+        event = NewEvent("key_created", subject_id=id, changes=changes)
+        await timeline.record(db, owner.id, OPERATOR, [event])
+    return raw, ApiKey(id, name, slug, mode, frozenset(ordered.split()), row["created_at"], None)
+
+
+async def list_keys(database: Database) -> list[ApiKey]:
+    """All keys, revoked ones too, in the order they were made."""
+    columns = [
+        api_key.c.id,
+        api_key.c.name,
+        workspace.c.slug,
+        workspace.c.mode,
+        api_key.c.scopes,
+        api_key.c.created_at,
+        api_key.c.revoked_at,
+    ]
+    statement = select(*columns).join(workspace, workspace.c.id == api_key.c.workspace_id)
+    async with database.write() as db:
+        rows = await db.rows(statement.order_by(api_key.c.created_at, api_key.c.id))
+    return [
+        ApiKey(
+            row.id,
+            row.name,
+            row.slug,
+            Mode(row.mode),
+            frozenset(row.scopes.split()),
+            row.created_at,
+            row.revoked_at,
+        )
+        for row in rows
+    ]
+
+
+async def revoke_key(database: Database, key: str) -> ApiKey:
+    """Revoke a key, named by its id, or by the key itself. Raises Invalid for an unknown one.
+
+    Running gateways stop taking it within keys.CACHED_SECONDS.
+    """
+    id = keys.key_id(key) or key
+    async with database.write() as db:
+        row = await db.first(select(api_key).where(api_key.c.id == id))
+        if row is None:
+            raise invalid("There is no such key. See: casegraph keys list", "key")
+        if row.revoked_at is None:
+            await db.run(
+                update(api_key)
+                .where(
+                    api_key.c.workspace_id == bindparam("owner"), api_key.c.id == bindparam("key")
+                )
+                .values(revoked_at=db.now),
+                {"owner": row.workspace_id, "key": id},
+            )
+            event = NewEvent("key_revoked", subject_id=id)
+            await timeline.record(db, row.workspace_id, OPERATOR, [event])
+    return next(found for found in await list_keys(database) if found.id == id)
+
+
+async def _workspace(db: Transaction, slug: str, mode: Mode) -> Workspace | None:
+    c = workspace.c
+    row = await db.first(
+        select(c.id, c.slug, c.mode, c.name).where(c.slug == slug, c.mode == str(mode))
+    )
+    return Workspace(row.id, row.slug, Mode(row.mode), row.name) if row else None
+
+
+async def _require_workspace(db: Transaction, slug: str, mode: Mode) -> Workspace:
+    found = await _workspace(db, slug, mode)
+    if found is None:
+        raise invalid(f"There is no workspace {slug}. Make it with: casegraph init", "workspace")
+    return found

@@ -1,0 +1,147 @@
+"""The life of a case: opened, changed, deleted."""
+
+from dataclasses import fields
+
+from sqlalchemy import select, update
+
+from domain import idempotency, ids, roles, store, texts, timeline
+from domain.auth import Principal, Scope
+from domain.database import Database, Transaction
+from domain.errors import FileNumberTaken
+from domain.inputs import CaseChanges, NewCase, mentioned
+from domain.models import Case, CaseStatus, Change
+from domain.roles import Wanted
+from domain.store import PARTY_ROLES, STAFF_ROLES
+from domain.tables import cases
+from domain.texts import Check
+from domain.timeline import NewEvent
+
+CASE_FIELDS = tuple(field.name for field in fields(CaseChanges))
+"""The fields of a case that callers write, and so those the timeline tells of."""
+
+
+async def create_case(
+    who: Principal, database: Database, new: NewCase, *, idempotency_key: str | None = None
+) -> Case:
+    """Open a case with its parties and staff, all or nothing.
+
+    Raises Invalid, PartyNotFound, StaffNotFound, FileNumberTaken, IdempotencyKeyReused.
+    """
+    who.require(Scope.CASES_WRITE)
+    check = Check()
+    values = {name: getattr(new, name) for name in CASE_FIELDS}
+    values = check_values(check, values)
+    parties = [Wanted(role.party, role.role, role.reference) for role in new.parties]
+    parties = roles.checked_roles(check, PARTY_ROLES, parties)
+    staff = [Wanted(role.staff, role.role, role.note) for role in new.staff]
+    staff = roles.checked_roles(check, STAFF_ROLES, staff)
+    check.done()
+    key = idempotency.checked(idempotency_key)
+    request = idempotency.fingerprint("create_case", values, parties, staff)
+    async with database.write() as db:
+        if before := await idempotency.replayed(db, who, key, request):
+            return await store.case_to_change(db, who, before)
+        await _require_free(db, who, values["file_number"])
+        case = Case(id=ids.new_case_id(), **values, created_at=db.now, updated_at=db.now, version=1)
+        party_rows = await roles.resolve(db, who, PARTY_ROLES, case.id, parties, 1)
+        staff_rows = await roles.resolve(db, who, STAFF_ROLES, case.id, staff, 1 + len(parties))
+        await store.insert_cases(db, who.workspace_id, [case], [len(parties) + len(staff)])
+        await store.insert_roles(db, who.workspace_id, PARTY_ROLES, party_rows)
+        await store.insert_roles(db, who.workspace_id, STAFF_ROLES, staff_rows)
+        changes = timeline.changes_between(None, case, CASE_FIELDS)
+        for table, rows in ((PARTY_ROLES, party_rows), (STAFF_ROLES, staff_rows)):
+            told = await roles.described(db, who, table, rows)
+            changes += [Change(table.field, None, one) for one in told]
+        event = NewEvent("case_created", case_id=case.id, changes=changes)
+        await timeline.record(db, who.workspace_id, who.key_name, [event])
+        await idempotency.remember(db, who, key, request, case.id)
+        return case
+
+
+async def update_case(
+    who: Principal,
+    database: Database,
+    case_id: str,
+    changes: CaseChanges,
+    *,
+    expected_version: int | None = None,
+) -> Case:
+    """Change the fields that are mentioned; a change to the same value is none.
+
+    Raises CaseNotFound, VersionConflict, Invalid, FileNumberTaken.
+    """
+    who.require(Scope.CASES_WRITE)
+    async with database.write() as db:
+        case = await store.case_to_change(db, who, case_id, expected_version)
+        check = Check()
+        wanted = check_values(check, mentioned(changes))
+        check.done()
+        wanted = {name: value for name, value in wanted.items() if value != getattr(case, name)}
+        if not wanted:
+            return case
+        if "file_number" in wanted:
+            await _require_free(db, who, wanted["file_number"])
+        changed = await store.touch(db, who, case, **wanted)
+        event = NewEvent(
+            "case_updated",
+            case_id=case.id,
+            changes=timeline.changes_between(case, changed, CASE_FIELDS),
+        )
+        await timeline.record(db, who.workspace_id, who.key_name, [event])
+        return changed
+
+
+async def delete_case(
+    who: Principal, database: Database, case_id: str, *, expected_version: int | None = None
+) -> Case:
+    """Hide a case everywhere, and record it; purging erases it for good.
+
+    Raises CaseNotFound, VersionConflict.
+    """
+    who.require(Scope.CASES_DELETE)
+    async with database.write() as db:
+        case = await store.case_to_change(db, who, case_id, expected_version)
+        deleted = await store.touch(db, who, case)
+        await db.run(
+            update(cases)
+            .where(cases.c.workspace_id == who.workspace_id, cases.c.id == case.id)
+            .values(deleted_at=db.now)
+        )
+        await store.remove_entry(db, who, "case", case.id)
+        event = NewEvent("case_deleted", case_id=case.id)
+        await timeline.record(db, who.workspace_id, who.key_name, [event])
+        return deleted
+
+
+def check_values(check: Check, given: dict[str, object]) -> dict[str, object]:
+    """Check those fields of a case that are *given*; what comes out may be stored."""
+    checked: dict[str, object] = {}
+    for name, value in given.items():
+        match name:
+            case "name":
+                checked[name] = check.line(value, texts.NAME_MAX, name)
+            case "file_number":
+                checked[name] = check.optional_line(value, texts.FILE_NUMBER_MAX, name)
+            case "status":
+                checked[name] = check.one_of(value, tuple(CaseStatus), name)
+            case "type":
+                checked[name] = check.optional_word(value, name)
+            case "description":
+                checked[name] = check.prose(value, texts.DESCRIPTION_MAX, name)
+            case "dezernat":
+                checked[name] = check.optional_line(value, texts.DEZERNAT_MAX, name)
+    return checked
+
+
+async def _require_free(db: Transaction, who: Principal, file_number: object) -> None:
+    if file_number is None:
+        return
+    taken = await db.first(
+        select(cases.c.id).where(
+            cases.c.workspace_id == who.workspace_id,
+            cases.c.file_number == file_number,
+            cases.c.deleted_at.is_(None),
+        )
+    )
+    if taken is not None:
+        raise FileNumberTaken(str(file_number))

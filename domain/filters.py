@@ -1,0 +1,232 @@
+"""CaseFilter to SQL.
+
+A filter becomes a *shape*, which decides the SQL, and the values of its parameters. Filters
+that differ in values only share a shape, and so a statement.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, exists, false, not_, or_, select, true
+
+from domain import search, texts
+from domain.inputs import CaseFilter, DateRange, PartyFilter, StaffFilter
+from domain.models import CaseStatus, PartyKind
+from domain.prepared import each
+from domain.tables import case_party, cases, party, staff, staff_assignment
+from domain.texts import Check
+
+MAX_CONDITIONS = 60
+MAX_DEPTH = 8
+MAX_CHOICES = 100
+
+Shape = tuple[Any, ...]
+"""Nested tuples: ("all", ...), ("any", ...), ("not", shape), or a condition and its parameter."""
+
+EVERYTHING: Shape = ("all",)
+
+
+@dataclass(slots=True)
+class Compiled:
+    """The shape of a filter, the values of its parameters, and its canonical JSON."""
+
+    shape: Shape
+    values: dict[str, Any]
+
+
+def compile_filter(workspace_id: int, wanted: CaseFilter | None) -> Compiled:
+    """Check a filter and take it apart. Raises Invalid for values that no case can have."""
+    if wanted is None:
+        return Compiled(EVERYTHING, {})
+    compiler = _Compiler(workspace_id)
+    shape = compiler.case(wanted, ("filter",), 1)
+    compiler.check.done()
+    return Compiled(shape, compiler.values)
+
+
+def compile_search(workspace_id: int, kind: str, text: str | None) -> Compiled:
+    """The filter that a search of parties or staff is."""
+    compiler = _Compiler(workspace_id)
+    shape = compiler.search(kind, text, ("search",)) if text is not None else []
+    compiler.check.done()
+    return Compiled(("all", *shape), compiler.values)
+
+
+@dataclass(slots=True)
+class _Compiler:
+    workspace_id: int
+    check: Check = field(default_factory=Check)
+    values: dict[str, Any] = field(default_factory=dict)
+    conditions: int = 0
+
+    def case(self, wanted: CaseFilter, path: tuple[str, ...], depth: int) -> Shape:
+        if depth > MAX_DEPTH:
+            self.check.wrong(f"A filter must be at most {MAX_DEPTH} levels deep.", "filter")
+            self.check.done()
+        parts: list[Shape] = []
+        for name, allowed in (("status", tuple(CaseStatus)), ("type", None), ("dezernat", None)):
+            parts += self.choice(name, getattr(wanted, name), allowed, path)
+        if wanted.search is not None:
+            parts += self.search("case", wanted.search, (*path, "search"))
+        if wanted.file_number is not None:
+            parts.append(("file_number", self.text(wanted.file_number, (*path, "file_number"))))
+        for name in ("created_at", "updated_at"):
+            parts += self.range(name, getattr(wanted, name), (*path, name))
+        if wanted.party is not None:
+            parts.append(("party", *self.role(wanted.party, "party", (*path, "party"))))
+        if wanted.staff is not None:
+            parts.append(("staff", *self.role(wanted.staff, "staff", (*path, "staff"))))
+        for joiner, name in (("all", "and"), ("any", "or")):
+            nested = getattr(wanted, f"{name}_")
+            if nested is not None:
+                inner = [
+                    self.case(part, (*path, name, str(index)), depth + 1)
+                    for index, part in enumerate(nested)
+                ]
+                self.count()
+                parts.append((joiner, *inner))
+        if wanted.not_ is not None:
+            parts.append(("not", self.case(wanted.not_, (*path, "not"), depth + 1)))
+        return ("all", *parts)
+
+    def role(self, wanted: PartyFilter | StaffFilter, kind: str, path: tuple[str, ...]) -> Shape:
+        parts: list[Shape] = []
+        if wanted.id is not None:
+            parts.append(("id", self.text(wanted.id, (*path, "id"))))
+        if wanted.search is not None:
+            parts += self.search(kind, wanted.search, (*path, "search"))
+        if isinstance(wanted, PartyFilter):
+            parts += self.choice("kind", wanted.kind, tuple(PartyKind), path)
+        parts += self.choice("role", wanted.role, None, path)
+        self.count()
+        return ("all", *parts)
+
+    def choice(
+        self,
+        name: str,
+        chosen: Sequence[str] | None,
+        allowed: tuple[str, ...] | None,
+        path: tuple[str, ...],
+    ) -> list[Shape]:
+        if chosen is None:
+            return []
+        if len(chosen) > MAX_CHOICES:
+            self.check.wrong(f"{name} must have at most {MAX_CHOICES} values.", *path, name)
+            return []
+        for index, value in enumerate(chosen):
+            if allowed is not None:
+                self.check.one_of(value, allowed, *path, name, str(index))
+            else:
+                self.check.prose(value, texts.DEZERNAT_MAX, *path, name, str(index))
+        return [(name, self.parameter(json.dumps(list(chosen))))]
+
+    def range(self, name: str, wanted: DateRange | None, path: tuple[str, ...]) -> list[Shape]:
+        if wanted is None:
+            return []
+        bounds = {sign: getattr(wanted, sign) for sign in ("gte", "gt", "lte", "lt")}
+        return [
+            (name, sign, self.parameter(self.check.instant(bound, *path, sign)))
+            for sign, bound in bounds.items()
+            if bound is not None
+        ]
+
+    def search(self, kind: str, text: str, path: tuple[str, ...]) -> list[Shape]:
+        term = self.check.prose(text, texts.SEARCH_MAX, *path)
+        found = search.terms(self.workspace_id, kind, term) if term else None
+        if found is None:
+            return []
+        indexed, parameters = found
+        name = self.parameter(None)
+        self.values |= {f"{name}_{part}": value for part, value in parameters.items()}
+        return [("search", name, indexed)]
+
+    def text(self, value: str, path: tuple[str, ...]) -> str:
+        return self.parameter(self.check.prose(value, texts.SEARCH_MAX, *path))
+
+    def parameter(self, value: Any) -> str:
+        self.count()
+        name = f"p{len(self.values)}"
+        self.values[name] = value
+        return name
+
+    def count(self) -> None:
+        self.conditions += 1
+        if self.conditions > MAX_CONDITIONS:
+            self.check.wrong(f"A filter must have at most {MAX_CONDITIONS} conditions.", "filter")
+            self.check.done()
+
+
+def condition(shape: Shape) -> ColumnElement[bool]:
+    """The SQL condition on *cases* that a shape stands for."""
+    kind, *rest = shape
+    c = cases.c
+    match kind:
+        case "all":
+            return and_(true(), *map(condition, rest))
+        case "any":
+            return or_(false(), *map(condition, rest))
+        case "not":
+            # A null type or dezernat is not among the chosen ones; three-valued logic is not.
+            return not_(condition(rest[0]))
+        case "status":
+            return c.status.in_(_listed(rest[0]))
+        case "type" | "dezernat":
+            return and_(c[kind].is_not(None), c[kind].in_(_listed(rest[0])))
+        case "file_number":
+            return and_(c.file_number.is_not(None), c.file_number == bindparam(rest[0]))
+        case "created_at" | "updated_at":
+            return _compare(c[kind], *rest)
+        case "search":
+            return search.found("case", c.id, rest[0], indexed=rest[1])
+        case "party":
+            return _has(case_party, party, "party", rest)
+        case "staff":
+            return _has(staff_assignment, staff, "staff", rest)
+    raise AssertionError(shape)
+
+
+def searched(kind: str, table: Any, shape: Shape) -> ColumnElement[bool]:
+    """The SQL condition on *party* or *staff* that a search stands for."""
+    return and_(
+        true(), *(search.found(kind, table.c.id, part[1], indexed=part[2]) for part in shape[1:])
+    )
+
+
+def _has(edges: Any, nodes: Any, kind: str, shape: Sequence[Any]) -> ColumnElement[bool]:
+    node_id = edges.c[f"{kind}_id"]
+    found: list[ColumnElement[bool]] = []
+    through = edges
+    for part in shape[1:]:
+        match part[0]:
+            case "id":
+                found.append(node_id == bindparam(part[1]))
+            case "role":
+                found.append(edges.c.role.in_(_listed(part[1])))
+            case "search":
+                found.append(search.found(kind, node_id, part[1], indexed=part[2]))
+            case "kind":
+                through = edges.join(
+                    nodes,
+                    and_(nodes.c.workspace_id == edges.c.workspace_id, nodes.c.id == node_id),
+                )
+                found.append(nodes.c.kind.in_(_listed(part[1])))
+    mine = (edges.c.workspace_id == cases.c.workspace_id, edges.c.case_id == cases.c.id)
+    return exists(select(1).select_from(through).where(*mine, *found).correlate(cases))
+
+
+def _compare(column: ColumnElement[Any], sign: str, parameter: str) -> ColumnElement[bool]:
+    bound = bindparam(parameter)
+    match sign:
+        case "gte":
+            return column >= bound
+        case "gt":
+            return column > bound
+        case "lte":
+            return column <= bound
+    return column < bound
+
+
+def _listed(parameter: str) -> Any:
+    return select(each.value(bindparam(parameter)).c.value)

@@ -1,0 +1,80 @@
+"""Idempotency keys: a retried request finds what the first one made.
+
+A key belongs to the API key that sent it and is remembered for a day. The answer to a retry is the
+object as it is now, not a copy of the first answer: names are kept in one place only.
+"""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import delete, insert, select
+
+from domain import instants, texts
+from domain.auth import Principal
+from domain.database import Transaction
+from domain.errors import IdempotencyKeyReused
+from domain.tables import idempotency_key
+from domain.texts import Check
+
+KEPT = timedelta(hours=24)
+
+
+def checked(key: str | None) -> str | None:
+    """The key as it was sent, if it may be one. Raises Invalid."""
+    check = Check()
+    found = check.optional_line(key, texts.IDEMPOTENCY_KEY_MAX, "idempotency_key")
+    check.done()
+    return found
+
+
+def fingerprint(operation: str, *arguments: Any) -> str:
+    """What tells one request from another: dataclasses and JSON values in, SHA-256 out."""
+    return hashlib.sha256(orjson.dumps([operation, *arguments])).hexdigest()
+
+
+async def replayed(db: Transaction, who: Principal, key: str | None, request: str) -> str | None:
+    """The id that the first request with *key* made, or None if this is the first.
+
+    Raises IdempotencyKeyReused if the first request was another one.
+    """
+    if key is None:
+        return None
+    c = idempotency_key.c
+    row = await db.first(
+        select(c.request, c.result_id).where(
+            c.workspace_id == who.workspace_id,
+            c.id == f"{who.key_id}:{key}",
+            c.created_at > _limit(),
+        )
+    )
+    if row is None:
+        return None
+    if row.request != request:
+        raise IdempotencyKeyReused
+    found: str = row.result_id
+    return found
+
+
+async def remember(
+    db: Transaction, who: Principal, key: str | None, request: str, result_id: str
+) -> None:
+    """Note what the first request with *key* made, in its own transaction."""
+    if key is None:
+        return
+    await db.run(delete(idempotency_key).where(idempotency_key.c.created_at <= _limit()))
+    await db.run(
+        insert(idempotency_key),
+        {
+            "workspace_id": who.workspace_id,
+            "id": f"{who.key_id}:{key}",
+            "request": request,
+            "result_id": result_id,
+            "created_at": instants.now(),
+        },
+    )
+
+
+def _limit() -> str:
+    return instants.of(datetime.now(UTC) - KEPT)

@@ -1,0 +1,107 @@
+"""API keys: their form, and from a raw key to a Principal.
+
+A key is cg_live_ or cg_test_, then 12 characters of id, 32 of secret and 6 of checksum, all
+Crockford. Only its SHA-256 is stored. The checksum lets a typing error, or a scanner that looks
+for leaked keys, be told without asking the database.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+import zlib
+
+from sqlalchemy import bindparam, select
+
+from domain.auth import Principal, Scope
+from domain.database import Database
+from domain.errors import InvalidKey
+from domain.ids import crockford
+from domain.models import Mode
+from domain.prepared import Prepared
+from domain.tables import api_key, workspace
+
+CACHED_SECONDS = 1.0
+"""How long a revoked key may still be taken; also by other processes."""
+_CACHED_KEYS = 10_000
+
+_FORM = re.compile(r"cg_(live|test)_([0-9A-HJKMNP-TV-Z]{12})[0-9A-HJKMNP-TV-Z]{32}([0-9A-Z]{6})")
+
+KEY_BY_ID = Prepared(
+    select(
+        api_key.c.digest,
+        api_key.c.name,
+        api_key.c.scopes,
+        workspace.c.id,
+        workspace.c.slug,
+        workspace.c.name,
+        workspace.c.mode,
+    )
+    .join(workspace, workspace.c.id == api_key.c.workspace_id)
+    .where(api_key.c.id == bindparam("id"), api_key.c.revoked_at.is_(None))
+)
+
+
+def new_key(mode: Mode) -> tuple[str, str]:
+    """A new key and its id."""
+    id = crockford(secrets.randbits(60), 12)
+    body = f"cg_{mode}_{id}{crockford(secrets.randbits(160), 32)}"
+    return body + _checksum(body), id
+
+
+def key_digest(raw: str) -> str:
+    return hashlib.sha256(raw.encode()).hexdigest()
+
+
+def key_id(raw: str) -> str | None:
+    """The id in a well-formed key, else None."""
+    match = _FORM.fullmatch(raw)
+    if match is None or match[3] != _checksum(raw[:-6]):
+        return None
+    return match[2]
+
+
+class KeyRing:
+    """Knows the keys of a database, and remembers the good ones for a moment."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[str, tuple[float, Principal]] = {}
+
+    async def authenticate(self, raw: str | None) -> Principal:
+        """Who holds the key *raw*. Raises InvalidKey, and does not say why."""
+        id = key_id(raw) if raw else None
+        if raw is None or id is None:
+            raise InvalidKey
+        digest = key_digest(raw)
+        until, principal = self._known.get(digest, (0.0, None))
+        if principal is not None and time.monotonic() < until:
+            return principal
+        async with self._database.read() as db:
+            rows = await db.fetch(KEY_BY_ID, {"id": id})
+        if not rows or not hmac.compare_digest(rows[0][0], digest):
+            self._known.pop(digest, None)
+            raise InvalidKey
+        principal = _principal(id, rows[0])
+        if len(self._known) >= _CACHED_KEYS:
+            self._known.clear()
+        self._known[digest] = (time.monotonic() + CACHED_SECONDS, principal)
+        return principal
+
+
+def _principal(id: str, row: tuple[str | int, ...]) -> Principal:
+    _digest, name, scopes, workspace_id, slug, workspace_name, mode = row
+    return Principal(
+        workspace_id=int(workspace_id),
+        workspace_slug=str(slug),
+        workspace_name=str(workspace_name),
+        mode=Mode(mode),
+        key_id=id,
+        key_name=str(name),
+        scopes=frozenset(map(Scope, str(scopes).split())),
+    )
+
+
+def _checksum(text: str) -> str:
+    return crockford(zlib.crc32(text.encode()), 6)

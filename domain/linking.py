@@ -1,0 +1,163 @@
+"""Links between cases. A link is two rows, one as seen from each end, with inverse types."""
+
+from sqlalchemy import delete, insert, select
+
+from domain import idempotency, ids, store, timeline
+from domain.auth import Principal, Scope
+from domain.database import Database, Transaction
+from domain.errors import CaseNotFound, LinkExists, LinkNotFound, invalid
+from domain.models import Case, CaseLink, Change, LinkType
+from domain.tables import case_link
+from domain.texts import Check
+from domain.timeline import NewEvent
+
+
+async def link_cases(
+    who: Principal,
+    database: Database,
+    case_id: str,
+    linked_case_id: str,
+    link_type: str,
+    *,
+    expected_version: int | None = None,
+    idempotency_key: str | None = None,
+) -> CaseLink:
+    """Join two cases; *link_type* says what the linked case is to the first.
+
+    Raises CaseNotFound for either, VersionConflict, Invalid, LinkExists, IdempotencyKeyReused.
+    """
+    who.require(Scope.CASES_WRITE)
+    key = idempotency.checked(idempotency_key)
+    request = idempotency.fingerprint("link_cases", case_id, linked_case_id, link_type)
+    async with database.write() as db:
+        if before := await idempotency.replayed(db, who, key, request):
+            case = await store.case_to_change(db, who, case_id)
+            return await _seen(db, who, case, before)
+        case = await store.case_to_change(db, who, case_id, expected_version)
+        check = Check()
+        kind = check.one_of(link_type, tuple(LinkType), "type")
+        check.done()
+        linked = await store.case_to_change(db, who, linked_case_id, field=("linked_case_id",))
+        if linked.id == case.id:
+            raise invalid("A case cannot be linked to itself.", "linked_case_id")
+        await _require_new(db, who, case, linked, LinkType(kind))
+        link = CaseLink(ids.new_id(ids.LINK), case.id, linked.id, kind, db.now, linked)
+        await insert_links(db, who.workspace_id, [link])
+        touched = {one.id: await store.touch(db, who, one) for one in (case, linked)}
+        await _tell(db, who, "case_linked", link)
+        await idempotency.remember(db, who, key, request, link.id)
+        return CaseLink(link.id, case.id, linked.id, kind, db.now, touched[linked.id])
+
+
+async def unlink_cases(
+    who: Principal,
+    database: Database,
+    link_id: str,
+    *,
+    case_id: str | None = None,
+    expected_version: int | None = None,
+) -> CaseLink:
+    """Part two cases; the link as it was, seen from *case_id* or else from either end.
+
+    Raises LinkNotFound, also if *case_id* is at neither end; CaseNotFound, VersionConflict.
+    """
+    who.require(Scope.CASES_WRITE)
+    async with database.write() as db:
+        case = None
+        if case_id is not None:
+            case = await store.case_to_change(db, who, case_id, expected_version)
+        ends = await _ends(db, who, link_id)
+        mine = [end for end in ends if case is None or end.case_id == case.id]
+        if not mine:
+            raise LinkNotFound(link_id)
+        end = mine[0]
+        if case is None:
+            case = await store.case_to_change(db, who, end.case_id, expected_version)
+        linked = await _linked(db, who, end)
+        c = case_link.c
+        await db.run(delete(case_link).where(c.workspace_id == who.workspace_id, c.id == link_id))
+        for one in (case, linked):
+            await store.touch(db, who, one)
+        link = CaseLink(end.id, end.case_id, end.linked_case_id, end.type, end.created_at, linked)
+        await _tell(db, who, "case_unlinked", link)
+        return link
+
+
+async def insert_links(db: Transaction, workspace_id: int, links: list[CaseLink]) -> None:
+    """Store both ends of each link."""
+    rows = [
+        {
+            "workspace_id": workspace_id,
+            "id": link.id,
+            "case_id": case_id,
+            "linked_case_id": linked_case_id,
+            "type": kind,
+            "created_at": link.created_at,
+        }
+        for link in links
+        for case_id, linked_case_id, kind in (
+            (link.case_id, link.linked_case_id, str(link.type)),
+            (link.linked_case_id, link.case_id, str(LinkType(link.type).inverse)),
+        )
+    ]
+    await db.run(insert(case_link), rows)
+
+
+async def _require_new(
+    db: Transaction, who: Principal, case: Case, linked: Case, kind: LinkType
+) -> None:
+    """A link of one type joins two cases once, and never both ways: none is its parent's parent."""
+    c = case_link.c
+    row = await db.first(
+        select(c.type).where(
+            c.workspace_id == who.workspace_id,
+            c.case_id == case.id,
+            c.linked_case_id == linked.id,
+            c.type.in_([str(kind), str(kind.inverse)]),
+        )
+    )
+    if row is not None:
+        raise LinkExists(row.type)
+
+
+async def _ends(db: Transaction, who: Principal, link_id: str) -> list[CaseLink]:
+    """Both ends of a link; the linked cases are not read."""
+    if "\0" in link_id:
+        return []
+    c = case_link.c
+    rows = await db.rows(
+        select(c.id, c.case_id, c.linked_case_id, c.type, c.created_at).where(
+            c.workspace_id == who.workspace_id, c.id == link_id
+        )
+    )
+    return [CaseLink(*row, linked=None) for row in rows]  # type: ignore[arg-type]
+
+
+async def _seen(db: Transaction, who: Principal, case: Case, link_id: str) -> CaseLink:
+    for end in await _ends(db, who, link_id):
+        if end.case_id == case.id:
+            linked = await _linked(db, who, end)
+            return CaseLink(link_id, case.id, linked.id, end.type, end.created_at, linked)
+    raise LinkNotFound(link_id)
+
+
+async def _linked(db: Transaction, who: Principal, end: CaseLink) -> Case:
+    try:
+        return await store.case_to_change(db, who, end.linked_case_id)
+    except CaseNotFound:
+        # The other case was deleted, and the link is hidden with it.
+        raise LinkNotFound(end.id) from None
+
+
+async def _tell(db: Transaction, who: Principal, event_type: str, link: CaseLink) -> None:
+    """One event at each end, since each end has a timeline of its own."""
+    events = []
+    for case_id, other, kind in (
+        (link.case_id, link.linked_case_id, LinkType(link.type)),
+        (link.linked_case_id, link.case_id, LinkType(link.type).inverse),
+    ):
+        content = {"id": link.id, "linked_case_id": other, "type": str(kind)}
+        linked = event_type == "case_linked"
+        change = Change("links", None, content) if linked else Change("links", content, None)
+        events.append(NewEvent(event_type, case_id=case_id, subject_id=link.id, changes=[change]))
+    await timeline.record(db, who.workspace_id, who.key_name, events)

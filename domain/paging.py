@@ -1,0 +1,90 @@
+"""Pages of a list, by keyset: what is asked for, and what comes back."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from domain import cursors
+from domain.cursors import Position
+from domain.errors import invalid
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 100
+
+T = TypeVar("T")
+Row = Sequence[object]
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """At most *limit* items after *after* and before *before*; the last ones if *backwards*."""
+
+    limit: int = DEFAULT_LIMIT
+    after: str | None = None
+    before: str | None = None
+    backwards: bool = False
+
+
+def relay_paging(
+    first: int | None, after: str | None, last: int | None, before: str | None
+) -> Paging:
+    """The arguments of a connection (GraphQL Cursor Connections Specification, section 4)."""
+    if first is not None and last is not None:
+        raise invalid("first and last must not be given together.", "first")
+    if last is not None:
+        return Paging(checked_limit(last, "last"), after, before, backwards=True)
+    return Paging(checked_limit(first, "first"), after, before)
+
+
+def checked_limit(limit: int | None, name: str) -> int:
+    if limit is None:
+        return DEFAULT_LIMIT
+    if not 1 <= limit <= MAX_LIMIT:
+        raise invalid(f"{name} must be between 1 and {MAX_LIMIT}.", name)
+    return limit
+
+
+@dataclass(frozen=True, slots=True)
+class Edge(Generic[T]):
+    """An item and its place in the list."""
+
+    item: T
+    position: Position
+    seal: str
+
+    @property
+    def cursor(self) -> str:
+        return cursors.encode(self.position, self.seal)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some items of a list, in the list's order."""
+
+    edges: Sequence[Edge[T]]
+    has_next: bool
+    has_previous: bool
+
+    def __iter__(self) -> Iterator[T]:
+        return (edge.item for edge in self.edges)
+
+    @property
+    def start_cursor(self) -> str | None:
+        return self.edges[0].cursor if self.edges else None
+
+    @property
+    def end_cursor(self) -> str | None:
+        return self.edges[-1].cursor if self.edges else None
+
+
+def page_of(edges: list[Edge[T]], paging: Paging) -> Page[T]:
+    """The page made of what a statement found: up to one item more than asked for.
+
+    In the direction the client came from there is known to be something, the item of its cursor.
+    """
+    more = len(edges) > paging.limit
+    del edges[paging.limit :]
+    if paging.backwards:
+        edges.reverse()
+        return Page(edges, has_next=paging.before is not None, has_previous=more)
+    return Page(edges, has_next=more, has_previous=paging.after is not None)

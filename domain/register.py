@@ -1,0 +1,162 @@
+"""The register: parties and staff, whatever cases they appear in."""
+
+from dataclasses import replace
+from typing import Any
+
+from domain import idempotency, ids, store, texts, timeline
+from domain.auth import Principal, Scope
+from domain.database import Database, Transaction
+from domain.inputs import NewParty, NewStaff, PartyChanges, StaffChanges, mentioned
+from domain.models import Party, PartyKind, Staff
+from domain.texts import Check
+from domain.timeline import NewEvent
+
+PARTY_FIELDS = ("name", "kind")
+STAFF_FIELDS = ("name", "email")
+
+
+async def create_party(
+    who: Principal, database: Database, new: NewParty, *, idempotency_key: str | None = None
+) -> Party:
+    """Enter a party. Raises Invalid, IdempotencyKeyReused."""
+    who.require(Scope.CASES_WRITE)
+    check = Check()
+    new = checked_party(check, new)
+    check.done()
+    key = idempotency.checked(idempotency_key)
+    request = idempotency.fingerprint("create_party", new)
+    async with database.write() as db:
+        if before := await idempotency.replayed(db, who, key, request):
+            return await store.party_to_change(db, who, before)
+        party = party_of(new, db.now)
+        await enter_parties(db, who, [party])
+        await idempotency.remember(db, who, key, request, party.id)
+        return party
+
+
+async def update_party(
+    who: Principal,
+    database: Database,
+    party_id: str,
+    changes: PartyChanges,
+    *,
+    expected_version: int | None = None,
+) -> Party:
+    """Change a party. Raises PartyNotFound, VersionConflict, Invalid."""
+    who.require(Scope.CASES_WRITE)
+    async with database.write() as db:
+        party = await store.party_to_change(db, who, party_id, expected_version)
+        check = Check()
+        wanted = mentioned(changes)
+        if "name" in wanted:
+            wanted["name"] = check.line(wanted["name"], texts.NAME_MAX, "name")
+        if "kind" in wanted:
+            wanted["kind"] = check.one_of(wanted["kind"], tuple(PartyKind), "kind")
+        check.done()
+        changed: Party = await _change(db, who, "party", party, wanted, PARTY_FIELDS)
+        return changed
+
+
+async def create_staff(
+    who: Principal, database: Database, new: NewStaff, *, idempotency_key: str | None = None
+) -> Staff:
+    """Enter a staff member. Raises Invalid, IdempotencyKeyReused."""
+    who.require(Scope.CASES_WRITE)
+    check = Check()
+    new = checked_staff(check, new)
+    check.done()
+    key = idempotency.checked(idempotency_key)
+    request = idempotency.fingerprint("create_staff", new)
+    async with database.write() as db:
+        if before := await idempotency.replayed(db, who, key, request):
+            return await store.staff_to_change(db, who, before)
+        staff = staff_of(new, db.now)
+        await enter_staff(db, who, [staff])
+        await idempotency.remember(db, who, key, request, staff.id)
+        return staff
+
+
+async def update_staff(
+    who: Principal,
+    database: Database,
+    staff_id: str,
+    changes: StaffChanges,
+    *,
+    expected_version: int | None = None,
+) -> Staff:
+    """Change a staff member. Raises StaffNotFound, VersionConflict, Invalid."""
+    who.require(Scope.CASES_WRITE)
+    async with database.write() as db:
+        staff = await store.staff_to_change(db, who, staff_id, expected_version)
+        check = Check()
+        wanted = mentioned(changes)
+        if "name" in wanted:
+            wanted["name"] = check.line(wanted["name"], texts.NAME_MAX, "name")
+        if "email" in wanted:
+            wanted["email"] = check.email(wanted["email"], "email")
+        check.done()
+        changed: Staff = await _change(db, who, "staff", staff, wanted, STAFF_FIELDS)
+        return changed
+
+
+def checked_party(check: Check, new: NewParty, *path: str) -> NewParty:
+    return NewParty(
+        name=check.line(new.name, texts.NAME_MAX, *path, "name"),
+        kind=check.one_of(new.kind, tuple(PartyKind), *path, "kind"),
+    )
+
+
+def checked_staff(check: Check, new: NewStaff, *path: str) -> NewStaff:
+    return NewStaff(
+        name=check.line(new.name, texts.NAME_MAX, *path, "name"),
+        email=check.email(new.email, *path, "email"),
+    )
+
+
+def party_of(new: NewParty, now: str) -> Party:
+    return Party(ids.new_id(ids.PARTY), new.kind, new.name, now, now, 1)
+
+
+def staff_of(new: NewStaff, now: str) -> Staff:
+    return Staff(ids.new_id(ids.STAFF), new.name, new.email, now, now, 1)
+
+
+async def enter_parties(db: Transaction, who: Principal, new: list[Party]) -> None:
+    """Store new parties and tell the timeline."""
+    await store.insert_parties(db, who.workspace_id, new)
+    await timeline.record(db, who.workspace_id, who.key_name, [party_created(one) for one in new])
+
+
+async def enter_staff(db: Transaction, who: Principal, new: list[Staff]) -> None:
+    """Store new staff and tell the timeline."""
+    await store.insert_staff(db, who.workspace_id, new)
+    await timeline.record(db, who.workspace_id, who.key_name, [staff_created(one) for one in new])
+
+
+def party_created(party: Party) -> NewEvent:
+    changes = timeline.changes_between(None, party, PARTY_FIELDS)
+    return NewEvent("party_created", subject_id=party.id, changes=changes)
+
+
+def staff_created(staff: Staff) -> NewEvent:
+    changes = timeline.changes_between(None, staff, STAFF_FIELDS)
+    return NewEvent("staff_created", subject_id=staff.id, changes=changes)
+
+
+async def _change(
+    db: Transaction,
+    who: Principal,
+    kind: str,
+    before: Any,
+    wanted: dict[str, Any],
+    names: tuple[str, ...],
+) -> Any:
+    after = replace(before, **wanted)
+    changes = timeline.changes_between(before, after, names)
+    if not changes:
+        return before
+    after = replace(after, version=before.version + 1, updated_at=db.now)
+    await store.update_register(db, who, kind, after)
+    event = NewEvent(f"{kind}_updated", subject_id=before.id, changes=changes)
+    await timeline.record(db, who.workspace_id, who.key_name, [event])
+    return after

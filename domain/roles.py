@@ -1,0 +1,301 @@
+"""Who has which role in a case: its parties and the staff assigned to it.
+
+A party or staff member may have several roles in one case, each once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from domain import idempotency, register, store, texts, timeline
+from domain.auth import Principal, Scope
+from domain.database import Database, Transaction
+from domain.errors import Absent, PartyNotFound, StaffNotFound, invalid
+from domain.inputs import NewParty, NewStaff, PartyRole, StaffRole
+from domain.models import Case, Change
+from domain.store import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
+from domain.texts import Check
+from domain.timeline import NewEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A checked role: the node's id or the new node, the role, the reference or note."""
+
+    node: str | NewParty | NewStaff
+    role: str
+    remark: str | None
+
+
+async def add_parties(
+    who: Principal,
+    database: Database,
+    case_id: str,
+    roles: Sequence[PartyRole],
+    *,
+    expected_version: int | None = None,
+    idempotency_key: str | None = None,
+) -> Case:
+    """Give parties roles in a case. Raises CaseNotFound, PartyNotFound, VersionConflict, Invalid."""
+    who.require(Scope.CASES_WRITE)
+    wanted = _checked(PARTY_ROLES, [_party(role) for role in roles])
+    return await _add(
+        who, database, case_id, PARTY_ROLES, wanted, expected_version, idempotency_key
+    )
+
+
+async def replace_parties(
+    who: Principal,
+    database: Database,
+    case_id: str,
+    roles: Sequence[PartyRole],
+    *,
+    expected_version: int | None = None,
+) -> Case:
+    """Make *roles* the parties of a case, in that order. Raises as add_parties()."""
+    who.require(Scope.CASES_WRITE)
+    wanted = _checked(PARTY_ROLES, [_party(role) for role in roles], may_be_empty=True)
+    async with database.write() as db:
+        case = await store.case_to_change(db, who, case_id, expected_version)
+        before = await store.roles_of(db, who, PARTY_ROLES, case.id)
+        first = await store.next_position(db, who, case.id, len(wanted))
+        after = await resolve(db, who, PARTY_ROLES, case.id, wanted, first)
+        known = {(role.node_id, role.role): role for role in before}
+        after = [
+            replace(role, since=old.since)
+            if (old := known.get((role.node_id, role.role)))
+            else role
+            for role in after
+        ]
+        if [_content(role) for role in before] == [_content(role) for role in after]:
+            return case
+        await store.delete_roles(db, who.workspace_id, PARTY_ROLES, before)
+        await store.insert_roles(db, who.workspace_id, PARTY_ROLES, after)
+        return await _told(db, who, case, PARTY_ROLES, "parties_replaced", before, after)
+
+
+async def remove_parties(
+    who: Principal,
+    database: Database,
+    case_id: str,
+    party_ids: Sequence[str],
+    *,
+    role: str | None = None,
+    expected_version: int | None = None,
+) -> Case:
+    """Take parties out of a case, from *role* or altogether.
+
+    Raises CaseNotFound, PartyNotFound for one that is not in the case, VersionConflict, Invalid.
+    """
+    who.require(Scope.CASES_WRITE)
+    return await _remove(who, database, case_id, PARTY_ROLES, party_ids, role, expected_version)
+
+
+async def assign_staff(
+    who: Principal,
+    database: Database,
+    case_id: str,
+    roles: Sequence[StaffRole],
+    *,
+    expected_version: int | None = None,
+    idempotency_key: str | None = None,
+) -> Case:
+    """Assign staff to a case. Raises CaseNotFound, StaffNotFound, VersionConflict, Invalid."""
+    who.require(Scope.CASES_WRITE)
+    wanted = _checked(STAFF_ROLES, [_staff(role) for role in roles])
+    return await _add(
+        who, database, case_id, STAFF_ROLES, wanted, expected_version, idempotency_key
+    )
+
+
+async def unassign_staff(
+    who: Principal,
+    database: Database,
+    case_id: str,
+    staff_ids: Sequence[str],
+    *,
+    role: str | None = None,
+    expected_version: int | None = None,
+) -> Case:
+    """Take staff off a case, from *role* or altogether.
+
+    Raises CaseNotFound, StaffNotFound for one not assigned to it, VersionConflict, Invalid.
+    """
+    who.require(Scope.CASES_WRITE)
+    return await _remove(who, database, case_id, STAFF_ROLES, staff_ids, role, expected_version)
+
+
+def checked_roles(check: Check, roles: RoleTable, given: Sequence[Wanted]) -> list[Wanted]:
+    """Check the roles of one list, which name nobody twice in one role."""
+    field = roles.field
+    if len(given) > roles.most:
+        check.wrong(f"A case may have at most {roles.most} {field}.", field)
+        return []
+    kept: list[Wanted] = []
+    seen: set[tuple[str, str]] = set()
+    for index, wanted in enumerate(given):
+        path = (field, str(index))
+        role = check.word(wanted.role, *path, "role")
+        remark = check.optional_line(wanted.remark, texts.REFERENCE_MAX, *path, roles.remark)
+        node = wanted.node
+        if isinstance(node, NewParty):
+            node = register.checked_party(check, node, *path)
+        elif isinstance(node, NewStaff):
+            node = register.checked_staff(check, node, *path)
+        else:
+            node = check.identifier(node, *path, "id")
+            if (node, role) in seen:
+                check.wrong("The same one must not have the same role twice.", *path, "id")
+            seen.add((node, role))
+        kept.append(Wanted(node, role, remark))
+    return kept
+
+
+async def resolve(
+    db: Transaction,
+    who: Principal,
+    roles: RoleTable,
+    case_id: str,
+    wanted: Sequence[Wanted],
+    first: int,
+) -> list[Role]:
+    """The rows for *wanted*, from position *first* on; new parties and staff are entered."""
+    is_party = roles is PARTY_ROLES
+    known = {one.node for one in wanted if isinstance(one.node, str)}
+    names = await store.names_of(db, who.workspace_id, "party" if is_party else "staff", known)
+    rows: list[Role] = []
+    parties, staff = [], []
+    for index, one in enumerate(wanted):
+        if isinstance(one.node, str):
+            if one.node not in names:
+                raise _absent(roles)(one.node, (roles.field, str(index), "id"))
+            node_id = one.node
+        elif isinstance(one.node, NewParty):
+            parties.append(register.party_of(one.node, db.now))
+            node_id = parties[-1].id
+        else:
+            staff.append(register.staff_of(one.node, db.now))
+            node_id = staff[-1].id
+        rows.append(Role(case_id, first + index, node_id, one.role, one.remark, db.now))
+    await register.enter_parties(db, who, parties)
+    await register.enter_staff(db, who, staff)
+    return rows
+
+
+async def described(
+    db: Transaction, who: Principal, roles: RoleTable, rows: Sequence[Role]
+) -> list[dict[str, Any]]:
+    """Roles as the timeline tells of them."""
+    kind = "party" if roles is PARTY_ROLES else "staff"
+    names = await store.names_of(db, who.workspace_id, kind, {role.node_id for role in rows})
+    return [
+        {
+            "id": role.node_id,
+            "name": names[role.node_id],
+            "role": role.role,
+            roles.remark: role.remark,
+        }
+        for role in rows
+    ]
+
+
+async def _add(
+    who: Principal,
+    database: Database,
+    case_id: str,
+    roles: RoleTable,
+    wanted: list[Wanted],
+    expected_version: int | None,
+    idempotency_key: str | None,
+) -> Case:
+    key = idempotency.checked(idempotency_key)
+    request = idempotency.fingerprint(f"add_{roles.field}", case_id, wanted)
+    async with database.write() as db:
+        if before := await idempotency.replayed(db, who, key, request):
+            return await store.case_to_change(db, who, before)
+        case = await store.case_to_change(db, who, case_id, expected_version)
+        present = await store.roles_of(db, who, roles, case.id)
+        taken = {(role.node_id, role.role) for role in present}
+        check = Check()
+        for index, one in enumerate(wanted):
+            if (one.node, one.role) in taken:
+                check.wrong("Already has this role in the case.", roles.field, str(index), "role")
+        if len(present) + len(wanted) > roles.most:
+            check.wrong(f"A case may have at most {roles.most} {roles.field}.", roles.field)
+        check.done()
+        first = await store.next_position(db, who, case.id, len(wanted))
+        added = await resolve(db, who, roles, case.id, wanted, first)
+        await store.insert_roles(db, who.workspace_id, roles, added)
+        told = "parties_added" if roles is PARTY_ROLES else "staff_assigned"
+        await idempotency.remember(db, who, key, request, case.id)
+        return await _told(db, who, case, roles, told, [], added)
+
+
+async def _remove(
+    who: Principal,
+    database: Database,
+    case_id: str,
+    roles: RoleTable,
+    node_ids: Sequence[str],
+    role: str | None,
+    expected_version: int | None,
+) -> Case:
+    if not node_ids:
+        raise invalid(f"At least one of the {roles.field} must be named.", roles.field)
+    async with database.write() as db:
+        case = await store.case_to_change(db, who, case_id, expected_version)
+        present = await store.roles_of(db, who, roles, case.id)
+        leaving = [one for one in present if one.node_id in node_ids and role in (None, one.role)]
+        left = {one.node_id for one in leaving}
+        for index, node_id in enumerate(node_ids):
+            if node_id not in left:
+                raise _absent(roles)(node_id, (roles.field, str(index)))
+        await store.delete_roles(db, who.workspace_id, roles, leaving)
+        told = "parties_removed" if roles is PARTY_ROLES else "staff_unassigned"
+        return await _told(db, who, case, roles, told, leaving, [])
+
+
+async def _told(
+    db: Transaction,
+    who: Principal,
+    case: Case,
+    roles: RoleTable,
+    event_type: str,
+    before: Sequence[Role],
+    after: Sequence[Role],
+) -> Case:
+    """Record what differs between two lists of roles, and raise the case's version."""
+    old = await described(db, who, roles, before)
+    new = await described(db, who, roles, after)
+    gone = [Change(roles.field, one, None) for one in old if one not in new]
+    come = [Change(roles.field, None, one) for one in new if one not in old]
+    event = NewEvent(event_type, case_id=case.id, changes=[*gone, *come])
+    await timeline.record(db, who.workspace_id, who.key_name, [event])
+    return await store.touch(db, who, case)
+
+
+def _checked(
+    roles: RoleTable, given: Sequence[Wanted], *, may_be_empty: bool = False
+) -> list[Wanted]:
+    check = Check()
+    if not given and not may_be_empty:
+        check.wrong(f"At least one of the {roles.field} must be given.", roles.field)
+    checked = checked_roles(check, roles, given)
+    check.done()
+    return checked
+
+
+def _party(role: PartyRole) -> Wanted:
+    return Wanted(role.party, role.role, role.reference)
+
+
+def _staff(role: StaffRole) -> Wanted:
+    return Wanted(role.staff, role.role, role.note)
+
+
+def _content(role: Role) -> tuple[str, str, str | None]:
+    return role.node_id, role.role, role.remark
+
+
+def _absent(roles: RoleTable) -> type[Absent]:
+    return PartyNotFound if roles is PARTY_ROLES else StaffNotFound

@@ -1,0 +1,71 @@
+"""Search by folded keys: what is stored for an object, and the condition that finds it."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, or_, select
+
+from domain import folding
+from domain.prepared import holds, search_index_entries
+from domain.tables import search_entry
+
+KINDS = ("case", "party", "staff")
+GRAM = 3  # characters: what is shorter cannot use a trigram index
+
+
+def entry(
+    workspace_id: int, kind: str, id: str, *texts: str | None, number: str | None = None
+) -> dict[str, Any]:
+    """The row of search_entry for an object that is found by *texts* and *number*."""
+    # A line break is never part of a search term, so no match spans two texts.
+    plain = "\n".join(folding.plain(text) for text in (*texts, number) if text)
+    return {
+        "workspace_id": workspace_id,
+        "kind": kind,
+        "id": id,
+        "scope": scope(workspace_id, kind),
+        "plain": plain,
+        "loose": folding.loose(plain),
+        "number": folding.number(number) if number else "",
+    }
+
+
+def scope(workspace_id: int, kind: str) -> str:
+    """One trigram of private-use characters for a workspace and a kind, in base 4096."""
+    value = workspace_id * len(KINDS) + KINDS.index(kind)
+    return "".join(chr(0xE000 + (value >> shift & 0xFFF)) for shift in (24, 12, 0))
+
+
+def terms(workspace_id: int, kind: str, text: str) -> tuple[bool, dict[str, str]] | None:
+    """Whether the trigram index can answer, and the parameters; None if *text* has no term."""
+    plain = folding.plain(text)
+    if not plain:
+        return None
+    found = {"plain": plain, "loose": folding.loose(plain)}
+    if number := folding.number(text):
+        found["number"] = number
+    if min(map(len, found.values())) < GRAM:
+        return False, {"number": "\n", **found}
+    # In a quoted FTS5 string only the quote itself has a meaning; % and operators are plain.
+    any_of = " OR ".join(f"{column} : {_quoted(term)}" for column, term in found.items())
+    return True, {"query": f"scope : {_quoted(scope(workspace_id, kind))} AND ({any_of})"}
+
+
+def found(
+    kind: str, id: ColumnElement[Any], parameter: str, *, indexed: bool
+) -> ColumnElement[bool]:
+    """The condition that *id* is found; parameters are named *parameter*_plain and so on."""
+    c = search_entry.c
+    matches = select(c.id).where(c.workspace_id == bindparam("workspace_id"), c.kind == kind)
+    if indexed:
+        return id.in_(matches.where(c.entry.in_(_entries(parameter))))
+    columns = (c.plain, c.loose, c.number)
+    any_of = (holds(column, bindparam(f"{parameter}_{column.name}")) for column in columns)
+    return id.in_(matches.where(or_(*any_of)))
+
+
+def _entries(parameter: str) -> Any:
+    return search_index_entries.of(bindparam(f"{parameter}_query"))
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'

@@ -1,0 +1,16 @@
+"""What both surfaces are given: the open database, its keys, and the rate limits."""
+
+from dataclasses import dataclass
+
+from domain.database import Database
+from domain.keys import KeyRing
+from domain.rates import RateLimiter
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Made once by the composition root; requests find it in the application's state."""
+
+    database: Database
+    keys: KeyRing
+    rates: RateLimiter

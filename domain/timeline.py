@@ -1,0 +1,109 @@
+"""The timeline: what is written about every write, chained by hashes.
+
+seq is gapless and increasing within a workspace. An event's hash is the SHA-256 of its
+predecessor's hash and its own content, so whoever edits, drops or reorders events from outside
+breaks the chain (checked by verifying.py).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import bindparam, insert, select, update
+
+from domain import ids
+from domain.database import Transaction
+from domain.instants import Instant
+from domain.models import Change
+from domain.tables import timeline_event, timeline_head
+
+GENESIS = "0" * 64
+"""The hash before the first event."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to be written. What is left None is filled in: a new id, the present, the writer."""
+
+    type: str
+    case_id: str | None = None
+    subject_id: str | None = None
+    changes: Sequence[Change] = ()
+    title: str | None = None
+    occurred_at: Instant | None = None
+    id: str | None = None
+    actor: str | None = None
+    at: Instant | None = None
+
+
+async def record(db: Transaction, workspace_id: int, actor: str, events: list[NewEvent]) -> None:
+    """Append *events* to the workspace's timeline, in the transaction of what they tell of."""
+    if not events:
+        return
+    head = await db.first(
+        select(timeline_head.c.seq, timeline_head.c.hash)
+        .where(timeline_head.c.workspace_id == workspace_id)
+        .with_for_update()
+    )
+    if head is None:
+        raise AssertionError(f"workspace {workspace_id} has no timeline")
+    seq, last = head
+    rows: list[dict[str, Any]] = []
+    for event in events:
+        seq += 1
+        at = event.at or db.now
+        row = {
+            "workspace_id": workspace_id,
+            "seq": seq,
+            "id": event.id or ids.new_id(ids.EVENT),
+            "case_id": event.case_id,
+            "subject_id": event.subject_id,
+            "type": event.type,
+            "actor": event.actor or actor,
+            "at": at,
+            "occurred_at": event.occurred_at or at,
+            "title": event.title,
+            "changes": orjson.dumps(list(event.changes)).decode(),
+        }
+        last = row["hash"] = chained(last, row)
+        rows.append(row)
+    await db.run(insert(timeline_event), rows)
+    await db.run(
+        update(timeline_head)
+        .where(timeline_head.c.workspace_id == workspace_id)
+        .values(seq=bindparam("new_seq"), hash=bindparam("new_hash")),
+        {"new_seq": seq, "new_hash": last},
+    )
+
+
+CONTENT = (
+    "seq",
+    "id",
+    "case_id",
+    "subject_id",
+    "type",
+    "actor",
+    "at",
+    "occurred_at",
+    "title",
+    "changes",
+)
+
+
+def chained(previous: str, row: dict[str, Any]) -> str:
+    """The hash of an event that follows one with the hash *previous*, in hexadecimal."""
+    content = orjson.dumps([row[name] for name in CONTENT])
+    return hashlib.sha256(previous.encode() + b"\n" + content).hexdigest()
+
+
+def changes_between(before: Any, after: Any, names: Sequence[str]) -> list[Change]:
+    """The fields among *names* that differ; *before* is None for something new."""
+    found = []
+    for name in names:
+        old = None if before is None else getattr(before, name)
+        new = None if after is None else getattr(after, name)
+        if old != new:
+            found.append(Change(name, old, new))
+    return found

@@ -1,0 +1,154 @@
+// The tabs a browser shows the first time. Later visits show the reader's own tabs.
+
+const listCases = `# The newest active cases. Run it with Ctrl-Enter.
+# Put a word for "search" into the variables below: a name or a file number.
+query ListCases($search: String) {
+  cases(
+    first: 20
+    filter: { status: [ACTIVE], search: $search }
+    orderBy: { field: CREATED_AT, direction: DESC }
+  ) {
+    totalCount
+    nodes {
+      id
+      fileNumber
+      name
+      status
+      type
+      dezernat
+      createdAt
+    }
+  }
+}
+`;
+
+const oneCase = `# One case with everything. It is found by its file number or by its id.
+query OneCase($fileNumber: String, $id: ID) {
+  case(fileNumber: $fileNumber, id: $id) {
+    id
+    uuid
+    name
+    fileNumber
+    status
+    type
+    dezernat
+    createdAt
+    updatedAt
+    version
+    parties(first: 10) {
+      edges {
+        role
+        reference
+        node {
+          id
+          kind
+          name
+        }
+      }
+    }
+    staff {
+      edges {
+        role
+        node {
+          id
+          name
+          email
+        }
+      }
+    }
+    links {
+      nodes {
+        id
+        type
+        linkedCase {
+          name
+          fileNumber
+        }
+      }
+    }
+    timeline(first: 20) {
+      nodes {
+        seq
+        type
+        actor
+        at
+        occurredAt
+        title
+        changes {
+          field
+          before
+          after
+        }
+      }
+    }
+  }
+}
+`;
+
+const pageThroughCases = `# Page by page: copy "endCursor" of the answer into "after" of the variables.
+query PageThroughCases($first: Int, $after: String) {
+  cases(first: $first, after: $after) {
+    totalCount
+    nodes {
+      id
+      name
+      fileNumber
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+`;
+
+const createCase = `# Opens a case with its first party. The key needs the scope to write.
+mutation CreateCase($input: CreateCaseInput!) {
+  createCase(input: $input) {
+    case {
+      id
+      name
+    }
+    userErrors {
+      code
+      message
+      field
+    }
+  }
+}
+`;
+
+const linkCases = `# Links two cases. Put their ids into the variables below.
+mutation LinkCases($input: LinkCasesInput!) {
+  linkCases(input: $input) {
+    link {
+      id
+      type
+    }
+    userErrors {
+      code
+      message
+      field
+    }
+  }
+}
+`;
+
+const tab = (query, variables) => ({ query, variables: JSON.stringify(variables, null, 2) });
+
+export const examples = [
+  tab(listCases, { search: null }),
+  tab(oneCase, { fileNumber: "AZ-2026-042" }),
+  tab(pageThroughCases, { first: 5, after: null }),
+  tab(createCase, {
+    input: {
+      name: "Example v. Sample",
+      fileNumber: "AZ-2026-900",
+      type: "civil",
+      parties: [{ new: { name: "Erika Example", kind: "PERSON" }, role: "client" }],
+    },
+  }),
+  tab(linkCases, {
+    input: { caseId: "the id of a case", linkedCaseId: "the id of another", type: "RELATED" },
+  }),
+];
