@@ -91,13 +91,13 @@ async def create_key(
             "name": name,
             "scopes": ordered,
             "digest": keys.key_digest(raw),
-            "created_at": db.now,
+            "created_at": (made_at := db.now),
         }
         await db.run(insert(api_key), row)
         changes = [Change("name", None, name), Change("scopes", None, ordered.split())]
         event = NewEvent("key_created", subject_id=id, changes=changes)
         await timeline.record(db, owner.id, OPERATOR, [event])
-    return raw, ApiKey(id, name, slug, mode, frozenset(ordered.split()), row["created_at"], None)
+    return raw, ApiKey(id, name, slug, mode, frozenset(ordered.split()), made_at, None)
 
 
 async def list_keys(database: Database) -> list[ApiKey]:

@@ -1,6 +1,8 @@
 """The life of a case: opened, changed, deleted."""
 
+from collections.abc import Mapping
 from dataclasses import fields
+from typing import Any
 
 from sqlalchemy import select, update
 
@@ -113,9 +115,9 @@ async def delete_case(
         return deleted
 
 
-def check_values(check: Check, given: dict[str, object]) -> dict[str, object]:
+def check_values(check: Check, given: Mapping[str, object]) -> dict[str, Any]:
     """Check those fields of a case that are *given*; what comes out may be stored."""
-    checked: dict[str, object] = {}
+    checked: dict[str, Any] = {}
     for name, value in given.items():
         match name:
             case "name":
@@ -133,7 +135,7 @@ def check_values(check: Check, given: dict[str, object]) -> dict[str, object]:
     return checked
 
 
-async def _require_free(db: Transaction, who: Principal, file_number: object) -> None:
+async def _require_free(db: Transaction, who: Principal, file_number: str | None) -> None:
     if file_number is None:
         return
     taken = await db.first(
@@ -144,4 +146,4 @@ async def _require_free(db: Transaction, who: Principal, file_number: object) ->
         )
     )
     if taken is not None:
-        raise FileNumberTaken(str(file_number))
+        raise FileNumberTaken(file_number)

@@ -1,7 +1,7 @@
 """Cursors: a position in one list, opaque to clients and the same on both surfaces.
 
-A cursor is padded standard base64 of compact JSON, {"id": ..., "k": [...], "f": "..."}: the last part
-of the sort key, the parts before it, and the seal of the list it belongs to. The seal covers
+A cursor is padded standard base64 of compact JSON, {"id": ..., "k": [...], "f": "..."}: the last
+part of the sort key, the parts before it, and the seal of the list it belongs to. The seal covers
 workspace, list, filter and order, so a cursor of another list is refused, never misread.
 A forged position is harmless: it only says where in the caller's own list to go on.
 """

@@ -92,7 +92,7 @@ class _Firm:
             lower.is_followed = True
             lower.case["status"] = CaseStatus.CLOSED.value  # no archive while an appeal is pending
             self._link(self._appeal(created_at, lower), lower, LinkType.LOWER_INSTANCE)
-        elif chance < 0.23 and (earlier := self._repeatable(created_at)):
+        elif chance < 0.21 and (earlier := self._repeatable(created_at)):
             earlier.is_followed = True
             file = self._open(
                 created_at, earlier.matter, earlier.city, earlier.client, earlier.opponent
@@ -370,13 +370,18 @@ class _Firm:
         return f"{self._rng.choice([n for n in first_names if n not in client])} {surname}"
 
     def _shuffled_names(self, language: str) -> list[str]:
+        """Everyone whom the firm may meet, next last; people of a common name come sooner."""
         names = [
             f"{first} {last}"
             for first in words.FIRST_NAMES[language].split()
             for last in words.LAST_NAMES[language].split()
         ]
-        self._rng.shuffle(names)
-        return [name for name in names if name not in words.STAFF.values()]
+        order = {
+            name: self._rng.random() + (0.1 if _surname(name) in words.COMMON_NAMES else 0)
+            for name in names
+            if name not in words.STAFF.values()
+        }
+        return sorted(order, key=order.__getitem__)
 
     def _known(self, name: str, kind: PartyKind) -> Party:
         """The party of that name; entered into the register when it is met first."""
@@ -411,7 +416,7 @@ class _Firm:
             return
         umbrella, chance = self._umbrella_of(file.client), self._rng.random()
         earlier = [other for other in self.files[:-1] if other.client is file.client]
-        if umbrella and chance < 0.3:
+        if umbrella and chance < 0.2:
             self._link(file, umbrella, LinkType.PARENT)
         elif earlier and chance < 0.05:
             self._link(file, earlier[-1], LinkType.RELATED)

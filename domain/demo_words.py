@@ -75,6 +75,7 @@ FIRST_NAMES = {
     EN: "Adaeze Bronwen Callum Devika Eleanor Fergus Gwen Harriet Ifeoma Jasper Lachlan Maeve "
     "Nadia Oluwaseun Philippa Rhys Siobhan Tamsin Yusuf Zara",
 }
+COMMON_NAMES = frozenset({"Müller", "Schröder", "Weiß", "Jäger", "Okafor", "Patel"})
 # The deceased have names of their own, so that no heir inherits from themselves.
 LATE_NAMES = {
     DE: "Wilhelmine Hertha Gottfried Erwin Adelheid Friedhelm Roswitha Anneliese",
@@ -403,7 +404,7 @@ MATTERS = (
         5,
         "person",
         "firm",
-        ("{client} ./. {opponent} – Überstunden", "{client} ./. {opponent} – Zeugnis"),
+        ("{client} ./. {opponent} – Lohn und Zeugnis", *_GEGEN),
         (
             "Die Mandantschaft verlangt {amount} Überstundenvergütung. Die Arbeitszeiten sind "
             "durch Ausdrucke der Zeiterfassung belegt.",
@@ -411,7 +412,7 @@ MATTERS = (
         ),
         (
             ("letter_sent", "Geltendmachung innerhalb der Ausschlussfrist versandt"),
-            ("complaint_filed", "Zahlungsklage beim {court} eingereicht"),
+            ("complaint_filed", "Klage beim {court} eingereicht"),
             ("hearing", "Gütetermin vor dem {court}"),
             ("brief_received", "Stellungnahme der Arbeitgeberseite eingegangen"),
         ),
@@ -427,7 +428,7 @@ MATTERS = (
         5,
         "client_firm",
         "person",
-        ("{client} ./. {opponent}", "{client} ./. {opponent} – Arbeitszeitbetrug"),
+        ("{client} ./. {opponent}", "{client} ./. {opponent} – Kündigung"),
         (
             "Verteidigung der Arbeitgeberin gegen eine Kündigungsschutzklage. Gekündigt wurde nach "
             "zwei Abmahnungen wegen wiederholter Verspätung.",
@@ -454,7 +455,7 @@ MATTERS = (
         9,
         "person",
         "landlord",
-        (*_GEGEN, "{client} ./. {opponent} – Mietminderung"),
+        (*_GEGEN, "{client} ./. {opponent} – Wohnraummiete"),
         (
             "Schimmel in zwei Räumen der Wohnung {street}. Die Mandantschaft mindert die Miete um "
             "20 % und verlangt Beseitigung.",
@@ -464,7 +465,7 @@ MATTERS = (
             "wegen sozialer Härte ist erklärt.",
         ),
         (
-            ("letter_sent", "Mängelanzeige mit Frist zur Abhilfe versandt"),
+            ("letter_sent", "Schreiben mit Fristsetzung an die Vermieterin versandt"),
             ("complaint_filed", "Klage beim {court} eingereicht"),
             ("brief_received", "Klageerwiderung der Vermieterin eingegangen"),
             ("expert_report", "Ortstermin in der Wohnung {street}"),
@@ -488,7 +489,7 @@ MATTERS = (
         (
             "Räumungsklage wegen eines Rückstands von drei Monatsmieten zu je {rent}. Die "
             "fristlose Kündigung wurde durch Boten zugestellt.",
-            "Rückstände aus der Betriebskostenabrechnung für das Objekt {street}; die Gegenseite "
+            "Kündigung nach Rückständen aus Betriebskosten für das Objekt {street}; die Gegenseite "
             "bestreitet den Verteilungsschlüssel.",
         ),
         (
@@ -509,7 +510,7 @@ MATTERS = (
         9,
         "client_firm",
         "firm",
-        (*_GEGEN, "{client} ./. {opponent} – Kaufpreis"),
+        (*_GEGEN, "{client} ./. {opponent} – Liefervertrag"),
         (
             "Zahlungsklage über {amount} aus einem Rahmenliefervertrag. Die Gegenseite rechnet mit "
             "angeblichen Mängeln auf.",
@@ -550,11 +551,11 @@ MATTERS = (
         5,
         "client_firm",
         "firm",
-        ("Beteiligung {client} an {opponent}", "{client} / {opponent} – Geschäftsanteilskauf"),
+        ("Beteiligung {client} an {opponent}", "{client} / {opponent} – Beteiligung"),
         (
             "Erwerb von 60 % der Geschäftsanteile für {amount}. Wir führen die Due Diligence und "
             "verhandeln den Anteilskaufvertrag.",
-            "Gründung eines Gemeinschaftsunternehmens mit gemeinsamer Fertigung in {city}; eine "
+            "Beteiligung von 40 % durch Kapitalerhöhung, mit gemeinsamer Fertigung in {city}; eine "
             "Anmeldung beim Bundeskartellamt wird geprüft.",
         ),
         (
@@ -600,7 +601,7 @@ MATTERS = (
         6,
         "person",
         "relative",
-        ("Nachlass {late}", "Nachlass {late} – Pflichtteil"),
+        ("Nachlass {late}",),
         (
             "Erbauseinandersetzung unter Geschwistern; zum Nachlass gehören ein Haus ({street}) "
             "und Wertpapiere über {amount}.",
@@ -630,7 +631,7 @@ MATTERS = (
         4,
         "client_firm",
         "finanzamt",
-        ("{client} ./. {opponent}", "{client} – Umsatzsteuer", "{client} – Betriebsprüfung"),
+        ("{client} ./. {opponent}", "{client} – Betriebsprüfung"),
         (
             "Nach der Betriebsprüfung wurden {amount} Umsatzsteuer nachgefordert. Streitig ist der "
             "Vorsteuerabzug aus Bauleistungen.",
@@ -718,7 +719,7 @@ MATTERS = (
         (
             "Die Gegenseite vertreibt online gleichartige Ware unter verwechselbarem Zeichen. Die "
             "Abmahnung blieb unbeantwortet.",
-            "Unterlassung irreführender Werbung mit Testergebnissen; Streitwert {amount}.",
+            "Nachahmung einer eingetragenen Wort-Bild-Marke auf Messen; Streitwert {amount}.",
         ),
         (
             ("letter_sent", "Abmahnung mit Unterlassungserklärung versandt"),
@@ -852,7 +853,8 @@ MATTERS = (
         (
             "Acting for the employer in a disability discrimination claim. Reasonable adjustments "
             "were offered in {past} and declined.",
-            "Enforcement of a six-month non-solicitation covenant against a departing sales lead.",
+            "Whistleblowing claim by a former sales lead; the disclosures and the reason are "
+            "disputed.",
         ),
         (
             ("complaint_received", "Claim received from the employment tribunal"),
@@ -880,7 +882,7 @@ MATTERS = (
         (
             "Disrepair claim for {street}: damp, a failed boiler and two reports that were "
             "ignored. Rent is {rent} a month.",
-            "Recovery of a tenancy deposit that was never protected in an authorised scheme.",
+            "Damages for leaks at {street} and return of a deposit held back without reason.",
         ),
         _CLAIM,
         (_JUDGMENT, _CONSENT),
@@ -918,7 +920,7 @@ MATTERS = (
         9,
         "client_firm",
         "firm",
-        (*_VERSUS, "{client} v. {opponent} (supply agreement)"),
+        (*_VERSUS, "{client} v. {opponent} (breach of contract)"),
         (
             "Debt claim for {amount} under a supply agreement. The defendant says the goods were "
             "off specification and relies on set-off.",
@@ -957,11 +959,11 @@ MATTERS = (
         4,
         "client_firm",
         "firm",
-        ("{client}: purchase of {opponent}", "{client} and {opponent} (joint venture)"),
+        ("{client}: purchase of {opponent}", "{client} and {opponent} (acquisition)"),
         (
             "Purchase of the entire issued share capital for {amount}, subject to completion "
             "accounts and a warranty retention.",
-            "Shareholders' agreement for a joint venture based in {city}.",
+            "Purchase of the business and assets in {city}; the employees transfer under TUPE.",
         ),
         (
             ("meeting", "Heads of terms agreed"),
@@ -982,7 +984,8 @@ MATTERS = (
         (
             "Financial remedy after {years} years of marriage. The main assets are the family home "
             "at {street} and two pensions.",
-            "Child arrangements for two children following separation in {past}.",
+            "Financial remedy following separation in {past}; provision for two children is in "
+            "issue.",
         ),
         (
             ("meeting", "First meeting and costs estimate"),
@@ -1004,8 +1007,8 @@ MATTERS = (
         "relative",
         ("In re Estate of {late}",),
         (
-            "Contested probate: the will of {long_ago} leaves the estate to a neighbour. Capacity and "
-            "undue influence are in issue.",
+            "Contested probate: the will of {long_ago} leaves the estate to a neighbour. "
+            "Capacity and undue influence are in issue.",
             "Claim for reasonable provision out of an estate of about {amount}, including "
             "{street}.",
         ),
@@ -1081,7 +1084,7 @@ MATTERS = (
         ("In re {opponent}",),
         (
             "Winding-up petition on an undisputed debt of {amount}.",
-            "Proof of debt for {amount} and a retention of title claim to stock in the warehouse.",
+            "Winding-up petition after a statutory demand for {amount} went unanswered.",
         ),
         (
             ("letter_sent", "Statutory demand served"),
@@ -1104,7 +1107,7 @@ MATTERS = (
         (*_VERSUS, "{client} v. {opponent} (passing off)"),
         (
             "Passing off and trade mark infringement by lookalike packaging first seen in {past}.",
-            "Copyright in product photographs copied to a rival web shop; damages of {amount} "
+            "Passing off by a rival web shop under a confusingly similar name; damages of {amount} "
             "sought.",
         ),
         _CLAIM,

@@ -217,7 +217,7 @@ def _has(edges: Any, nodes: Any, kind: str, shape: Sequence[Any]) -> ColumnEleme
 
 
 def _compare(column: ColumnElement[Any], sign: str, parameter: str) -> ColumnElement[bool]:
-    bound = bindparam(parameter)
+    bound: Any = bindparam(parameter)
     match sign:
         case "gte":
             return column >= bound

@@ -15,7 +15,7 @@ import zlib
 from sqlalchemy import bindparam, select
 
 from domain.auth import Principal, Scope
-from domain.database import Database
+from domain.database import Database, Row
 from domain.errors import InvalidKey
 from domain.ids import crockford
 from domain.models import Mode
@@ -90,16 +90,16 @@ class KeyRing:
         return principal
 
 
-def _principal(id: str, row: tuple[str | int, ...]) -> Principal:
+def _principal(id: str, row: Row) -> Principal:
     _digest, name, scopes, workspace_id, slug, workspace_name, mode = row
     return Principal(
-        workspace_id=int(workspace_id),
-        workspace_slug=str(slug),
-        workspace_name=str(workspace_name),
+        workspace_id=workspace_id,
+        workspace_slug=slug,
+        workspace_name=workspace_name,
         mode=Mode(mode),
         key_id=id,
-        key_name=str(name),
-        scopes=frozenset(map(Scope, str(scopes).split())),
+        key_name=name,
+        scopes=frozenset(map(Scope, scopes.split())),
     )
 
 

@@ -130,7 +130,7 @@ async def _ends(db: Transaction, who: Principal, link_id: str) -> list[CaseLink]
             c.workspace_id == who.workspace_id, c.id == link_id
         )
     )
-    return [CaseLink(*row, linked=None) for row in rows]  # type: ignore[arg-type]
+    return [CaseLink(*row, None) for row in rows]  # type: ignore[call-arg]
 
 
 async def _seen(db: Transaction, who: Principal, case: Case, link_id: str) -> CaseLink:

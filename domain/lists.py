@@ -12,8 +12,8 @@ from domain.inputs import CaseOrder, CaseOrderField
 from domain.keyset import Window
 from domain.models import Case, Party, Staff
 from domain.prepared import Prepared, each
-from domain.tables import case_link, cases, party, staff, timeline_event
 from domain.relations import CASE_LINKS, CASE_TIMELINE
+from domain.tables import case_link, cases, party, staff, timeline_event
 
 _ORDER_COLUMN = {
     CaseOrderField.NAME: "name_order",

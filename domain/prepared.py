@@ -52,7 +52,7 @@ def _each_sqlite(element: each, compiler: SQLCompiler, **options: Any) -> str:
     return f"json_each({_arguments(element, compiler, options)})"
 
 
-class search_index_entries(FunctionElement[Any]):  # noqa: N801
+class search_index_entries(FunctionElement[Any]):
     """The entries that the trigram index finds for a full-text query."""
 
     name = "search_index_entries"
@@ -70,7 +70,7 @@ def _search_sqlite(element: search_index_entries, compiler: SQLCompiler, **optio
     return f"(SELECT rowid FROM search_index WHERE search_index MATCH {query})"  # noqa: S608
 
 
-class holds(FunctionElement[bool]):  # noqa: N801
+class holds(FunctionElement[bool]):
     """Whether the first text contains the second, character for character."""
 
     type = Boolean()

@@ -185,7 +185,7 @@ async def count_related(
         "parents": json.dumps(list(parents)),
         "only": only,
     }
-    counted = dict(await db.fetch(statement, values))
+    counted: dict[str, int] = dict(await db.fetch(statement, values))
     return {id: counted.get(id, 0) for id in parents}
 
 

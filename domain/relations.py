@@ -60,12 +60,12 @@ def _edge(edge_type: Any, node_type: Any) -> Callable[[Sequence[Any]], Any]:
 
 
 def event_of(row: Sequence[Any]) -> TimelineEvent:
-    *rest, changes = row
-    return TimelineEvent(*rest, changes=tuple(Change(**change) for change in orjson.loads(changes)))
+    changes = tuple(Change(**change) for change in orjson.loads(row[-1]))
+    return TimelineEvent(*row[:-1], changes)  # type: ignore[call-arg]
 
 
 def link_of(row: Sequence[Any]) -> CaseLink:
-    return CaseLink(*row[:5], linked=Case(*row[5:]))
+    return CaseLink(*row[:5], Case(*row[5:]))  # type: ignore[call-arg]
 
 
 CASE_PARTIES = Relation(
@@ -213,18 +213,17 @@ def count(relation: Relation, *, narrowed: bool) -> Prepared:
 
 def _with_visible_nodes(relation: Relation, edges: Any, nodes: Any) -> FromClause:
     """The edges; where they lead to cases, only those to cases that are not deleted."""
-    if relation.nodes is not tables.cases:
-        joined: FromClause = edges
-        return joined
-    joined = edges.join(
-        nodes,
-        and_(
-            nodes.c.workspace_id == edges.c.workspace_id,
-            nodes.c.id == edges.c[relation.node_id],
-            nodes.c.deleted_at.is_(None),
-        ),
-    )
-    return joined
+    source: FromClause = edges
+    if relation.nodes is tables.cases:
+        source = source.join(
+            nodes,
+            and_(
+                nodes.c.workspace_id == edges.c.workspace_id,
+                nodes.c.id == edges.c[relation.node_id],
+                nodes.c.deleted_at.is_(None),
+            ),
+        )
+    return source
 
 
 def _narrowing(relation: Relation, edges: Any, narrowed: bool) -> list[ColumnElement[bool]]:

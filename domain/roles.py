@@ -36,7 +36,10 @@ async def add_parties(
     expected_version: int | None = None,
     idempotency_key: str | None = None,
 ) -> Case:
-    """Give parties roles in a case. Raises CaseNotFound, PartyNotFound, VersionConflict, Invalid."""
+    """Give parties roles in a case.
+
+    Raises CaseNotFound, PartyNotFound, VersionConflict, Invalid, IdempotencyKeyReused.
+    """
     who.require(Scope.CASES_WRITE)
     wanted = _checked(PARTY_ROLES, [_party(role) for role in roles])
     return await _add(

@@ -72,8 +72,7 @@ async def case_to_change(
     if not row:
         raise CaseNotFound(case_id, field)
     case = Case(*row)
-    if expected_version is not None and case.version != expected_version:
-        raise VersionConflict(expected_version, case.version)
+    _require_version(case.version, expected_version)
     return case
 
 
@@ -84,7 +83,9 @@ async def party_to_change(
     row = await _register_row(db, who, party, Party, party_id)
     if row is None:
         raise PartyNotFound(party_id)
-    return _at_version(Party(*row), expected_version)
+    found = Party(*row)
+    _require_version(found.version, expected_version)
+    return found
 
 
 async def staff_to_change(
@@ -94,7 +95,9 @@ async def staff_to_change(
     row = await _register_row(db, who, staff, Staff, staff_id)
     if row is None:
         raise StaffNotFound(staff_id)
-    return _at_version(Staff(*row), expected_version)
+    found = Staff(*row)
+    _require_version(found.version, expected_version)
+    return found
 
 
 async def names_of(
@@ -267,10 +270,9 @@ async def _register_row(db: Transaction, who: Principal, table: Any, model: Any,
     )
 
 
-def _at_version(found: Any, expected_version: int | None) -> Any:
-    if expected_version is not None and found.version != expected_version:
-        raise VersionConflict(expected_version, found.version)
-    return found
+def _require_version(actual: int, expected: int | None) -> None:
+    if expected is not None and actual != expected:
+        raise VersionConflict(expected, actual)
 
 
 def _columns(table: Any, model: Any) -> list[Any]:
