@@ -1,11 +1,12 @@
 // The tabs a browser shows the first time. Later visits show the reader's own tabs.
 
 const listCases = `# The newest active cases. Run it with Ctrl-Enter.
-# Put a word for "search" into the variables below: a name or a file number.
-query ListCases($search: String) {
+# "search" in the variables below takes a name
+# or a file number in quotes: "mueller".
+query ListCases($status: [CaseStatus!], $search: String) {
   cases(
     first: 20
-    filter: { status: [ACTIVE], search: $search }
+    filter: { status: $status, search: $search }
     orderBy: { field: CREATED_AT, direction: DESC }
   ) {
     totalCount
@@ -22,7 +23,8 @@ query ListCases($search: String) {
 }
 `;
 
-const oneCase = `# One case with everything. It is found by its file number or by its id.
+const oneCase = `# One case with everything, found by its file number.
+# With its id instead: { "id": "..." } below.
 query OneCase($fileNumber: String, $id: ID) {
   case(fileNumber: $fileNumber, id: $id) {
     id
@@ -85,7 +87,8 @@ query OneCase($fileNumber: String, $id: ID) {
 }
 `;
 
-const pageThroughCases = `# Page by page: copy "endCursor" of the answer into "after" of the variables.
+const pageThroughCases = `# Page by page: for the next one, copy "endCursor"
+# of the answer into "after" of the variables.
 query PageThroughCases($first: Int, $after: String) {
   cases(first: $first, after: $after) {
     totalCount
@@ -102,7 +105,8 @@ query PageThroughCases($first: Int, $after: String) {
 }
 `;
 
-const createCase = `# Opens a case with its first party. The key needs the scope to write.
+const createCase = `# Opens a case with its first party.
+# The key needs the scope to write.
 mutation CreateCase($input: CreateCaseInput!) {
   createCase(input: $input) {
     case {
@@ -118,7 +122,8 @@ mutation CreateCase($input: CreateCaseInput!) {
 }
 `;
 
-const linkCases = `# Links two cases. Put their ids into the variables below.
+const linkCases = `# Links two cases. Put their ids, which ListCases
+# shows, into the variables below.
 mutation LinkCases($input: LinkCasesInput!) {
   linkCases(input: $input) {
     link {
@@ -137,8 +142,8 @@ mutation LinkCases($input: LinkCasesInput!) {
 const tab = (query, variables) => ({ query, variables: JSON.stringify(variables, null, 2) });
 
 export const examples = [
-  tab(listCases, { search: null }),
-  tab(oneCase, { fileNumber: "AZ-2026-042" }),
+  tab(listCases, { status: ["ACTIVE"], search: null }),
+  tab(oneCase, { fileNumber: "AZ-2026-001" }),
   tab(pageThroughCases, { first: 5, after: null }),
   tab(createCase, {
     input: {

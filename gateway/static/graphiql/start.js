@@ -43,6 +43,12 @@ async function send(url, request) {
   return answer;
 }
 
+// GraphiQL 3 fills its editors from what it has stored, not from the first of its default tabs.
+if (localStorage.getItem("graphiql:tabState") === null) {
+  localStorage.setItem("graphiql:query", examples[0].query);
+  localStorage.setItem("graphiql:variables", examples[0].variables);
+}
+
 const page = ReactDOM.createRoot(root);
 const plugins = [GraphiQLPluginExplorer.explorerPlugin()];
 

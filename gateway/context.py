@@ -1,0 +1,87 @@
+"""What a GraphQL request carries: who asks, the services, and what it has read so far."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import strawberry
+from strawberry.dataloader import DataLoader
+
+from domain import reads
+from domain.auth import Principal
+from domain.database import Snapshot
+from domain.models import Case
+from domain.paging import Page, Paging
+from domain.relations import Relation
+from domain.services import Services
+
+
+class Context:
+    """One for each operation. Everything it reads comes from one snapshot.
+
+    A mutation reads its payload from a snapshot taken after its write: see forget().
+    """
+
+    def __init__(self, who: Principal, services: Services) -> None:
+        self.who = who
+        self.services = services
+        self._stack = AsyncExitStack()
+        self._opening = asyncio.Lock()
+        self._snapshot: Snapshot | None = None
+        self._loaders: dict[Any, DataLoader[Any, Any]] = {}
+
+    async def snapshot(self) -> Snapshot:
+        async with self._opening:
+            if self._snapshot is None:
+                reading = self.services.database.read()
+                self._snapshot = await self._stack.enter_async_context(reading)
+            return self._snapshot
+
+    async def forget(self) -> None:
+        """Let go of the snapshot and all that was loaded from it."""
+        self._loaders.clear()
+        self._snapshot = None
+        await self._stack.aclose()
+
+    async def case(self, case_id: str) -> Case | None:
+        """A visible case, loaded together with the others that are asked for now."""
+
+        async def load(ids: list[str]) -> list[Case | None]:
+            found = await reads.cases_by_id(self.who, await self.snapshot(), ids)
+            return [found.get(id) for id in ids]
+
+        return await self._loaded("case", load, case_id)
+
+    async def related(
+        self, relation: Relation, parent: str, paging: Paging, only: str | None
+    ) -> Page[Any]:
+        """A page of a relation, loaded together with those of the other parents."""
+
+        async def load(parents: list[str]) -> list[Page[Any]]:
+            db = await self.snapshot()
+            pages = await reads.related(self.who, db, relation, parents, paging, only)
+            return [pages[parent] for parent in parents]
+
+        return await self._loaded((relation.name, paging, only), load, parent)
+
+    async def count_related(self, relation: Relation, parent: str, only: str | None) -> int:
+        """How many there are in a relation, counted together with the other parents'."""
+
+        async def load(parents: list[str]) -> list[int]:
+            db = await self.snapshot()
+            counts = await reads.count_related(self.who, db, relation, parents, only)
+            return [counts[parent] for parent in parents]
+
+        return await self._loaded(("count", relation.name, only), load, parent)
+
+    async def _loaded(
+        self, name: Any, load: Callable[[list[Any]], Awaitable[list[Any]]], key: str
+    ) -> Any:
+        loader = self._loaders.get(name)
+        if loader is None:
+            loader = self._loaders[name] = DataLoader(load_fn=load)
+        return await loader.load(key)
+
+
+Info = strawberry.Info[Context, None]

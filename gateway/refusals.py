@@ -1,0 +1,131 @@
+"""How the domain's refusals look in GraphQL.
+
+Refused in a mutation becomes the payload's userErrors. Everywhere else a DomainError is a top-level
+error with extensions.code. Anything else that is raised is a defect: masked, and logged.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import strawberry
+import structlog
+from graphql import GraphQLError
+from strawberry.extensions import FieldExtension
+
+from domain.errors import DomainError, Problem, RateLimited, Refused
+from gateway.scalars import UserErrorCode
+
+log = structlog.get_logger("casegraph.graphql")
+LONGEST_MESSAGE = 500
+
+
+@strawberry.type(description="One reason why a mutation was refused; nothing was changed.")
+class UserError:
+    code: UserErrorCode = strawberry.field(description="The kind of reason, for programs.")  # type: ignore[valid-type]
+    message: str = strawberry.field(description="A sentence for people.")
+    field: list[str] | None = strawberry.field(
+        description="The path of the field within `input`, like `[parties, 0, role]`, if one is to "
+        "blame."
+    )
+
+
+class Refusals(FieldExtension):
+    """Turns Refused into a payload with userErrors.
+
+    *renamed* maps the domain's field names to the input's where they differ.
+    """
+
+    def __init__(self, payload: type[Any], renamed: dict[str, str]) -> None:
+        self._payload = payload
+        self._renamed = renamed
+
+    async def resolve_async(
+        self, next_: Callable[..., Any], source: Any, info: Any, **arguments: Any
+    ) -> Any:
+        try:
+            # What was read before this write must not be shown after it.
+            await info.context.forget()
+            return await next_(source, info, **arguments)
+        except Refused as refusal:
+            errors = [user_error(problem, self._renamed) for problem in refusal.problems]
+            return self._payload(user_errors=errors)
+
+
+def refusable(
+    payload: type[Any], description: str, **renamed: str
+) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
+    """A mutation field that answers *payload*, with userErrors where the domain refuses."""
+
+    def field(resolver: Callable[..., Awaitable[Any]]) -> Any:
+        assert inspect.iscoroutinefunction(resolver)
+        return strawberry.mutation(
+            resolver=resolver,
+            description=description,
+            extensions=[Refusals(payload, renamed)],
+        )
+
+    return field
+
+
+def user_error(problem: Problem, renamed: dict[str, str]) -> UserError:
+    path = [camel_case(renamed.get(part, part)) for part in problem.field]
+    return UserError(
+        code=UserErrorCode[problem.code],  # type: ignore[misc]
+        message=problem.message,
+        field=path or None,
+    )
+
+
+def camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def formatted(error: GraphQLError) -> dict[str, Any]:
+    """An error of an execution result as the response shows it."""
+    cause = error.original_error
+    answer: dict[str, Any] = {"message": _shortened(error.message)}
+    if error.locations:
+        answer["locations"] = [
+            {"line": location.line, "column": location.column} for location in error.locations
+        ]
+    if error.path:
+        answer["path"] = error.path
+    if isinstance(cause, DomainError):
+        answer["message"] = cause.message
+        answer["extensions"] = extensions_of(cause)
+    elif error.path and cause is not None and not isinstance(cause, GraphQLError):
+        log.error("graphql_field_failed", path=error.path, exc_info=cause)
+        answer["message"] = "An internal error occurred."
+        answer["extensions"] = {"code": "INTERNAL_ERROR"}
+    else:
+        code = "VALIDATION_ERROR" if error.path else "GRAPHQL_VALIDATION_FAILED"
+        answer["extensions"] = {"code": code, **(error.extensions or {})}
+    return answer
+
+
+def extensions_of(refusal: DomainError) -> dict[str, Any]:
+    """The code, the fields to blame, and when to try again."""
+    extensions: dict[str, Any] = {"code": refusal.code}
+    problems = [
+        {
+            "code": problem.code,
+            "message": problem.message,
+            "field": [camel_case(part) for part in problem.field],
+        }
+        for problem in refusal.problems
+        if problem.field
+    ]
+    if problems:
+        extensions["problems"] = problems
+    if isinstance(refusal, RateLimited):
+        extensions["retryAfter"] = refusal.retry_after
+    return extensions
+
+
+def _shortened(message: str) -> str:
+    """graphql-core quotes the client's values, which may be megabytes long."""
+    if len(message) <= LONGEST_MESSAGE:
+        return message
+    return message[: LONGEST_MESSAGE - 1] + "…"

@@ -1,0 +1,379 @@
+"""The output types. Each describes a domain value, which is what resolvers are given."""
+
+from typing import Annotated, Any
+
+import strawberry
+from strawberry import Parent
+
+from domain import models, relations
+from domain.models import CaseStatus, LinkType, Mode, PartyKind
+from domain.paging import relay_paging
+from gateway import globalids
+from gateway.connections import (
+    After,
+    Before,
+    Connection,
+    Edge,
+    First,
+    Last,
+    related,
+)
+from gateway.context import Info
+from gateway.scalars import JSON, DateTime
+
+Role = Annotated[
+    str | None, strawberry.argument(description="Only those with this role, like `client`.")
+]
+_DATABASE_ID = "The id that the REST routes use. Also taken wherever this schema takes an id."
+
+
+@strawberry.interface(description="An object with a global id (Relay).")
+class Node:
+    @strawberry.field(description="The global id: opaque, and the same for as long as it exists.")
+    def id(root: Parent[Any]) -> strawberry.ID:  # noqa: N805
+        return strawberry.ID(globalids.of(root))
+
+
+@strawberry.type(description="A person, organization or court, whatever cases it appears in.")
+class Party(Node):
+    database_id: str = strawberry.field(description=_DATABASE_ID, resolver=lambda root: root.id)
+    kind: PartyKind = strawberry.field(
+        description="What the party is.", resolver=lambda root: PartyKind(root.kind)
+    )
+    name: str = strawberry.field(description="The full name, at most 500 characters.")
+    created_at: DateTime = strawberry.field(description="When the party was entered.")
+    updated_at: DateTime = strawberry.field(description="When it changed last.")
+    version: int = strawberry.field(
+        description="Raised by one with every change; for `expectedVersion`."
+    )
+
+    @strawberry.field(description="The cases the party has a role in, newest id first.")
+    async def cases(  # noqa: PLR0913
+        root: Parent[models.Party],  # noqa: N805
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        role: Role = None,
+    ) -> "PartyCaseConnection":
+        paging = relay_paging(first, after, last, before)
+        return await related(info, relations.PARTY_CASES, root.id, paging, role)  # type: ignore[return-value]
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, models.Party)
+
+
+@strawberry.type(description="Someone who works at the firm.")
+class Staff(Node):
+    database_id: str = strawberry.field(description=_DATABASE_ID, resolver=lambda root: root.id)
+    name: str = strawberry.field(description="The full name, at most 500 characters.")
+    email: str | None = strawberry.field(description="The address at the firm, if known.")
+    created_at: DateTime = strawberry.field(description="When the staff member was entered.")
+    updated_at: DateTime = strawberry.field(description="When they changed last.")
+    version: int = strawberry.field(
+        description="Raised by one with every change; for `expectedVersion`."
+    )
+
+    @strawberry.field(description="The cases the staff member is assigned to, newest id first.")
+    async def cases(
+        root: Parent[models.Staff],  # noqa: N805
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        role: Role = None,
+    ) -> "StaffCaseConnection":
+        paging = relay_paging(first, after, last, before)
+        return await related(info, relations.STAFF_CASES, root.id, paging, role)  # type: ignore[return-value]
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, models.Staff)
+
+
+@strawberry.type(description="One field, before and after.")
+class Change:
+    field: str = strawberry.field(
+        description="The field's name as the REST routes spell it, like `file_number`."
+    )
+    before: JSON | None = strawberry.field(description="The value before; null if there was none.")
+    after: JSON | None = strawberry.field(description="The value after; null if it was removed.")
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, models.Change)
+
+
+@strawberry.type(description="What happened in a case. Events are never changed.")
+class TimelineEvent(Node):
+    database_id: str = strawberry.field(description=_DATABASE_ID, resolver=lambda root: root.id)
+    seq: int = strawberry.field(
+        description="The number of the event in its workspace, without gaps."
+    )
+    type: str = strawberry.field(
+        description="What happened: `case_updated` and the like for what was written here, "
+        "or any word for what was imported."
+    )
+    actor: str = strawberry.field(description="The name of the API key or command that wrote.")
+    at: DateTime = strawberry.field(description="When it was written down.")
+    occurred_at: DateTime = strawberry.field(
+        description="When it took place: as `at`, but for events from elsewhere."
+    )
+    title: str | None = strawberry.field(description="A heading, for events from elsewhere.")
+    changes: list[Change] = strawberry.field(description="What the event changed, field by field.")
+
+    @strawberry.field(description="The case it happened in; null for parties and staff.")
+    async def case(
+        root: Parent[models.TimelineEvent],  # noqa: N805
+        info: Info,
+    ) -> "Case | None":
+        if root.case_id is None:
+            return None
+        return await info.context.case(root.case_id)  # type: ignore[return-value]
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, models.TimelineEvent)
+
+
+@strawberry.type(description="A link between two cases, as seen from one of them.")
+class CaseLink(Node):
+    database_id: str = strawberry.field(
+        description=_DATABASE_ID + " The same at both ends.", resolver=lambda root: root.id
+    )
+    type: LinkType = strawberry.field(
+        description="What `linkedCase` is to `case`.", resolver=lambda root: LinkType(root.type)
+    )
+    created_at: DateTime = strawberry.field(description="When the cases were linked.")
+
+    @strawberry.field(description="The case at this end.")
+    async def case(root: Parent[models.CaseLink], info: Info) -> "Case":  # noqa: N805
+        return await info.context.case(root.case_id)  # type: ignore[return-value]
+
+    @strawberry.field(description="The case at the other end.")
+    def linked_case(root: Parent[models.CaseLink]) -> "Case":  # noqa: N805
+        return root.linked  # type: ignore[return-value]
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, models.CaseLink)
+
+
+@strawberry.type(description="A matter the firm works on (Akte).")
+class Case(Node):
+    uuid: str = strawberry.field(
+        description="The id that the REST routes use, a UUID. Also taken wherever an id is taken.",
+        resolver=lambda root: root.id,
+    )
+    name: str = strawberry.field(
+        description="The short title, usually the parties; at most 500 characters."
+    )
+    file_number: str | None = strawberry.field(
+        description="The firm's own reference (Aktenzeichen), like `AZ-2026-042`. No two cases of "
+        "a workspace have the same; null if none was given."
+    )
+    status: CaseStatus = strawberry.field(
+        description="Where the case stands in its life.",
+        resolver=lambda root: CaseStatus(root.status),
+    )
+    type: str | None = strawberry.field(
+        description="A free lower-case word, like `litigation`; null if none was given."
+    )
+    description: str | None = strawberry.field(
+        description="What it is about, several lines of plain text, or null."
+    )
+    dezernat: str | None = strawberry.field(
+        description="The department (Dezernat) that works on it, or null."
+    )
+    created_at: DateTime = strawberry.field(description="When the case was opened.")
+    updated_at: DateTime = strawberry.field(
+        description="When the case, or its parties, staff or links, changed last."
+    )
+    version: int = strawberry.field(
+        description="1 for a new case, raised by one with every change to it, its parties, staff "
+        "or links; for `expectedVersion`, and the ETag of the REST routes."
+    )
+
+    @strawberry.field(description="Everyone involved, in the order they were added.")
+    async def parties(
+        root: Parent[models.Case],  # noqa: N805
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        role: Role = None,
+    ) -> "CasePartyConnection":
+        paging = relay_paging(first, after, last, before)
+        return await related(info, relations.CASE_PARTIES, root.id, paging, role)  # type: ignore[return-value]
+
+    @strawberry.field(description="Who works on the case, in the order they were assigned.")
+    async def staff(
+        root: Parent[models.Case],  # noqa: N805
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        role: Role = None,
+    ) -> "CaseStaffConnection":
+        paging = relay_paging(first, after, last, before)
+        return await related(info, relations.CASE_STAFF, root.id, paging, role)  # type: ignore[return-value]
+
+    @strawberry.field(description="Links to other cases, in the order they were made.")
+    async def links(
+        root: Parent[models.Case],  # noqa: N805
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        type: Annotated[
+            LinkType | None, strawberry.argument(description="Only links of this type.")
+        ] = None,
+    ) -> "CaseLinkConnection":
+        paging = relay_paging(first, after, last, before)
+        only = None if type is None else str(type.value)
+        return await related(info, relations.CASE_LINKS, root.id, paging, only)  # type: ignore[return-value]
+
+    @strawberry.field(description="What happened in the case, newest first.")
+    async def timeline(
+        root: Parent[models.Case],  # noqa: N805
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> "TimelineEventConnection":
+        paging = relay_paging(first, after, last, before)
+        return await related(info, relations.CASE_TIMELINE, root.id, paging)  # type: ignore[return-value]
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, models.Case)
+
+
+@strawberry.type(description="A case in a list of cases.")
+class CaseEdge(Edge[Case]):
+    pass
+
+
+@strawberry.type(description="A page of cases.")
+class CaseConnection(Connection[CaseEdge, Case]):
+    pass
+
+
+@strawberry.type(description="A party in a list of parties.")
+class PartyEdge(Edge[Party]):
+    pass
+
+
+@strawberry.type(description="A page of parties.")
+class PartyConnection(Connection[PartyEdge, Party]):
+    pass
+
+
+@strawberry.type(description="A staff member in a list of staff.")
+class StaffEdge(Edge[Staff]):
+    pass
+
+
+@strawberry.type(description="A page of staff.")
+class StaffConnection(Connection[StaffEdge, Staff]):
+    pass
+
+
+def _of_item(name: str, description: str) -> Any:
+    """A field of the relation itself, which the domain keeps on the edge's item."""
+    return strawberry.field(description=description, resolver=lambda root: getattr(root.item, name))
+
+
+_PARTY_ROLE = "The party's role in the case, a lower-case word like `client` or `opponent`."
+_REFERENCE = "The party's own reference for the case, or null."
+_STAFF_ROLE = "Their role in the case, a lower-case word like `lead_attorney`."
+_NOTE = "A note on the assignment, or null."
+
+
+@strawberry.type(description="A party's role in a case.")
+class CasePartyEdge(Edge[Party]):
+    role: str = _of_item("role", _PARTY_ROLE)
+    reference: str | None = _of_item("reference", _REFERENCE)
+    added_at: DateTime = _of_item("added_at", "When the party was added to the case.")
+
+
+@strawberry.type(description="A page of a case's parties.")
+class CasePartyConnection(Connection[CasePartyEdge, Party]):
+    pass
+
+
+@strawberry.type(description="A party's role in a case, seen from the party.")
+class PartyCaseEdge(Edge[Case]):
+    role: str = _of_item("role", _PARTY_ROLE)
+    reference: str | None = _of_item("reference", _REFERENCE)
+    added_at: DateTime = _of_item("added_at", "When the party was added to the case.")
+
+
+@strawberry.type(description="A page of a party's cases.")
+class PartyCaseConnection(Connection[PartyCaseEdge, Case]):
+    pass
+
+
+@strawberry.type(description="A staff member's role in a case.")
+class CaseStaffEdge(Edge[Staff]):
+    role: str = _of_item("role", _STAFF_ROLE)
+    note: str | None = _of_item("note", _NOTE)
+    assigned_at: DateTime = _of_item("assigned_at", "When they were assigned to the case.")
+
+
+@strawberry.type(description="A page of a case's staff.")
+class CaseStaffConnection(Connection[CaseStaffEdge, Staff]):
+    pass
+
+
+@strawberry.type(description="A staff member's role in a case, seen from the staff member.")
+class StaffCaseEdge(Edge[Case]):
+    role: str = _of_item("role", _STAFF_ROLE)
+    note: str | None = _of_item("note", _NOTE)
+    assigned_at: DateTime = _of_item("assigned_at", "When they were assigned to the case.")
+
+
+@strawberry.type(description="A page of a staff member's cases.")
+class StaffCaseConnection(Connection[StaffCaseEdge, Case]):
+    pass
+
+
+@strawberry.type(description="A link in a list of links.")
+class CaseLinkEdge(Edge[CaseLink]):
+    pass
+
+
+@strawberry.type(description="A page of a case's links.")
+class CaseLinkConnection(Connection[CaseLinkEdge, CaseLink]):
+    pass
+
+
+@strawberry.type(description="An event in a timeline.")
+class TimelineEventEdge(Edge[TimelineEvent]):
+    pass
+
+
+@strawberry.type(description="A page of a case's timeline.")
+class TimelineEventConnection(Connection[TimelineEventEdge, TimelineEvent]):
+    pass
+
+
+@strawberry.type(description="Who asks: what the API key of this request stands for.")
+class Viewer:
+    workspace: str = strawberry.field(
+        description="The name of the workspace, the law firm.",
+        resolver=lambda root: root.workspace_name,
+    )
+    key_name: str = strawberry.field(description="The name the API key was given.")
+    mode: Mode = strawberry.field(description="Whether the key sees live or sandbox data.")
+    scopes: list[str] = strawberry.field(
+        description="What the key may do: `cases:read`, `cases:write`, `cases:delete`.",
+        resolver=lambda root: sorted(root.scopes),
+    )
