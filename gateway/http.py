@@ -14,7 +14,7 @@ import structlog
 from graphql import ExecutionResult, GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
-from strawberry.schema.exceptions import InvalidOperationTypeError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
 from domain.errors import DomainError, InvalidKey, RateLimited, Unavailable
@@ -102,6 +102,9 @@ async def _execute(request: Request, parameters: Parameters, context: Context) -
             operation_name=parameters.operation_name,
             allowed_operation_types=allowed,
         )
+    except CannotGetOperationTypeError as error:
+        message = "The document has no operation of that name."
+        raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message) from error
     except InvalidOperationTypeError as error:
         message = error.as_http_error_reason(request.method)
         raise BadRequest(405, "METHOD_NOT_ALLOWED", message, Allow="POST") from error

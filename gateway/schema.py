@@ -11,6 +11,7 @@ from graphql import (
     print_schema,
 )
 
+from gateway.limits import extensions
 from gateway.mutations import Mutation
 from gateway.queries import Query
 from gateway.scalars import CONFIG
@@ -27,7 +28,9 @@ class Schema(strawberry.Schema):
         pass
 
 
-schema = Schema(Query, Mutation, types=[CaseLink, TimelineEvent], config=CONFIG)
+schema = Schema(
+    Query, Mutation, types=[CaseLink, TimelineEvent], config=CONFIG, extensions=extensions()
+)
 
 
 def _without_null_defaults(built: GraphQLSchema) -> None:

@@ -1,0 +1,1 @@
+"""The command line, casegraph: one file for each group of commands."""

@@ -1,0 +1,87 @@
+"""casegraph keys: API keys are made, listed and revoked here, not over the API."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from domain import administration
+from domain.auth import Scope
+from domain.database import opened
+from domain.models import ApiKey, Mode
+from gateway.commands import terminal
+from gateway.commands.terminal import WORKSPACE, DatabaseUrl, Workspace, err, out
+
+app = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What the key is for; the timeline shows it.")],
+    scope: Annotated[
+        list[Scope] | None,
+        typer.Option("--scope", help="What it may do; repeat for several. All if none is given."),
+    ] = None,
+    test: Annotated[bool, typer.Option("--test", help="A key for the sandbox only.")] = False,
+    workspace: Workspace = WORKSPACE,
+    database: DatabaseUrl = None,
+) -> None:
+    """Make a key and print it. It is shown this once; only its hash is kept.
+
+    Examples:
+
+      casegraph keys create "web app"
+
+      casegraph keys create reporting --scope cases:read
+
+      casegraph keys create "integration tests" --test
+    """
+    raw = terminal.run(_create(terminal.chosen(database).database_url, name, scope, test, workspace))
+    err.print("Keep this key safe: it is not shown again.")
+    out.print(raw)
+
+
+@app.command("list")
+def list_(database: DatabaseUrl = None) -> None:
+    """List the keys, revoked ones too. The keys themselves are not kept."""
+    table = Table("Id", "Name", "Workspace", "Mode", "Scopes", "Created", "Revoked")
+    for key in terminal.run(_list(terminal.chosen(database).database_url)):
+        scopes = " ".join(sorted(key.scopes))
+        row = (key.id, key.name, key.workspace, key.mode, scopes, key.created_at)
+        table.add_row(*row, key.revoked_at or "")
+    out.print(table)
+
+
+@app.command()
+def revoke(
+    key: Annotated[str, typer.Argument(help="The key's id (see keys list), or the key itself.")],
+    database: DatabaseUrl = None,
+) -> None:
+    """Revoke a key. Running gateways stop taking it within a second."""
+    revoked = terminal.run(_revoke(terminal.chosen(database).database_url, key))
+    out.print(f"The key {revoked.id} ({revoked.name}) is revoked.")
+
+
+async def _create(
+    url: str, name: str, scopes: list[Scope] | None, test: bool, workspace: str
+) -> str:
+    async with opened(url) as database:
+        if workspace == WORKSPACE:
+            await administration.create_workspace(database, workspace)
+        mode = Mode.TEST if test else Mode.LIVE
+        raw, _entry = await administration.create_key(
+            database, name, scopes or list(Scope), slug=workspace, mode=mode
+        )
+        return raw
+
+
+async def _list(url: str) -> list[ApiKey]:
+    async with opened(url, migrate=False) as database:
+        return await administration.list_keys(database)
+
+
+async def _revoke(url: str, key: str) -> ApiKey:
+    async with opened(url, migrate=False) as database:
+        return await administration.revoke_key(database, key)
+
+

@@ -1,0 +1,186 @@
+"""casegraph serve and casegraph demo: the gateway as a running server."""
+
+import contextlib
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+from rich.markup import escape
+from rich.panel import Panel
+from uvicorn.supervisors import Multiprocess
+
+from domain import administration, importing
+from domain.auth import Scope
+from domain.database import opened
+from domain.demo import demo_cases
+from domain.errors import Unavailable
+from gateway.commands import terminal
+from gateway.commands.terminal import DatabaseUrl, out, progress
+from gateway.settings import DESCRIPTIONS, Settings
+
+Host = Annotated[
+    str | None,
+    typer.Option(
+        help=DESCRIPTIONS["host"] + " [env: CASEGRAPH_HOST]", show_default=Settings().host
+    ),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65_535,
+        help=DESCRIPTIONS["port"] + " [env: CASEGRAPH_PORT]",
+        show_default=str(Settings().port),
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=64, help=DESCRIPTIONS["workers"] + " [env: CASEGRAPH_WORKERS]", show_default="1"
+    ),
+]
+GRACEFUL_SECONDS = 30
+
+
+def serve(
+    database: DatabaseUrl = None, host: Host = None, port: Port = None, workers: Workers = None
+) -> None:
+    """Run the gateway on your database: GraphQL at /graphql, REST at /api/v1.
+
+    The database is made, or brought up to date, on start. Make a key first with
+    [bold]casegraph keys create[/].
+
+    Examples:
+
+      casegraph serve
+
+      casegraph serve --database sqlite:////var/lib/casegraph/cases.db --host 0.0.0.0 --port 80
+
+      CASEGRAPH_CORS_ORIGINS=https://app.example.org casegraph serve
+    """
+    settings = terminal.chosen(database, host=host, port=port, workers=workers)
+    with _listening(settings) as (listener, url):
+        terminal.run(_prepare(settings))
+        out.print(f"casegraph on {url}  (GraphQL {url}/graphql, REST {url}/api/v1)")
+        _run(settings, listener)
+
+
+def demo(
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Keep the demo database in this file, and use it again next time."
+        ),
+    ] = None,
+    host: Host = None,
+    port: Port = None,
+    cases: Annotated[int, typer.Option(min=1, max=100_000, help="How many cases to make.")] = 320,
+) -> None:
+    """Run the gateway with made-up German and English cases, and a key to try it with.
+
+    The database is thrown away at the end, unless you --keep it.
+
+    Examples:
+
+      casegraph demo
+
+      casegraph demo --keep demo.db --port 9000
+    """
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="casegraph-demo-"))
+        path = keep or Path(folder) / "demo.db"
+        settings = terminal.chosen(f"sqlite:///{path}", host=host, port=port)
+        listener, url = stack.enter_context(_listening(settings))
+        key = terminal.run(_fill(settings, cases))
+        out.print(Panel(_welcome(url, key), title="casegraph demo", expand=False))
+        os.environ.setdefault("CASEGRAPH_LOG_LEVEL", "warning")
+        os.environ.setdefault("CASEGRAPH_LOG_FORMAT", "text")
+        _run(terminal.chosen(settings.database_url, demo_key=key), listener)
+
+
+async def _prepare(settings: Settings) -> None:
+    """Fail now, in this process and with a clear message, rather than in a worker."""
+    async with opened(settings.database_url) as database:
+        await administration.create_workspace(database, administration.DEFAULT_SLUG)
+
+
+async def _fill(settings: Settings, count: int) -> str:
+    """Put the demo cases in, if they are not there yet; a new key for them."""
+    async with opened(settings.database_url) as database:
+        slug = administration.DEFAULT_SLUG
+        await administration.create_workspace(database, slug, "Kanzlei Brandt & Hartley")
+        who = await administration.operator(database)
+        lines = [importing.dumped(case) for case in demo_cases(count)]
+        with progress() as bar:
+            task = bar.add_task("Making demo cases", total=count)
+            await importing.import_cases(
+                who,
+                database,
+                lines,
+                source="demo",
+                on_progress=lambda now: bar.update(task, completed=now.lines),
+            )
+        name = f"demo {database.clock()} {os.getpid()}"
+        raw, _entry = await administration.create_key(database, name, list(Scope))
+        return raw
+
+
+def _welcome(url: str, key: str) -> str:
+    query = '{"query": "{ cases(first: 3) { totalCount nodes { name fileNumber } } }"}'
+    return escape(
+        f"GraphiQL   {url}/graphql\n"
+        f"REST       {url}/api/v1/cases    (documentation: {url}/api/v1/docs)\n"
+        f"Key        {key}\n\n"
+        f"curl -H 'Authorization: Bearer {key}' \\\n"
+        f"  '{url}/api/v1/cases?search=muller&limit=3'\n\n"
+        f"curl -H 'Authorization: Bearer {key}' \\\n"
+        f"  -H 'Content-Type: application/json' {url}/graphql \\\n"
+        f"  -d '{query}'\n\n"
+        "Ctrl-C ends it."
+    )
+
+
+@contextlib.contextmanager
+def _listening(settings: Settings) -> Iterator[tuple[socket.socket, str]]:
+    """The socket to serve on, bound before anything else is done, and its URL."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        place = f"{settings.host}:{settings.port}"
+        raise Unavailable(
+            f"Cannot listen on {place}: {error.strerror}. Choose another --port."
+        ) from error
+    with listener:
+        shown = f"[{settings.host}]" if family == socket.AF_INET6 else settings.host
+        yield listener, f"http://{shown}:{listener.getsockname()[1]}"
+
+
+def _run(settings: Settings, listener: socket.socket) -> None:
+    """Serve until told to stop; requests that were accepted are finished first."""
+    os.environ.update(settings.environment())
+    config = uvicorn.Config(
+        "gateway.app:from_environment",
+        factory=True,
+        workers=settings.workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    if settings.workers == 1:
+        server.run(sockets=[listener])
+        if not server.started:
+            raise typer.Exit(1)
+        return
+    listener.set_inheritable(True)
+    Multiprocess(config, target=server.run, sockets=[listener]).run()

@@ -1,0 +1,77 @@
+"""What the commands share: the settings they run with, progress bars, and clear endings."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from domain.administration import DEFAULT_SLUG
+from gateway import settings
+from gateway.settings import DESCRIPTIONS, Settings
+
+T = TypeVar("T")
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help=DESCRIPTIONS["database_url"] + " [env: CASEGRAPH_DATABASE_URL]",
+        show_default=Settings().database_url,
+    ),
+]
+Workspace = Annotated[
+    str, typer.Option("--workspace", metavar="NAME", help="The workspace (law firm).")
+]
+Sandbox = Annotated[bool, typer.Option("--test", help="The workspace's sandbox, not live data.")]
+WORKSPACE = DEFAULT_SLUG
+
+
+class Rate(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f}/s")
+
+
+def progress() -> Progress:
+    """A progress bar on standard error; silent where that is no terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+        console=err,
+        disable=not err.is_terminal,
+    )
+
+
+def chosen(database: str | None = None, **flags: Any) -> Settings:
+    """The settings of the environment, overridden by the flags that were given."""
+    from dataclasses import replace
+
+    given = {name: value for name, value in flags.items() if value is not None}
+    if database is not None:
+        given["database_url"] = database
+    return replace(settings.from_environment(), **given)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)

@@ -1,0 +1,34 @@
+"""What a document may be, checked before it is validated."""
+
+from collections.abc import Iterator
+
+from graphql import GraphQLError, OperationDefinitionNode
+from strawberry.extensions import MaxTokensLimiter, SchemaExtension
+
+MAX_TOKENS = 5_000
+
+
+class OneOperation(SchemaExtension):
+    """Refuses a document with several operations unless operationName says which is meant.
+
+    Strawberry would run the first one (GraphQL specification, 6.1, GetOperation, forbids it).
+    """
+
+    def on_validate(self) -> Iterator[None]:
+        context = self.execution_context
+        document = context.graphql_document
+        if document is not None and context._provided_operation_name is None:
+            operations = [
+                definition
+                for definition in document.definitions
+                if isinstance(definition, OperationDefinitionNode)
+            ]
+            if len(operations) > 1:
+                context.pre_execution_errors = [
+                    GraphQLError("The document has several operations: send operationName.")
+                ]
+        yield
+
+
+def extensions() -> list[type[SchemaExtension] | SchemaExtension]:
+    return [OneOperation, MaxTokensLimiter(MAX_TOKENS)]

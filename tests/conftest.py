@@ -1,0 +1,86 @@
+"""The real application over ASGI, on a real SQLite file, with keys for two firms."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from domain import administration
+from domain.auth import Scope
+from domain.models import Mode
+from domain.services import Services
+from gateway.app import create_app
+from gateway.settings import Settings
+
+SCOPES = {
+    "all": list(Scope),
+    "read": [Scope.CASES_READ],
+    "write": [Scope.CASES_WRITE],
+    "delete": [Scope.CASES_DELETE],
+}
+
+
+@dataclass
+class Api:
+    """A client of both surfaces, with the keys of a firm, of its sandbox and of another firm."""
+
+    http: httpx2.AsyncClient
+    services: Services
+    keys: dict[str, str]
+
+    async def graphql(
+        self, query: str, variables: dict[str, Any] | None = None, *, key: str = "all"
+    ) -> dict[str, Any]:
+        """The whole answer, errors included."""
+        response = await self.http.post(
+            "/graphql",
+            json={"query": query, "variables": variables},
+            headers=self.bearer(key),
+        )
+        return response.json()
+
+    async def data(
+        self, query: str, variables: dict[str, Any] | None = None, *, key: str = "all"
+    ) -> dict[str, Any]:
+        """The data of an answer that must not have errors."""
+        answer = await self.graphql(query, variables, key=key)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    async def rest(
+        self, method: str, path: str, *, key: str = "all", **options: Any
+    ) -> httpx2.Response:
+        headers = self.bearer(key) | options.pop("headers", {})
+        return await self.http.request(method, f"/api/v1{path}", headers=headers, **options)
+
+    def bearer(self, key: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.keys.get(key, key)}"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(database_url=f"sqlite:///{tmp_path / 'cases.db'}", rate_limit=1_000_000)
+
+
+@pytest.fixture
+async def api(settings: Settings) -> AsyncIterator[Api]:
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        services = app.state.services
+        keys = {}
+        for slug in ("default", "other"):
+            await administration.create_workspace(services.database, slug)
+        for name, scopes in SCOPES.items():
+            keys[name], _ = await administration.create_key(services.database, name, scopes)
+        keys["test"], _ = await administration.create_key(
+            services.database, "test", list(Scope), mode=Mode.TEST
+        )
+        keys["stranger"], _ = await administration.create_key(
+            services.database, "stranger", list(Scope), slug="other"
+        )
+        transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://testserver") as http:
+            yield Api(http, services, keys)

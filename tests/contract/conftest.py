@@ -1,0 +1,51 @@
+"""What the contract tests start from: a case with everything, made over GraphQL."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+CREATE = """
+mutation Create($input: CreateCaseInput!) {
+  createCase(input: $input) {
+    case {
+      id uuid name version
+      parties { nodes { id databaseId } }
+      staff { nodes { id databaseId } }
+    }
+    userErrors { code message field }
+  }
+}
+"""
+
+
+@pytest.fixture
+def given_case(api) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """Creates a case; unless told otherwise it has one party and one staff member."""
+
+    async def create(*, key: str = "all", **values: Any) -> dict[str, Any]:
+        new = {
+            "name": "Müller ./. Weiß",
+            "parties": [{"new": {"name": "Jörg Müller"}, "role": "client"}],
+            "staff": [{"new": {"name": "Dr. Anna Groß"}, "role": "lead_attorney"}],
+        } | values
+        payload = (await api.data(CREATE, {"input": new}, key=key))["createCase"]
+        assert payload["userErrors"] == []
+        return payload["case"]
+
+    return create
+
+
+@pytest.fixture
+def given_link(api) -> Callable[..., Awaitable[dict[str, Any]]]:
+    async def link(case: dict[str, Any], linked: dict[str, Any], kind: str = "RELATED") -> Any:
+        data = await api.data(
+            "mutation($a: ID!, $b: ID!, $type: CaseLinkType!) {"
+            " linkCases(input: {caseId: $a, linkedCaseId: $b, type: $type}) {"
+            " link { id databaseId } userErrors { code } } }",
+            {"a": case["id"], "b": linked["id"], "type": kind},
+        )
+        assert data["linkCases"]["userErrors"] == []
+        return data["linkCases"]["link"]
+
+    return link
