@@ -5,6 +5,7 @@ that differ in values only share a shape, and so a statement.
 """
 
 import json
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -217,15 +218,9 @@ def _has(edges: Any, nodes: Any, kind: str, shape: Sequence[Any]) -> ColumnEleme
 
 
 def _compare(column: ColumnElement[Any], sign: str, parameter: str) -> ColumnElement[bool]:
-    bound: Any = bindparam(parameter)
-    match sign:
-        case "gte":
-            return column >= bound
-        case "gt":
-            return column > bound
-        case "lte":
-            return column <= bound
-    return column < bound
+    compare = {"gte": operator.ge, "gt": operator.gt, "lte": operator.le, "lt": operator.lt}[sign]
+    compared: ColumnElement[bool] = compare(column, bindparam(parameter))
+    return compared
 
 
 def _listed(parameter: str) -> Any:

@@ -21,7 +21,7 @@ from domain.rates import RateLimiter
 from domain.services import Services
 from gateway import graphiql, logs, settings
 from gateway.http import graphql
-from gateway.middleware import AccessLog, RequestId
+from gateway.middleware import AccessLog, Failures, RequestId
 from gateway.settings import Settings
 from rest_compat import application as rest_compat
 
@@ -78,12 +78,18 @@ def _middleware(chosen: Settings) -> list[Middleware]:
         CORSMiddleware,
         allow_origins=chosen.cors_origins,
         allow_methods=["GET", "POST", "PUT", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "If-Match",
+            "If-None-Match",
+        ],
         expose_headers=EXPOSED,
         max_age=600,
     )
     outer = [Middleware(RequestId), Middleware(AccessLog)]
-    return [*outer, cors] if chosen.cors_origins else outer
+    return [*outer, *([cors] if chosen.cors_origins else []), Middleware(Failures)]
 
 
 async def _start(_request: Request) -> Response:

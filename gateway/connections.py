@@ -62,7 +62,7 @@ class Edge(Generic[N]):
     )
 
     @strawberry.field(description="The object at this edge.")
-    def node(root: strawberry.Parent[Any]) -> N:  # noqa: N805
+    def node(root: strawberry.Parent[Any]) -> N:
         found: N = node_of(root)
         return found
 
@@ -74,19 +74,19 @@ class Edge(Generic[N]):
 @strawberry.type
 class Connection(Generic[E, N]):
     @strawberry.field(description="The page, with what belongs to the relation on each edge.")
-    def edges(root: strawberry.Parent[Listing]) -> list[E]:  # noqa: N805
+    def edges(root: strawberry.Parent[Listing]) -> list[E]:
         return root.page.edges  # type: ignore[return-value]
 
     @strawberry.field(description="The objects of the page, without their edges.")
-    def nodes(root: strawberry.Parent[Listing]) -> list[N]:  # noqa: N805
+    def nodes(root: strawberry.Parent[Listing]) -> list[N]:
         return [node_of(edge) for edge in root.page.edges]
 
     @strawberry.field(description="Where this page lies in the list.")
-    def page_info(root: strawberry.Parent[Listing]) -> PageInfo:  # noqa: N805
+    def page_info(root: strawberry.Parent[Listing]) -> PageInfo:
         return root.page  # type: ignore[return-value]
 
     @strawberry.field(description="How many there are in the whole list. Costs a count; optional.")
-    async def total_count(root: strawberry.Parent[Listing]) -> int:  # noqa: N805
+    async def total_count(root: strawberry.Parent[Listing]) -> int:
         return await root.count()
 
     @classmethod

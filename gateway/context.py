@@ -51,7 +51,8 @@ class Context:
             found = await reads.cases_by_id(self.who, await self.snapshot(), ids)
             return [found.get(id) for id in ids]
 
-        return await self._loaded("case", load, case_id)
+        found: Case | None = await self._loaded("case", load, case_id)
+        return found
 
     async def related(
         self, relation: Relation, parent: str, paging: Paging, only: str | None
@@ -63,7 +64,8 @@ class Context:
             pages = await reads.related(self.who, db, relation, parents, paging, only)
             return [pages[parent] for parent in parents]
 
-        return await self._loaded((relation.name, paging, only), load, parent)
+        page: Page[Any] = await self._loaded((relation.name, paging, only), load, parent)
+        return page
 
     async def count_related(self, relation: Relation, parent: str, only: str | None) -> int:
         """How many there are in a relation, counted together with the other parents'."""
@@ -73,7 +75,8 @@ class Context:
             counts = await reads.count_related(self.who, db, relation, parents, only)
             return [counts[parent] for parent in parents]
 
-        return await self._loaded(("count", relation.name, only), load, parent)
+        counted: int = await self._loaded(("count", relation.name, only), load, parent)
+        return counted
 
     async def _loaded(
         self, name: Any, load: Callable[[list[Any]], Awaitable[list[Any]]], key: str

@@ -134,7 +134,10 @@ def _refused(refusal: DomainError, media_type: str) -> Response:
 
 
 def _response(
-    answer: dict[str, Any], status: int, media_type: str, headers: Mapping[str, str] = {}  # noqa: B006
+    answer: dict[str, Any],
+    status: int,
+    media_type: str,
+    headers: Mapping[str, str] = {},
 ) -> Response:
     body = orjson.dumps(answer)
     return Response(
@@ -154,7 +157,9 @@ def _media_type(accept: str | None) -> str:
         return JSON_TYPE
     ranges = [part.partition(";") for part in accept.lower().split(",")]
     taken = {
-        name.strip() for name, _, options in ranges if options.replace(" ", "") not in ("q=0", "q=0.0")
+        name.strip()
+        for name, _, options in ranges
+        if options.replace(" ", "") not in ("q=0", "q=0.0")
     }
     if RESPONSE_TYPE in taken:
         return RESPONSE_TYPE
@@ -189,7 +194,10 @@ async def _parameters(request: Request) -> Parameters:
 
 async def _body(request: Request) -> bytes:
     too_large = BadRequest(
-        413, "PAYLOAD_TOO_LARGE", f"The body must have at most {MAX_BODY} bytes.", Connection="close"
+        413,
+        "PAYLOAD_TOO_LARGE",
+        f"The body must have at most {MAX_BODY} bytes.",
+        Connection="close",
     )
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > MAX_BODY:

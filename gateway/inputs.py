@@ -94,13 +94,13 @@ class CaseFilter:
             dezernat=self.dezernat,
             search=self.search,
             file_number=self.file_number,
-            party=self.party and self.party.to_domain(),
-            staff=self.staff and self.staff.to_domain(),
-            created_at=self.created_at and self.created_at.to_domain(),
-            updated_at=self.updated_at and self.updated_at.to_domain(),
+            party=_converted(self.party),
+            staff=_converted(self.staff),
+            created_at=_converted(self.created_at),
+            updated_at=_converted(self.updated_at),
             and_=None if self.and_ is None else [part.to_domain() for part in self.and_],
             or_=None if self.or_ is None else [part.to_domain() for part in self.or_],
-            not_=self.not_ and self.not_.to_domain(),
+            not_=_converted(self.not_),
         )
 
 
@@ -313,6 +313,10 @@ class UnlinkCasesInput:
 
 def _values(members: list[Any] | None) -> list[str] | None:
     return None if members is None else [member.value for member in members]
+
+
+def _converted(given: Any) -> Any:
+    return None if given is None else given.to_domain()
 
 
 def _maybe(value: Any) -> Any:

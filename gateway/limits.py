@@ -1,6 +1,6 @@
 """What a document may be, checked before it is validated."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from graphql import GraphQLError, OperationDefinitionNode
 from strawberry.extensions import MaxTokensLimiter, SchemaExtension
@@ -30,5 +30,6 @@ class OneOperation(SchemaExtension):
         yield
 
 
-def extensions() -> list[type[SchemaExtension] | SchemaExtension]:
-    return [OneOperation, MaxTokensLimiter(MAX_TOKENS)]
+def extensions() -> list[Callable[[], SchemaExtension]]:
+    """Makers of what guards a document; each operation gets its own."""
+    return [OneOperation, lambda: MaxTokensLimiter(MAX_TOKENS)]

@@ -13,7 +13,7 @@ LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "wa
 
 def configure(level: str, style: str) -> None:
     """Set up logging for the process; the standard library's loggers go the same way."""
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,

@@ -1,5 +1,6 @@
 """What every request passes through on its way in and out, for both surfaces: plain ASGI."""
 
+import json
 import re
 import time
 import uuid
@@ -75,3 +76,37 @@ class AccessLog:
                 ms=round((time.perf_counter() - started) * 1000, 2),
                 key=scope.get("state", {}).get("key_id"),
             )
+
+
+class Failures:
+    """Answers 500 for a defect: logged with its trace, and nothing of it shown."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        except Exception:
+            if scope["type"] != "http":
+                raise
+            log.exception("request_failed")
+            if not started:
+                await self._answer(scope["path"], send)
+
+    async def _answer(self, path: str, send: Send) -> None:
+        code, message = "INTERNAL_ERROR", "An internal error occurred."
+        if path.startswith("/graphql"):
+            answer: object = {"errors": [{"message": message, "extensions": {"code": code}}]}
+        else:
+            answer = {"error": {"code": code, "message": message, "details": []}}
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 500, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(answer).encode()})

@@ -1,6 +1,6 @@
 """The root query fields."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 
@@ -75,8 +75,7 @@ class Query:
             raise invalid("Exactly one of id and fileNumber must be given.", "id")
         who, db = info.context.who, await info.context.snapshot()
         if file_number is not None:
-            found = await reads.case_by_file_number(who, db, file_number)
-            return found  # type: ignore[return-value]
+            return await reads.case_by_file_number(who, db, file_number)  # type: ignore[return-value]
         cases = await reads.cases_by_id(who, db, [globalids.local(str(id), "Case")])
         return next(iter(cases.values()), None)  # type: ignore[return-value]
 
@@ -97,7 +96,7 @@ class Query:
         ] = None,
     ) -> CaseConnection | None:
         paging = relay_paging(first, after, last, before)
-        wanted = filter and filter.to_domain()
+        wanted = filter.to_domain() if filter else None
         order = order_by.to_domain() if order_by else NewestFirst()
         return await listing(  # type: ignore[return-value]
             info.context,
@@ -174,7 +173,7 @@ async def _nodes(context: Context, global_ids: list[strawberry.ID]) -> list[obje
     return [found.get(key) if key else None for key in wanted]
 
 
-_BY_TYPE = {
+_BY_TYPE: dict[str, Any] = {
     "Case": reads.cases_by_id,
     "Party": reads.parties_by_id,
     "Staff": reads.staff_by_id,

@@ -22,7 +22,7 @@ LONGEST_MESSAGE = 500
 
 @strawberry.type(description="One reason why a mutation was refused; nothing was changed.")
 class UserError:
-    code: UserErrorCode = strawberry.field(description="The kind of reason, for programs.")  # type: ignore[valid-type]
+    code: UserErrorCode = strawberry.field(description="The kind of reason, for programs.")
     message: str = strawberry.field(description="A sentence for people.")
     field: list[str] | None = strawberry.field(
         description="The path of the field within `input`, like `[parties, 0, role]`, if one is to "
@@ -71,7 +71,7 @@ def refusable(
 def user_error(problem: Problem, renamed: dict[str, str]) -> UserError:
     path = [camel_case(renamed.get(part, part)) for part in problem.field]
     return UserError(
-        code=UserErrorCode[problem.code],  # type: ignore[misc]
+        code=UserErrorCode[problem.code],
         message=problem.message,
         field=path or None,
     )

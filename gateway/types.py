@@ -30,7 +30,7 @@ _DATABASE_ID = "The id that the REST routes use. Also taken wherever this schema
 @strawberry.interface(description="An object with a global id (Relay).")
 class Node:
     @strawberry.field(description="The global id: opaque, and the same for as long as it exists.")
-    def id(root: Parent[Any]) -> strawberry.ID:  # noqa: N805
+    def id(root: Parent[Any]) -> strawberry.ID:
         return strawberry.ID(globalids.of(root))
 
 
@@ -48,8 +48,8 @@ class Party(Node):
     )
 
     @strawberry.field(description="The cases the party has a role in, newest id first.")
-    async def cases(  # noqa: PLR0913
-        root: Parent[models.Party],  # noqa: N805
+    async def cases(
+        root: Parent[models.Party],
         info: Info,
         first: First = None,
         after: After = None,
@@ -78,7 +78,7 @@ class Staff(Node):
 
     @strawberry.field(description="The cases the staff member is assigned to, newest id first.")
     async def cases(
-        root: Parent[models.Staff],  # noqa: N805
+        root: Parent[models.Staff],
         info: Info,
         first: First = None,
         after: After = None,
@@ -127,7 +127,7 @@ class TimelineEvent(Node):
 
     @strawberry.field(description="The case it happened in; null for parties and staff.")
     async def case(
-        root: Parent[models.TimelineEvent],  # noqa: N805
+        root: Parent[models.TimelineEvent],
         info: Info,
     ) -> "Case | None":
         if root.case_id is None:
@@ -150,11 +150,11 @@ class CaseLink(Node):
     created_at: DateTime = strawberry.field(description="When the cases were linked.")
 
     @strawberry.field(description="The case at this end.")
-    async def case(root: Parent[models.CaseLink], info: Info) -> "Case":  # noqa: N805
+    async def case(root: Parent[models.CaseLink], info: Info) -> "Case":
         return await info.context.case(root.case_id)  # type: ignore[return-value]
 
     @strawberry.field(description="The case at the other end.")
-    def linked_case(root: Parent[models.CaseLink]) -> "Case":  # noqa: N805
+    def linked_case(root: Parent[models.CaseLink]) -> "Case":
         return root.linked  # type: ignore[return-value]
 
     @classmethod
@@ -199,7 +199,7 @@ class Case(Node):
 
     @strawberry.field(description="Everyone involved, in the order they were added.")
     async def parties(
-        root: Parent[models.Case],  # noqa: N805
+        root: Parent[models.Case],
         info: Info,
         first: First = None,
         after: After = None,
@@ -212,7 +212,7 @@ class Case(Node):
 
     @strawberry.field(description="Who works on the case, in the order they were assigned.")
     async def staff(
-        root: Parent[models.Case],  # noqa: N805
+        root: Parent[models.Case],
         info: Info,
         first: First = None,
         after: After = None,
@@ -225,7 +225,7 @@ class Case(Node):
 
     @strawberry.field(description="Links to other cases, in the order they were made.")
     async def links(
-        root: Parent[models.Case],  # noqa: N805
+        root: Parent[models.Case],
         info: Info,
         first: First = None,
         after: After = None,
@@ -241,7 +241,7 @@ class Case(Node):
 
     @strawberry.field(description="What happened in the case, newest first.")
     async def timeline(
-        root: Parent[models.Case],  # noqa: N805
+        root: Parent[models.Case],
         info: Info,
         first: First = None,
         after: After = None,

@@ -5,12 +5,12 @@ import inspect
 from pathlib import Path
 
 import pytest
+from rest_compat.errors import STATUS
 
 from domain import casework, linking, reads, register, roles
 from domain.auth import Principal
 from domain.errors import CODES, Refused
 from gateway.scalars import UserErrorCode
-from rest_compat.errors import STATUS
 
 ROOT = Path(__file__).parent.parent
 WEB = {"fastapi", "graphql", "pydantic", "starlette", "strawberry", "uvicorn"}
@@ -62,7 +62,9 @@ def test_only_the_composition_root_imports_the_rest_surface():
 )
 def test_every_service_function_checks_the_scope_first(function):
     body = ast.parse(inspect.getsource(function)).body[0].body
-    statements = [part for part in body if not isinstance(getattr(part, "value", None), ast.Constant)]
+    statements = [
+        part for part in body if not isinstance(getattr(part, "value", None), ast.Constant)
+    ]
 
     assert ast.unparse(statements[0]).startswith("who.require(Scope.")
 

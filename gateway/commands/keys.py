@@ -36,7 +36,9 @@ def create(
 
       casegraph keys create "integration tests" --test
     """
-    raw = terminal.run(_create(terminal.chosen(database).database_url, name, scope, test, workspace))
+    raw = terminal.run(
+        _create(terminal.chosen(database).database_url, name, scope, test, workspace)
+    )
     err.print("Keep this key safe: it is not shown again.")
     out.print(raw)
 
@@ -83,5 +85,3 @@ async def _list(url: str) -> list[ApiKey]:
 async def _revoke(url: str, key: str) -> ApiKey:
     async with opened(url, migrate=False) as database:
         return await administration.revoke_key(database, key)
-
-

@@ -183,4 +183,4 @@ def _run(settings: Settings, listener: socket.socket) -> None:
             raise typer.Exit(1)
         return
     listener.set_inheritable(True)
-    Multiprocess(config, target=server.run, sockets=[listener]).run()
+    Multiprocess(config, sockets=[listener]).run()

@@ -18,7 +18,7 @@ LINK = (
 
 
 async def total(api, key="all"):
-    return (await api.data("{ cases { totalCount } parties { totalCount } }", key=key))
+    return await api.data("{ cases { totalCount } parties { totalCount } }", key=key)
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,7 @@ async def rest_ids(api, meanwhile=None, **parameters):
 async def graphql_ids(api, size, *, backwards=False, meanwhile=None, filter=None):
     found, cursor = [], None
     count, bound = ("last", "before") if backwards else ("first", "after")
-    more, edge = (
-        ("hasPreviousPage", "startCursor") if backwards else ("hasNextPage", "endCursor")
-    )
+    more, edge = ("hasPreviousPage", "startCursor") if backwards else ("hasNextPage", "endCursor")
     while True:
         data = await api.data(PAGE, {count: size, bound: cursor, "filter": filter})
         page = data["cases"]
@@ -193,7 +191,7 @@ async def test_a_foreign_case_looks_like_a_missing_one_through_both_doors(api, g
     query = "query($id: ID!) { case(id: $id) { id } node(id: $id) { id } }"
     data = await api.data(query, {"id": theirs["id"]})
     change = await api.data(
-        "mutation($id: ID!) { updateCase(input: {id: $id, name: \"Mine\"}) {"
+        'mutation($id: ID!) { updateCase(input: {id: $id, name: "Mine"}) {'
         " case { id } userErrors { code field } } }",
         {"id": theirs["id"]},
     )

@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
-from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType
-from graphql import GraphQLObjectType, build_schema
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    build_schema,
+)
 
 from gateway.schema import schema, sdl
 
 ROOT = Path(__file__).parents[2]
-TYPES = {
-    name: kind for name, kind in schema._schema.type_map.items() if not name.startswith("__")
-}
+TYPES = {name: kind for name, kind in schema._schema.type_map.items() if not name.startswith("__")}
 
 
 def test_the_committed_schema_is_current():
@@ -38,7 +41,9 @@ def test_every_type_field_argument_and_value_is_described():
         if not kind.description:
             missing.append(name)
         if isinstance(kind, GraphQLEnumType):
-            missing += [f"{name}.{key}" for key, value in kind.values.items() if not value.description]
+            missing += [
+                f"{name}.{key}" for key, value in kind.values.items() if not value.description
+            ]
         if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType):
             for key, field in kind.fields.items():
                 if not field.description:

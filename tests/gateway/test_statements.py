@@ -1,5 +1,6 @@
 """How many SQL statements a request costs."""
 
+import itertools
 import logging
 
 import pytest
@@ -41,7 +42,7 @@ async def given_cases(api, count):
             {"input": new},
         )
         created.append(answer["createCase"]["case"]["id"])
-    for first, second in zip(created, created[1:], strict=False):
+    for first, second in itertools.pairwise(created):
         await api.data(
             "mutation($a: ID!, $b: ID!) {"
             " linkCases(input: {caseId: $a, linkedCaseId: $b, type: RELATED}) { link { id } } }",
