@@ -1,0 +1,43 @@
+"""The command casegraph."""
+
+import sys
+
+import typer
+
+from domain.errors import DomainError
+from gateway.commands import cases, database, keys, schema, serve
+from gateway.commands.terminal import err
+
+app = typer.Typer(
+    name="casegraph",
+    help="A GraphQL gateway over a law firm's cases, with the documented REST routes beside it.",
+    epilog="Settings are read from CASEGRAPH_* environment variables; flags win. "
+    "Begin with: casegraph demo",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.command()(serve.demo)
+app.command()(serve.serve)
+app.command()(database.init)
+app.add_typer(keys.app, name="keys")
+app.command("import")(cases.import_)
+app.command()(cases.export)
+app.command()(database.verify)
+app.command()(database.purge)
+app.command()(database.backup)
+app.command()(schema.schema)
+
+
+def main() -> None:
+    """Run a command; what the domain refuses is one clear line and exit status 1."""
+    try:
+        app()
+    except DomainError as error:
+        for problem in error.problems:
+            err.print(f"casegraph: {problem.message}", markup=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""casegraph import and casegraph export: cases as JSON lines."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+from domain.importing import OnConflict, Rejected, Report
+
+from domain import administration, exporting, importing
+from domain.database import opened
+from domain.errors import Unavailable
+from domain.models import Mode
+from gateway.commands import terminal
+from gateway.commands.terminal import WORKSPACE, DatabaseUrl, Sandbox, Workspace, err, progress
+
+REJECTED_STATUS = 3
+SHOWN_REJECTS = 20
+
+
+def import_(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE.jsonl",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="One case a line.",
+        ),
+    ],
+    on_conflict: Annotated[
+        OnConflict,
+        typer.Option(help="What becomes of a line whose file number or id is taken already."),
+    ] = OnConflict.REJECT,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the names come from: within one source the same name is the same person.",
+            show_default="the file's name",
+        ),
+    ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where rejected lines are written.", show_default="FILE.rejects.jsonl, beside FILE"
+        ),
+    ] = None,
+    workspace: Workspace = WORKSPACE,
+    test: Sandbox = False,
+    database: DatabaseUrl = None,
+) -> None:
+    """Import cases, one JSON object a line, in the shape of the REST case object.
+
+    Parties and staff are given by id or by name; timeline, links, created_at and updated_at are
+    optional. It can be run twice: nothing is doubled. Lines that cannot go in are reported and
+    written to a file; the rest goes in. Exit status: 0 all went in, 3 some lines were rejected,
+    1 nothing could be done.
+
+    Examples:
+
+      casegraph import cases.jsonl
+
+      casegraph import cases.rejects.jsonl --source cases.jsonl
+
+      casegraph import cases.jsonl --on-conflict update
+    """
+    target = rejects or file.with_name(f"{file.stem}.rejects.jsonl")
+    if target.resolve() == file.resolve():
+        raise Unavailable("The rejects cannot be written to the file they come from.")
+    url = terminal.chosen(database).database_url
+    mode = Mode.TEST if test else Mode.LIVE
+    with _Rejects(target) as noted:
+        report = terminal.run(
+            _import(url, file, source or file.name, on_conflict, workspace, mode, noted)
+        )
+    err.print(
+        f"{report.imported:,} cases imported, {report.updated:,} updated, "
+        f"{report.skipped:,} skipped, {report.unchanged:,} known already, "
+        f"{report.rejected:,} lines rejected."
+    )
+    if report.rejected:
+        again = f"casegraph import {target} --source {source or file.name}"
+        err.print(f"Rejected lines are in {target}. Correct them and run: {again}")
+        raise typer.Exit(REJECTED_STATUS)
+
+
+def export(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE.jsonl", dir_okay=False, help="Standard output if absent."),
+    ] = None,
+    workspace: Workspace = WORKSPACE,
+    test: Sandbox = False,
+    database: DatabaseUrl = None,
+) -> None:
+    """Export all cases, one JSON object a line, with parties, staff, timeline and links.
+
+    Importing the file into a new database gives the same answers. Deleted cases are left out.
+
+    Examples:
+
+      casegraph export cases.jsonl
+
+      casegraph export | gzip > cases.jsonl.gz
+    """
+    url = terminal.chosen(database).database_url
+    mode = Mode.TEST if test else Mode.LIVE
+    with _target(file) as stream:
+        count = terminal.run(_export(url, stream, workspace, mode))
+    err.print(f"{count:,} cases exported.")
+
+
+class _Rejects:
+    """Shows the first rejects and writes all to a file, which is made when there is one."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._file: BinaryIO | None = None
+        self._count = 0
+
+    def __enter__(self) -> "_Rejects":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def add(self, rejected: Rejected) -> None:
+        if self._file is None:
+            self._file = self._target.open("wb")
+            # Clients' names: for the one who imports, and nobody else.
+            self._target.chmod(0o600)
+        self._file.write(rejected.line.rstrip(b"\r\n") + b"\n")
+        self._count += 1
+        if self._count <= SHOWN_REJECTS:
+            err.print(f"line {rejected.line_number}: {rejected.reason}", markup=False)
+        elif self._count == SHOWN_REJECTS + 1:
+            err.print("… and more.")
+
+
+async def _import(
+    url: str,
+    file: Path,
+    source: str,
+    on_conflict: OnConflict,
+    workspace: str,
+    mode: Mode,
+    rejects: _Rejects,
+) -> Report:
+    async with opened(url) as database:
+        if workspace == WORKSPACE:
+            await administration.create_workspace(database, workspace)
+        who = await administration.operator(database, workspace, mode)
+        with file.open("rb") as lines, progress() as bar:
+            task = bar.add_task("Importing", total=_count_lines(file))
+            return await importing.import_cases(
+                who,
+                database,
+                lines,
+                source=source,
+                on_conflict=on_conflict,
+                on_progress=lambda now: bar.update(task, completed=now.lines),
+                on_reject=rejects.add,
+            )
+
+
+async def _export(url: str, stream: BinaryIO, workspace: str, mode: Mode) -> int:
+    async with opened(url, migrate=False) as database:
+        who = await administration.operator(database, workspace, mode)
+        with progress() as bar:
+            task = bar.add_task("Exporting", total=None)
+            return await exporting.export_cases(
+                who,
+                database,
+                lambda line: stream.write(line) and None,
+                on_progress=lambda done: bar.update(task, completed=done),
+            )
+
+
+@contextlib.contextmanager
+def _target(file: Path | None) -> Iterator[BinaryIO]:
+    """Standard output, or a file that appears when it is complete."""
+    if file is None:
+        yield sys.stdout.buffer
+        return
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _count_lines(file: Path) -> int:
+    with file.open("rb") as lines:
+        return sum(block.count(b"\n") for block in iter(lambda: lines.read(1 << 20), b""))

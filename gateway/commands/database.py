@@ -1,0 +1,160 @@
+"""casegraph init, verify, purge and backup: looking after a database."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from domain import administration, instants, purging, verifying
+from domain import backup as backing_up
+from domain.database import opened
+from domain.errors import invalid
+from domain.models import Mode
+from gateway.commands import terminal
+from gateway.commands.terminal import (
+    WORKSPACE,
+    DatabaseUrl,
+    Sandbox,
+    Workspace,
+    err,
+    out,
+    progress,
+)
+
+
+def init(
+    workspace: Workspace = WORKSPACE,
+    name: Annotated[
+        str | None, typer.Option(help="The firm's name, as people read it.", show_default=False)
+    ] = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Make a database and a workspace with its sandbox; bring an older schema up to date.
+
+    Doing it again changes nothing.
+
+    Examples:
+
+      casegraph init
+
+      casegraph init --workspace brandt --name "Kanzlei Brandt"
+    """
+    url = terminal.chosen(database).database_url
+
+    async def work() -> None:
+        async with opened(url) as open_database:
+            await administration.create_workspace(open_database, workspace, name)
+
+    terminal.run(work())
+    out.print(f"{url} is ready, with the workspace {workspace}.")
+
+
+def verify(database: DatabaseUrl = None) -> None:
+    """Check everything that must hold: the timeline's hash chain, links, search keys, the file.
+
+    Exit status: 0 all is well, 1 something is not, with a line for each finding.
+
+    Examples:
+
+      casegraph verify
+
+      casegraph verify --database sqlite:///backup.db
+    """
+    url = terminal.chosen(database).database_url
+
+    async def work() -> verifying.Verification:
+        async with opened(url, migrate=False) as open_database:
+            with progress() as bar:
+                task = bar.add_task("Verifying", total=None)
+                return await verifying.verify(
+                    open_database, on_progress=lambda done: bar.update(task, completed=done)
+                )
+
+    found = terminal.run(work())
+    for finding in found.findings:
+        out.print(str(finding), markup=False)
+    out.print(f"{found.events:,} events and {found.cases:,} cases checked.")
+    if found.findings:
+        err.print(f"{len(found.findings):,} findings.")
+        raise typer.Exit(1)
+    out.print("All is well.")
+
+
+def purge(
+    before: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE", help="Only cases deleted before this date.", show_default="all deleted"
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be erased, and erase nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    workspace: Workspace = WORKSPACE,
+    test: Sandbox = False,
+    database: DatabaseUrl = None,
+) -> None:
+    """Erase deleted cases for good, with their events, roles and links. Cannot be undone.
+
+    Examples:
+
+      casegraph purge --dry-run
+
+      casegraph purge --before 2025-01-01 --yes
+    """
+    url = terminal.chosen(database).database_url
+    try:
+        limit = None if before is None else instants.parse(before)
+    except ValueError as error:
+        raise invalid(f"--before: {error}", "before") from error
+    if not (dry_run or yes):
+        typer.confirm("Erase deleted cases for good?", abort=True)
+
+    async def work() -> purging.Purged:
+        async with opened(url, migrate=False) as open_database:
+            mode = Mode.TEST if test else Mode.LIVE
+            who = await administration.operator(open_database, workspace, mode)
+            with progress() as bar:
+                task = bar.add_task("Purging", total=None)
+                return await purging.purge(
+                    who,
+                    open_database,
+                    before=limit,
+                    dry_run=dry_run,
+                    on_progress=lambda done: bar.update(task, completed=done),
+                )
+
+    purged = terminal.run(work())
+    verb = "would be erased" if dry_run else "erased"
+    out.print(f"{purged.cases:,} cases with {purged.events:,} events {verb}.")
+
+
+def backup(
+    target: Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="The copy.")],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace FILE if it exists.")
+    ] = False,
+    database: DatabaseUrl = None,
+) -> None:
+    """Copy the database while it is in use. The copy is complete and consistent.
+
+    Examples:
+
+      casegraph backup cases-2026-11-23.db
+    """
+    url = terminal.chosen(database).database_url
+
+    async def work() -> None:
+        async with opened(url, migrate=False) as open_database:
+            with progress() as bar:
+                task = bar.add_task("Copying pages", total=None)
+                await backing_up.backup(
+                    open_database,
+                    target,
+                    overwrite=overwrite,
+                    on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+                )
+
+    terminal.run(work())
+    out.print(f"{target} is complete. Check it with: casegraph verify --database {target}")
