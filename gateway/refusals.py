@@ -6,7 +6,7 @@ error with extensions.code. Anything else that is raised is a defect: masked, an
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 import structlog
@@ -18,6 +18,7 @@ from gateway.scalars import UserErrorCode
 
 log = structlog.get_logger("casegraph.graphql")
 LONGEST_MESSAGE = 500
+_INPUT = strawberry.argument(description="All that the mutation is told.")
 
 
 @strawberry.type(description="One reason why a mutation was refused; nothing was changed.")
@@ -59,6 +60,8 @@ def refusable(
 
     def field(resolver: Callable[..., Awaitable[Any]]) -> Any:
         assert inspect.iscoroutinefunction(resolver)
+        kind = resolver.__annotations__["input"]
+        resolver.__annotations__["input"] = Annotated[kind, _INPUT]
         return strawberry.mutation(
             resolver=resolver,
             description=description,
