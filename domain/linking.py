@@ -2,7 +2,7 @@
 
 from sqlalchemy import delete, insert, select
 
-from domain import idempotency, ids, store, timeline
+from domain import idempotency, ids, store, texts, timeline
 from domain.auth import Principal, Scope
 from domain.database import Database, Transaction
 from domain.errors import CaseNotFound, LinkExists, LinkNotFound, invalid
@@ -72,8 +72,8 @@ async def unlink_cases(
             raise LinkNotFound(link_id)
         end = mine[0]
         if case is None:
-            case = await store.case_to_change(db, who, end.case_id, expected_version)
-        linked = await _linked(db, who, end)
+            case = await _case_at(db, who, link_id, end.case_id, expected_version)
+        linked = await _case_at(db, who, link_id, end.linked_case_id)
         c = case_link.c
         await db.run(delete(case_link).where(c.workspace_id == who.workspace_id, c.id == link_id))
         for one in (case, linked):
@@ -122,7 +122,7 @@ async def _require_new(
 
 async def _ends(db: Transaction, who: Principal, link_id: str) -> list[CaseLink]:
     """Both ends of a link; the linked cases are not read."""
-    if "\0" in link_id:
+    if not texts.may_be_id(link_id):
         return []
     c = case_link.c
     rows = await db.rows(
@@ -136,17 +136,24 @@ async def _ends(db: Transaction, who: Principal, link_id: str) -> list[CaseLink]
 async def _seen(db: Transaction, who: Principal, case: Case, link_id: str) -> CaseLink:
     for end in await _ends(db, who, link_id):
         if end.case_id == case.id:
-            linked = await _linked(db, who, end)
+            linked = await _case_at(db, who, link_id, end.linked_case_id)
             return CaseLink(link_id, case.id, linked.id, end.type, end.created_at, linked)
     raise LinkNotFound(link_id)
 
 
-async def _linked(db: Transaction, who: Principal, end: CaseLink) -> Case:
+async def _case_at(
+    db: Transaction,
+    who: Principal,
+    link_id: str,
+    case_id: str,
+    expected_version: int | None = None,
+) -> Case:
+    """The case at one end of a link."""
     try:
-        return await store.case_to_change(db, who, end.linked_case_id)
+        return await store.case_to_change(db, who, case_id, expected_version)
     except CaseNotFound:
-        # The other case was deleted, and the link is hidden with it.
-        raise LinkNotFound(end.id) from None
+        # That case was deleted, and the link is hidden with it.
+        raise LinkNotFound(link_id) from None
 
 
 async def _tell(db: Transaction, who: Principal, event_type: str, link: CaseLink) -> None:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from domain import cursors, filters, keyset, lists, relations
+from domain import cursors, filters, keyset, lists, relations, texts
 from domain.auth import Principal, Scope
 from domain.database import Snapshot
 from domain.errors import CaseNotFound
@@ -19,7 +19,6 @@ from domain.keyset import Window
 from domain.models import Case, CaseLink, Party, Staff, TimelineEvent
 from domain.paging import Edge, Page, Paging, page_of
 from domain.relations import Relation
-from domain.texts import ID_MAX
 
 
 async def case(who: Principal, db: Snapshot, case_id: str) -> Case:
@@ -190,8 +189,7 @@ async def count_related(
 
 
 async def _by_id(who: Principal, db: Snapshot, statement: Any, ids: Iterable[str]) -> list[Any]:
-    # What no row can have is not asked for: an id may be a megabyte, or hold half a character.
-    plausible = sorted({id for id in ids if len(id) <= ID_MAX and "\0" not in id})
+    plausible = sorted({id for id in ids if texts.may_be_id(id)})
     if not plausible:
         return []
     values = {"workspace_id": who.workspace_id, "ids": json.dumps(plausible)}

@@ -61,6 +61,8 @@ async def replace_parties(
     async with database.write() as db:
         case = await store.case_to_change(db, who, case_id, expected_version)
         before = await store.roles_of(db, who, PARTY_ROLES, case.id)
+        if [Wanted(role.node_id, role.role, role.remark) for role in before] == wanted:
+            return case
         first = await store.next_position(db, who, case.id, len(wanted))
         after = await resolve(db, who, PARTY_ROLES, case.id, wanted, first)
         known = {(role.node_id, role.role): role for role in before}
@@ -70,8 +72,6 @@ async def replace_parties(
             else role
             for role in after
         ]
-        if [_content(role) for role in before] == [_content(role) for role in after]:
-            return case
         await store.delete_roles(db, who.workspace_id, PARTY_ROLES, before)
         await store.insert_roles(db, who.workspace_id, PARTY_ROLES, after)
         return await _told(db, who, case, PARTY_ROLES, "parties_replaced", before, after)
@@ -294,10 +294,6 @@ def _party(role: PartyRole) -> Wanted:
 
 def _staff(role: StaffRole) -> Wanted:
     return Wanted(role.staff, role.role, role.note)
-
-
-def _content(role: Role) -> tuple[str, str, str | None]:
-    return role.node_id, role.role, role.remark
 
 
 def _absent(roles: RoleTable) -> type[Absent]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from domain import folding, search
+from domain import folding, search, texts
 from domain.auth import Principal
 from domain.database import Transaction
 from domain.errors import CaseNotFound, PartyNotFound, StaffNotFound, VersionConflict
@@ -261,7 +261,7 @@ async def _insert_register(
 
 
 async def _register_row(db: Transaction, who: Principal, table: Any, model: Any, id: str) -> Any:
-    if "\0" in id:
+    if not texts.may_be_id(id):
         return None
     return await db.first(
         select(*_columns(table, model))

@@ -116,7 +116,7 @@ class Check:
         if len(value) > 2 * longest + 1000:
             self.wrong(f"{_noun(path)} must have at most {longest} characters.", *path)
             return None
-        if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        if not _storable(value):
             self.wrong(f"{_noun(path)} must not hold NUL or lone surrogates.", *path)
             return None
         text = unicodedata.normalize("NFC", value).strip()
@@ -124,6 +124,15 @@ class Check:
             self.wrong(f"{_noun(path)} must have at most {longest} characters.", *path)
             return None
         return text
+
+
+def may_be_id(text: str) -> bool:
+    """Whether a row can have the id *text*, which may be a megabyte or hold half a character."""
+    return len(text) <= ID_MAX and _storable(text)
+
+
+def _storable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _noun(path: Path) -> str:

@@ -24,6 +24,7 @@ from gateway.http import graphql
 from gateway.middleware import AccessLog, Failures, RequestId
 from gateway.settings import Settings
 from rest_compat import application as rest_compat
+from rest_compat.errors import http_failure
 
 log = structlog.get_logger("casegraph")
 
@@ -61,6 +62,8 @@ def create_app(chosen: Settings) -> FastAPI:
         ],
     )
     app.state.settings = chosen
+    for status in (404, 405):
+        app.add_exception_handler(status, http_failure)
     app.mount("/graphql/static", graphiql.static_files())
     app.mount("/api/v1", rest)
     return app

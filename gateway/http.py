@@ -107,7 +107,9 @@ async def _execute(request: Request, parameters: Parameters, context: Context) -
         raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message) from error
     except InvalidOperationTypeError as error:
         message = error.as_http_error_reason(request.method)
-        raise BadRequest(405, "METHOD_NOT_ALLOWED", message, Allow="POST") from error
+        if request.method == "GET":
+            raise BadRequest(405, "METHOD_NOT_ALLOWED", message, Allow="POST") from error
+        raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message) from error
 
 
 def _answer(result: Any) -> dict[str, Any]:

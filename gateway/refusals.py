@@ -13,7 +13,7 @@ import structlog
 from graphql import GraphQLError
 from strawberry.extensions import FieldExtension
 
-from domain.errors import DomainError, Problem, RateLimited, Refused
+from domain.errors import DomainError, Path, Problem, RateLimited, Refused
 from gateway.scalars import UserErrorCode
 
 log = structlog.get_logger("casegraph.graphql")
@@ -72,12 +72,24 @@ def refusable(
 
 
 def user_error(problem: Problem, renamed: dict[str, str]) -> UserError:
-    path = [camel_case(renamed.get(part, part)) for part in problem.field]
+    path = [camel_case(part) for part in input_path(problem.field, renamed)]
     return UserError(
         code=UserErrorCode[problem.code],
         message=problem.message,
         field=path or None,
     )
+
+
+def input_path(field: Path, renamed: dict[str, str]) -> Path:
+    """Where the input has what the domain calls *field*: partyId and new.name in role lists."""
+    match field:
+        case (("parties" | "staff") as roles, index, "id"):
+            return roles, index, "party_id" if roles == "parties" else "staff_id"
+        case (("parties" | "staff") as roles, index, ("name" | "kind" | "email") as name):
+            return roles, index, "new", name
+        case (first, *rest):
+            return renamed.get(first, first), *rest
+    return field
 
 
 def camel_case(name: str) -> str:

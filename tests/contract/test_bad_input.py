@@ -140,7 +140,7 @@ async def test_a_role_list_names_nobody_twice_in_one_role(api, given_case):
     after = (await api.rest("GET", f"/cases/{case['uuid']}")).json()
 
     assert data["replaceCaseParties"]["userErrors"] == [
-        {"code": "VALIDATION_ERROR", "field": ["parties", "1", "id"]}
+        {"code": "VALIDATION_ERROR", "field": ["parties", "1", "partyId"]}
     ]
     assert rest.status_code == 400
     assert rest.json()["error"]["details"][0]["field"] == "parties.1.id"
@@ -168,7 +168,7 @@ async def test_a_party_of_another_workspace_is_not_found(api, given_case):
     )
 
     assert data["addCaseParties"]["userErrors"] == [
-        {"code": "PARTY_NOT_FOUND", "field": ["parties", "0", "id"]}
+        {"code": "PARTY_NOT_FOUND", "field": ["parties", "0", "partyId"]}
     ]
     assert (rest.status_code, rest.json()["error"]["code"]) == (404, "PARTY_NOT_FOUND")
 
@@ -177,7 +177,7 @@ CURSOR = base64.b64encode(b'{"id":"x","k":["y"],"f":"000000000000"}').decode()
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "x", "é", "e30=", CURSOR, "A" * 100_000, "bnVsbA==", "\0", "W10="]
+    "cursor", ["", "x", "é", "e30=", CURSOR, "A" * 10_000, "bnVsbA==", "\0", "W10="]
 )
 async def test_a_forged_cursor_is_refused(api, cursor):
     query = "query($c: String) { cases(after: $c) { totalCount } }"

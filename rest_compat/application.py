@@ -1,0 +1,43 @@
+"""The routes as an application of its own, to be mounted at /api/v1."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from domain.errors import DomainError
+from rest_compat.documentation import DESCRIPTION, completed
+from rest_compat.errors import Unreadable, http_failure, refused, unreadable
+from rest_compat.rates import RateHeaders
+from rest_compat.routes import router
+
+
+class Application(FastAPI):
+    """FastAPI, with the bodies that handlers read themselves in the OpenAPI document."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = completed(super().openapi())
+        return self.openapi_schema
+
+
+def build() -> FastAPI:
+    """The application; whoever mounts it sets state.services before the first request."""
+    app = Application(
+        title="Cases API",
+        version="1",
+        description=DESCRIPTION,
+        redirect_slashes=False,
+        openapi_url="/openapi.json",
+        docs_url="/docs",
+        redoc_url=None,
+        middleware=[Middleware(RateHeaders)],
+        exception_handlers={
+            DomainError: refused,
+            Unreadable: unreadable,
+            HTTPException: http_failure,
+        },
+    )
+    app.include_router(router)
+    return app

@@ -1,0 +1,223 @@
+"""Reading request bodies. Values are checked by the domain; here it is about their shape.
+
+What the documentation leaves open is read liberally: a list of parties may come as {"parties":
+[...]}, as the bare list, or as one object.
+"""
+
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from starlette.requests import Request
+
+from domain.errors import Invalid, Problem, invalid
+from domain.inputs import UNSET, CaseChanges, NewCase, NewParty, NewStaff, PartyRole, StaffRole
+from domain.models import LinkType, PartyKind
+from rest_compat.errors import Unreadable
+
+MAX_BODY = 1 << 20
+"""Bytes of a request's body."""
+
+T = TypeVar("T")
+
+
+class Body(BaseModel):
+    """A JSON object whose fields are all known, and of the right type as they are."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class CaseCreate(Body):
+    name: str
+    file_number: str | None = None
+    type: str | None = None
+    description: str | None = None
+    dezernat: str | None = None
+
+    def to_domain(self) -> NewCase:
+        return NewCase(**self.model_dump())
+
+
+class CaseUpdate(Body):
+    """Only included fields are updated; null clears one that may be empty."""
+
+    name: str | None = None
+    file_number: str | None = None
+    status: str | None = None
+    type: str | None = None
+    description: str | None = None
+    dezernat: str | None = None
+
+    def to_domain(self) -> CaseChanges:
+        given = self.model_dump(exclude_unset=True)
+        return CaseChanges(**{name: given.get(name, UNSET) for name in type(self).model_fields})
+
+
+class PartyItem(Body):
+    """A party by id, or a new one by name; the name of a party given by id is not changed."""
+
+    id: str | None = None
+    party_id: str | None = None
+    name: str | None = None
+    type: str | None = None
+    role: str
+    reference: str | None = None
+
+    def to_domain(self, index: int) -> PartyRole:
+        id = _one_id(self.id, self.party_id, "parties", index)
+        if id is not None:
+            return PartyRole(id, self.role, self.reference)
+        if self.name is None:
+            raise invalid("id or name must be given.", "parties", str(index))
+        kind = self.type or PartyKind.PERSON
+        return PartyRole(NewParty(self.name, kind), self.role, self.reference)
+
+
+class StaffItem(Body):
+    """A staff member by id, or a new one by name."""
+
+    id: str | None = None
+    staff_id: str | None = None
+    name: str | None = None
+    email: str | None = None
+    role: str
+
+    def to_domain(self, index: int) -> StaffRole:
+        id = _one_id(self.id, self.staff_id, "staff", index)
+        if id is not None:
+            return StaffRole(id, self.role)
+        if self.name is None:
+            raise invalid("id or name must be given.", "staff", str(index))
+        return StaffRole(NewStaff(self.name, self.email), self.role)
+
+
+class StaffReference(Body):
+    id: str | None = None
+    staff_id: str | None = None
+    name: str | None = None
+    role: str | None = None
+
+
+class LinkCreate(Body):
+    target_case_id: str | None = None
+    linked_case_id: str | None = None
+    case_id: str | None = None
+    type: str = LinkType.RELATED
+
+    def target(self) -> str:
+        given = {self.target_case_id, self.linked_case_id, self.case_id} - {None}
+        if len(given) != 1:
+            raise invalid("target_case_id must name one case.", "target_case_id")
+        return str(given.pop())
+
+
+async def read_case(request: Request) -> NewCase:
+    return _validated(CaseCreate, await _json(request)).to_domain()
+
+
+async def read_changes(request: Request) -> CaseChanges:
+    return _validated(CaseUpdate, await _json(request)).to_domain()
+
+
+async def read_parties(request: Request) -> list[PartyRole]:
+    items = _validated(list[PartyItem], _unwrapped(await _json(request), "parties"), "parties")
+    return [item.to_domain(index) for index, item in enumerate(items)]
+
+
+async def read_staff(request: Request) -> list[StaffRole]:
+    items = _validated(list[StaffItem], _unwrapped(await _json(request), "staff"), "staff")
+    return [item.to_domain(index) for index, item in enumerate(items)]
+
+
+async def read_link(request: Request) -> LinkCreate:
+    return _validated(LinkCreate, await _json(request))
+
+
+async def read_staff_ids(request: Request) -> list[str]:
+    """Whom to take off a case: ?staff_id= (repeatable), or a body."""
+    if named := [id for id in request.query_params.getlist("staff_id") if id]:
+        return named
+    content = await _json(request)
+    if isinstance(content, dict) and content.keys() == {"staff_ids"}:
+        content = {"staff": content["staff_ids"]}
+    content = _unwrapped(content, "staff")
+    if isinstance(content, list):
+        content = [{"id": item} if isinstance(item, str) else item for item in content]
+    items = _validated(list[StaffReference], content, "staff")
+    ids = [_one_id(item.id, item.staff_id, "staff", index) for index, item in enumerate(items)]
+    if None in ids:
+        raise invalid("staff_id must be given.", "staff", str(ids.index(None)), "id")
+    return [str(id) for id in ids]
+
+
+def _unwrapped(content: Any, name: str) -> Any:
+    """The list in {"name": [...]}, a bare list, or one object made a list."""
+    if isinstance(content, dict):
+        if content.keys() == {name}:
+            return content[name]
+        return [content]
+    return content
+
+
+def _one_id(one: str | None, other: str | None, name: str, index: int) -> str | None:
+    if one is not None and other is not None and one != other:
+        raise invalid("Two different ids are given.", name, str(index), "id")
+    return one if one is not None else other
+
+
+def _validated(shape: type[T], content: Any, *path: str) -> T:
+    """*content* in a shape. Raises Invalid with a problem for each place that does not fit."""
+    try:
+        return TypeAdapter(shape).validate_python(content)
+    except ValidationError as error:
+        problems = [
+            Problem(Invalid.code, _MESSAGES.get(found["type"], found["msg"] + "."), field)
+            for found in error.errors(include_url=False, include_input=False)
+            if (field := (*path, *map(_shortened, found["loc"]))) is not None
+        ]
+        if not problems[0].field:
+            raise Unreadable(Invalid.code, "The body must be a JSON object.") from None
+        raise Invalid(problems) from None
+
+
+_MESSAGES = {
+    "missing": "This field must be given.",
+    "extra_forbidden": "There is no such field.",
+    "string_type": "This must be a text.",
+    "list_type": "This must be a list.",
+    "model_type": "This must be an object.",
+}
+
+
+def _shortened(part: str | int) -> str:
+    text = str(part)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+async def _json(request: Request) -> Any:
+    """The body as JSON. Raises Unreadable."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content = await _content(request)
+    if not content:
+        raise Unreadable(Invalid.code, "A JSON body is needed.")
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise Unreadable("UNSUPPORTED_MEDIA_TYPE", "The body must be application/json.")
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        raise Unreadable(Invalid.code, "The body must be valid JSON.") from None
+
+
+async def _content(request: Request) -> bytes:
+    too_large = Unreadable("PAYLOAD_TOO_LARGE", f"The body must have at most {MAX_BODY} bytes.")
+    length = request.headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > MAX_BODY:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BODY:
+            raise too_large
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,371 @@
+"""The fifteen routes, in the order of the published contract.
+
+Checked in this order: key, rate and scope (deps.py), then whether the case exists, then the body.
+"""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from domain import casework, linking, reads, relations, roles
+from domain.auth import Principal
+from domain.errors import Invalid, Problem
+from domain.inputs import CaseFilter
+from domain.models import Case
+from domain.relations import Relation
+from domain.services import Services
+from rest_compat import bodies, documentation
+from rest_compat.answers import SHAPES, answer, case_objects, link, page_answer, whole_lists
+from rest_compat.conditions import etag, expected_version, unchanged
+from rest_compat.deps import Deleter, Domain, Reader, Writer, paging_of, single
+from rest_compat.documentation import documented
+
+router = APIRouter()
+_READ, _WRITE, _DELETE = "cases:read", "cases:write", "cases:delete"
+_IDEMPOTENT = ("Idempotency-Key",)
+_GUARDED = ("If-Match",)
+_BELOW = (*_IDEMPOTENT, *_GUARDED)
+_LIST: list[tuple[str, dict[str, Any]]] = [
+    ("status", {"type": "string", "enum": ["active", "closed", "archived"]}),
+    ("search", {"type": "string", "maxLength": 200}),
+]
+
+
+@router.get(
+    "/cases",
+    **documented("List cases", _READ, model=documentation.Cases, paged=True, parameters=_LIST),
+)
+async def list_cases(request: Request, who: Reader, services: Domain) -> Response:
+    paging = paging_of(request)
+    status = single(request, "status")
+    wanted = CaseFilter(status=[status] if status else None, search=single(request, "search"))
+    async with services.database.read() as db:
+        try:
+            page = await reads.cases(who, db, wanted, paging=paging)
+        except Invalid as error:
+            raise as_parameters(error) from None
+        return page_answer(page, await case_objects(who, db, page))
+
+
+@router.post(
+    "/cases",
+    **documented(
+        "Create a case",
+        _WRITE,
+        409,
+        ok=201,
+        model=documentation.Case,
+        body="case",
+        headers=_IDEMPOTENT,
+    ),
+)
+async def create_case(request: Request, who: Writer, services: Domain) -> Response:
+    new = await bodies.read_case(request)
+    case = await casework.create_case(
+        who, services.database, new, idempotency_key=_idempotency_key(request)
+    )
+    return await _case_answer(who, services, case, 201)
+
+
+@router.get(
+    "/cases/{case_id}",
+    **documented(
+        "Get a case", _READ, 304, 404, model=documentation.Case, headers=("If-None-Match",)
+    ),
+)
+async def get_case(request: Request, case_id: str, who: Reader, services: Domain) -> Response:
+    async with services.database.read() as db:
+        case = await reads.case(who, db, case_id)
+        if unchanged(request, case):
+            return Response(status_code=304, headers={"ETag": etag(case)})
+        [content] = await case_objects(who, db, [case])
+    return answer(content, headers={"ETag": etag(case)})
+
+
+@router.put(
+    "/cases/{case_id}",
+    **documented(
+        "Update a case",
+        _WRITE,
+        404,
+        409,
+        412,
+        model=documentation.Case,
+        body="changes",
+        headers=_GUARDED,
+    ),
+)
+async def update_case(request: Request, case_id: str, who: Writer, services: Domain) -> Response:
+    current = await _existing(who, services, case_id)
+    expected = expected_version(request, current)
+    changes = await bodies.read_changes(request)
+    case = await casework.update_case(
+        who, services.database, case_id, changes, expected_version=expected
+    )
+    return await _case_answer(who, services, case)
+
+
+@router.delete(
+    "/cases/{case_id}",
+    **documented("Delete a case", _DELETE, 404, 412, ok=204, headers=_GUARDED),
+)
+async def delete_case(request: Request, case_id: str, who: Deleter, services: Domain) -> Response:
+    current = await _existing(who, services, case_id)
+    expected = expected_version(request, current)
+    await casework.delete_case(who, services.database, case_id, expected_version=expected)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/cases/{case_id}/parties",
+    **documented("List a case's parties", _READ, 404, model=documentation.Parties, paged=True),
+)
+async def list_parties(request: Request, case_id: str, who: Reader, services: Domain) -> Response:
+    return await _related(request, case_id, who, services, relations.CASE_PARTIES)
+
+
+@router.post(
+    "/cases/{case_id}/parties",
+    **documented(
+        "Add parties to a case",
+        _WRITE,
+        404,
+        409,
+        412,
+        ok=201,
+        model=documentation.Parties,
+        body="parties",
+        headers=_BELOW,
+    ),
+)
+async def add_parties(request: Request, case_id: str, who: Writer, services: Domain) -> Response:
+    current = await _existing(who, services, case_id)
+    expected = expected_version(request, current)
+    case = await roles.add_parties(
+        who,
+        services.database,
+        case_id,
+        await bodies.read_parties(request),
+        expected_version=expected,
+        idempotency_key=_idempotency_key(request),
+    )
+    return await _whole(who, services, case, relations.CASE_PARTIES, 201)
+
+
+@router.put(
+    "/cases/{case_id}/parties",
+    **documented(
+        "Replace all parties of a case",
+        _WRITE,
+        404,
+        412,
+        model=documentation.Parties,
+        body="parties",
+        headers=_GUARDED,
+    ),
+)
+async def replace_parties(
+    request: Request, case_id: str, who: Writer, services: Domain
+) -> Response:
+    current = await _existing(who, services, case_id)
+    expected = expected_version(request, current)
+    wanted = await bodies.read_parties(request)
+    case = await roles.replace_parties(
+        who, services.database, case_id, wanted, expected_version=expected
+    )
+    return await _whole(who, services, case, relations.CASE_PARTIES, 200)
+
+
+@router.get(
+    "/cases/{case_id}/staff",
+    **documented("List a case's staff", _READ, 404, model=documentation.StaffList, paged=True),
+)
+async def list_staff(request: Request, case_id: str, who: Reader, services: Domain) -> Response:
+    return await _related(request, case_id, who, services, relations.CASE_STAFF)
+
+
+@router.post(
+    "/cases/{case_id}/staff",
+    **documented(
+        "Assign staff to a case",
+        _WRITE,
+        404,
+        409,
+        412,
+        ok=201,
+        model=documentation.StaffList,
+        body="staff",
+        headers=_BELOW,
+    ),
+)
+async def assign_staff(request: Request, case_id: str, who: Writer, services: Domain) -> Response:
+    current = await _existing(who, services, case_id)
+    expected = expected_version(request, current)
+    case = await roles.assign_staff(
+        who,
+        services.database,
+        case_id,
+        await bodies.read_staff(request),
+        expected_version=expected,
+        idempotency_key=_idempotency_key(request),
+    )
+    return await _whole(who, services, case, relations.CASE_STAFF, 201)
+
+
+@router.delete(
+    "/cases/{case_id}/staff",
+    **documented(
+        "Take staff off a case",
+        _WRITE,
+        400,
+        404,
+        412,
+        ok=204,
+        parameters=[
+            ("staff_id", {"type": "array", "items": {"type": "string"}}),
+            ("role", {"type": "string"}),
+        ],
+        headers=_GUARDED,
+    ),
+)
+async def unassign_staff(request: Request, case_id: str, who: Writer, services: Domain) -> Response:
+    current = await _existing(who, services, case_id)
+    expected = expected_version(request, current)
+    ids = await bodies.read_staff_ids(request)
+    case = await roles.unassign_staff(
+        who,
+        services.database,
+        case_id,
+        ids,
+        role=single(request, "role"),
+        expected_version=expected,
+    )
+    return Response(status_code=204, headers={"ETag": etag(case)})
+
+
+@router.get(
+    "/cases/{case_id}/timeline",
+    **documented(
+        "List a case's timeline, newest first", _READ, 404, model=documentation.Timeline, paged=True
+    ),
+)
+async def list_timeline(request: Request, case_id: str, who: Reader, services: Domain) -> Response:
+    return await _related(request, case_id, who, services, relations.CASE_TIMELINE)
+
+
+@router.post(
+    "/cases/{case_id}/links",
+    **documented(
+        "Link two cases",
+        _WRITE,
+        404,
+        409,
+        412,
+        ok=201,
+        model=documentation.Link,
+        body="link",
+        headers=_BELOW,
+    ),
+)
+async def link_cases(request: Request, case_id: str, who: Writer, services: Domain) -> Response:
+    current = await _existing(who, services, case_id)
+    expected = expected_version(request, current)
+    wanted = await bodies.read_link(request)
+    made = await linking.link_cases(
+        who,
+        services.database,
+        case_id,
+        wanted.target(),
+        wanted.type,
+        expected_version=expected,
+        idempotency_key=_idempotency_key(request),
+    )
+    return answer(link(made), 201)
+
+
+@router.get(
+    "/cases/{case_id}/links",
+    **documented("List a case's links", _READ, 404, model=documentation.Links, paged=True),
+)
+async def list_links(request: Request, case_id: str, who: Reader, services: Domain) -> Response:
+    return await _related(request, case_id, who, services, relations.CASE_LINKS)
+
+
+@router.delete(
+    "/cases/{case_id}/links/{link_id}",
+    **documented("Remove a link", _WRITE, 404, 412, ok=204, headers=_GUARDED),
+)
+async def unlink_cases(
+    request: Request, case_id: str, link_id: str, who: Writer, services: Domain
+) -> Response:
+    current = await _existing(who, services, case_id)
+    await linking.unlink_cases(
+        who,
+        services.database,
+        link_id,
+        case_id=case_id,
+        expected_version=expected_version(request, current),
+    )
+    return Response(status_code=204)
+
+
+async def _existing(who: Principal, services: Services, case_id: str) -> Case:
+    async with services.database.read() as db:
+        return await reads.case(who, db, case_id)
+
+
+async def _case_answer(
+    who: Principal, services: Services, case: Case, status: int = 200
+) -> Response:
+    async with services.database.read() as db:
+        [content] = await case_objects(who, db, [case])
+    return answer(content, status, {"ETag": etag(case)})
+
+
+async def _related(
+    request: Request, case_id: str, who: Principal, services: Services, relation: Relation
+) -> Response:
+    async with services.database.read() as db:
+        case = await reads.case(who, db, case_id)
+        paging = paging_of(request)
+        try:
+            pages = await reads.related(who, db, relation, [case.id], paging)
+        except Invalid as error:
+            raise as_parameters(error) from None
+    page = pages[case.id]
+    return page_answer(page, map(SHAPES[relation.name], page))
+
+
+async def _whole(
+    who: Principal, services: Services, case: Case, relation: Relation, status: int
+) -> Response:
+    """The case's whole list after a change."""
+    async with services.database.read() as db:
+        found = (await whole_lists(who, db, relation, [case.id]))[case.id]
+    content = {
+        "data": [SHAPES[relation.name](item) for item in found],
+        "pagination": {"has_more": False},
+    }
+    return answer(content, status, {"ETag": etag(case)})
+
+
+def as_parameters(error: Invalid) -> Invalid:
+    """A refusal of a list's arguments, with the names that the query string uses."""
+    names = {"after": "cursor"}
+    return Invalid(
+        Problem(
+            problem.code,
+            problem.message.replace("after must", "cursor must"),
+            tuple(
+                names.get(part, part)
+                for part in problem.field
+                if part != "filter" and not part.isdigit()
+            ),
+        )
+        for problem in error.problems
+    )
+
+
+def _idempotency_key(request: Request) -> str | None:
+    return request.headers.get("idempotency-key")

@@ -1,0 +1,102 @@
+"""A real database file with two firms in it, and builders of what a test starts from."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain import administration, casework, register
+from domain.auth import Principal, Scope
+from domain.database import Database, opened
+from domain.inputs import NewCase, NewParty, NewStaff
+from domain.keys import KeyRing
+from domain.models import Case, Party, Staff
+from domain.tables import metadata
+
+
+class Clock:
+    """Stands still until a test sets *now*."""
+
+    def __init__(self) -> None:
+        self.now = "2026-01-15T09:00:00Z"
+
+    def __call__(self) -> str:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def database(tmp_path: Path, clock: Clock) -> AsyncIterator[Database]:
+    async with opened(f"sqlite:///{tmp_path / 'cases.db'}", clock=clock) as database:
+        await administration.create_workspace(database, "default")
+        await administration.create_workspace(database, "other")
+        yield database
+
+
+async def _with_key(database: Database, slug: str, name: str) -> Principal:
+    raw, _ = await administration.create_key(database, name, list(Scope), slug=slug)
+    return await KeyRing(database).authenticate(raw)
+
+
+@pytest.fixture
+async def clerk(database: Database) -> Principal:
+    """Who may do everything in the workspace default."""
+    return await _with_key(database, "default", "clerk")
+
+
+@pytest.fixture
+async def stranger(database: Database) -> Principal:
+    """Who may do everything, but in another workspace."""
+    return await _with_key(database, "other", "stranger")
+
+
+@pytest.fixture
+def raw(database: Database) -> Iterator[sqlite3.Connection]:
+    """The database as somebody sees it who does not go through the program."""
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys=ON")
+        yield connection
+
+
+@pytest.fixture
+def stored(raw: sqlite3.Connection) -> Callable[[], dict[str, list[Any]]]:
+    """Every row of every table, to compare before and after what must change nothing."""
+
+    def dump() -> dict[str, list[Any]]:
+        return {
+            table.name: raw.execute(f"SELECT * FROM {table.name}").fetchall()
+            for table in metadata.sorted_tables
+        }
+
+    return dump
+
+
+@pytest.fixture
+def given_case(database: Database, clerk: Principal) -> Callable[..., Awaitable[Case]]:
+    async def create(name: str = "Müller ./. Weiß", *, who: Principal = clerk, **values: Any):
+        return await casework.create_case(who, database, NewCase(name, **values))
+
+    return create
+
+
+@pytest.fixture
+def given_party(database: Database, clerk: Principal) -> Callable[..., Awaitable[Party]]:
+    async def create(name: str = "Jörg Müller", *, who: Principal = clerk, **values: Any):
+        return await register.create_party(who, database, NewParty(name, **values))
+
+    return create
+
+
+@pytest.fixture
+def given_staff(database: Database, clerk: Principal) -> Callable[..., Awaitable[Staff]]:
+    async def create(name: str = "Dr. Anna Groß", *, who: Principal = clerk, **values: Any):
+        return await register.create_staff(who, database, NewStaff(name, **values))
+
+    return create
