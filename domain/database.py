@@ -131,7 +131,10 @@ class Database:
         reader = await self._readers.get()
         try:
             with _translated():
-                await reader.execute("BEGIN")
+                try:
+                    await reader.execute("BEGIN")
+                except ValueError as error:  # aiosqlite's word for a connection that was lost
+                    raise Unavailable from error
             try:
                 yield Snapshot(reader, self.dialect)
             finally:
@@ -196,7 +199,12 @@ def _sqlite_path(url: URL) -> Path:
 
 def _writer(url: URL) -> AsyncEngine:
     engine = create_async_engine(
-        url, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0, pool_timeout=30
+        url,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=30,
+        hide_parameters=True,  # they are clients' names, and errors are logged
     )
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -20,7 +20,8 @@ def configure(level: str, style: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        # Not rich's tracebacks: they show local variables, and so clients' names.
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if style == "text"
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

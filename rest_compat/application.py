@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 
 from domain.errors import DomainError
 from rest_compat.documentation import DESCRIPTION, completed
-from rest_compat.errors import Unreadable, http_failure, refused, unreadable
+from rest_compat.errors import Unreadable, failed, http_failure, refused, unreadable
 from rest_compat.rates import RateHeaders
 from rest_compat.routes import router
 
@@ -37,6 +37,7 @@ def build() -> FastAPI:
             DomainError: refused,
             Unreadable: unreadable,
             HTTPException: http_failure,
+            Exception: failed,
         },
     )
     app.include_router(router)

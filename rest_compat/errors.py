@@ -91,3 +91,8 @@ async def http_failure(_request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     code, message = _PLAIN.get(status, ("VALIDATION_ERROR", "The request is not valid."))
     return envelope(code, message, headers=getattr(error, "headers", None))
+
+
+async def failed(_request: Request, _error: Exception) -> Response:
+    """The envelope for a defect. Starlette raises it again behind this, for the log."""
+    return envelope("INTERNAL_ERROR", "An internal error occurred.")

@@ -1,0 +1,184 @@
+"""The application as a whole: health, headers, logs, and what happens when something breaks."""
+
+import json
+import logging
+from dataclasses import replace
+
+import httpx2
+import pytest
+
+from domain import casework, reads
+from gateway import logs
+from gateway.app import create_app
+
+
+async def test_the_process_is_healthy_and_ready(api):
+    healthy = await api.http.get("/healthz")
+    ready = await api.http.get("/readyz")
+
+    assert (healthy.status_code, healthy.json()) == (200, {"status": "ok"})
+    assert (ready.status_code, ready.json()) == (200, {"status": "ok"})
+
+
+async def test_a_lost_database_is_not_ready(api, settings):
+    for reader in api.services.database._opened:
+        await reader.close()
+
+    ready = await api.http.get("/readyz")
+    rest = await api.rest("GET", "/cases")
+    graphql = await api.http.post(
+        "/graphql", json={"query": "{ viewer { mode } }"}, headers=api.bearer("all")
+    )
+
+    assert ready.status_code == rest.status_code == graphql.status_code == 503
+    assert rest.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
+    assert graphql.json()["errors"][0]["extensions"]["code"] == "SERVICE_UNAVAILABLE"
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/api/v1/nowhere", "/api/v2/cases", "/api/v1/cases/"])
+async def test_an_unknown_path_has_the_envelope(api, path):
+    response = await api.http.get(path, headers=api.bearer("all"))
+
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "NOT_FOUND"
+    assert response.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("PATCH", "/api/v1/cases"), ("POST", "/healthz"), ("DELETE", "/graphql")]
+)
+async def test_an_unknown_method_has_the_envelope(api, method, path):
+    response = await api.http.request(method, path, headers=api.bearer("all"))
+
+    assert response.status_code == 405
+    assert response.json()["error"]["code"] == "METHOD_NOT_ALLOWED"
+
+
+async def test_a_sane_request_id_comes_back(api):
+    given = await api.http.get("/healthz", headers={"X-Request-Id": "abc-123"})
+    strange = await api.http.get("/healthz", headers={"X-Request-Id": "a b\tc"})
+
+    assert given.headers["X-Request-Id"] == "abc-123"
+    assert len(strange.headers["X-Request-Id"]) == 32
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/graphql", "/api/v1/cases", "/nowhere"])
+async def test_every_answer_has_the_security_headers(api, path):
+    response = await api.http.get(path)
+
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["X-Frame-Options"] == "DENY"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+
+
+async def test_a_defect_is_masked_on_both_surfaces(api, monkeypatch):
+    async def broken(*_arguments, **_options):
+        raise RuntimeError("SELECT secret FROM clients")
+
+    monkeypatch.setattr(reads, "cases", broken)
+    monkeypatch.setattr(casework, "create_case", broken)
+
+    rest = await api.rest("GET", "/cases")
+    query = await api.graphql("{ cases { totalCount } viewer { mode } }")
+    mutation = await api.graphql('mutation { createCase(input: {name: "N"}) { case { id } } }')
+
+    assert rest.status_code == 500
+    assert rest.json() == {
+        "error": {
+            "code": "INTERNAL_ERROR",
+            "message": "An internal error occurred.",
+            "details": [],
+        }
+    }
+    assert rest.headers["X-Request-Id"]
+    for answer, name in ((query, "cases"), (mutation, "createCase")):
+        [error] = answer["errors"]
+        assert error["message"] == "An internal error occurred."
+        assert error["extensions"] == {"code": "INTERNAL_ERROR"}
+        assert answer["data"][name] is None
+    assert query["data"]["viewer"] == {"mode": "LIVE"}
+
+
+async def test_logs_carry_the_request_id_and_no_key_or_name(api, capsys):
+    logs.configure("debug", "json")
+    try:
+        await api.http.post(
+            "/graphql",
+            json={
+                "query": "mutation($n: String!) { createCase(input: {name: $n}) { case { id } } }",
+                "variables": {"n": "Müller ./. Weiß"},
+            },
+            headers={**api.bearer("all"), "X-Request-Id": "find-me"},
+        )
+        await api.rest("GET", "/cases?search=Müller")
+        await api.graphql('{ cases(after: "secret cursor") { totalCount } }')
+    finally:
+        logging.getLogger("casegraph").setLevel(logging.NOTSET)
+        logging.getLogger().handlers.clear()
+
+    written = capsys.readouterr().err
+    lines = [json.loads(line) for line in written.splitlines()]
+    [access] = [line for line in lines if line.get("request_id") == "find-me" and "status" in line]
+    assert (access["method"], access["path"], access["status"]) == ("POST", "/graphql", 200)
+    assert access["key"] in api.keys["all"]
+    assert api.keys["all"] not in written
+    for secret in ("Müller", "M\\u00fcller", "muller", "secret cursor"):
+        assert secret not in written
+
+
+async def test_pages_of_a_named_origin_may_call_and_others_not(settings):
+    app = create_app(replace(settings, cors_origins=("https://app.example.org",)))
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app), base_url="http://testserver"
+        ) as http,
+    ):
+        ask = {
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization,content-type",
+        }
+        known = await http.options("/graphql", headers={"Origin": "https://app.example.org", **ask})
+        unknown = await http.options("/graphql", headers={"Origin": "https://evil.example", **ask})
+        answer = await http.get("/api/v1/cases", headers={"Origin": "https://app.example.org"})
+
+    assert known.headers["Access-Control-Allow-Origin"] == "https://app.example.org"
+    assert "Access-Control-Allow-Origin" not in unknown.headers
+    assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
+
+
+async def test_without_the_setting_no_other_origin_may_call(api):
+    response = await api.http.get("/healthz", headers={"Origin": "https://app.example.org"})
+
+    assert "Access-Control-Allow-Origin" not in response.headers
+
+
+async def test_a_key_is_limited_over_both_surfaces_together(settings):
+    from domain import administration
+    from domain.auth import Scope
+
+    app = create_app(replace(settings, rate_limit=3))
+    async with app.router.lifespan_context(app):
+        database = app.state.services.database
+        await administration.create_workspace(database, "default")
+        key, _ = await administration.create_key(database, "limited", list(Scope))
+        headers = {"Authorization": f"Bearer {key}"}
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://testserver") as http:
+            first = await http.get("/api/v1/cases", headers=headers)
+            body = {"query": "{ viewer { mode } }"}
+            second = await http.post("/graphql", json=body, headers=headers)
+            await http.get("/api/v1/cases", headers=headers)
+            rest = await http.get("/api/v1/cases", headers=headers)
+            graphql = await http.post("/graphql", json=body, headers=headers)
+
+    assert first.headers["X-RateLimit-Limit"] == "3"
+    assert first.headers["X-RateLimit-Remaining"] == "2"
+    assert second.headers["X-RateLimit-Remaining"] == "1"
+    assert rest.status_code == graphql.status_code == 429
+    error = rest.json()["error"]
+    assert error["code"] == "RATE_LIMIT_EXCEEDED"
+    assert 1 <= error["retry_after"] <= 60
+    assert rest.headers["Retry-After"] == str(error["retry_after"])
+    assert rest.headers["X-RateLimit-Remaining"] == "0"
+    assert graphql.json()["errors"][0]["extensions"]["code"] == "RATE_LIMIT_EXCEEDED"

@@ -1,0 +1,144 @@
+"""The REST surface alone, mounted at /api/v1 as the gateway does it, on a real SQLite file."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from rest_compat.application import build
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from domain import administration
+from domain.auth import Principal, Scope
+from domain.database import opened
+from domain.keys import KeyRing
+from domain.models import Mode
+from domain.rates import RateLimiter
+from domain.services import Services
+
+KEYS: dict[str, tuple[list[Scope], str, Mode]] = {
+    "all": (list(Scope), "default", Mode.LIVE),
+    "read": ([Scope.CASES_READ], "default", Mode.LIVE),
+    "write": ([Scope.CASES_WRITE], "default", Mode.LIVE),
+    "delete": ([Scope.CASES_DELETE], "default", Mode.LIVE),
+    "test": (list(Scope), "default", Mode.TEST),
+    "stranger": (list(Scope), "other", Mode.LIVE),
+}
+LIMIT = 100_000
+"""Calls a minute: more than any test makes."""
+
+
+@dataclass
+class Rest:
+    """A client of the REST surface, with keys by name."""
+
+    http: httpx2.AsyncClient
+    services: Services
+    keys: dict[str, str]
+
+    async def __call__(
+        self, method: str, path: str, *, key: str | None = "all", **options: Any
+    ) -> httpx2.Response:
+        headers = dict(options.pop("headers", {}))
+        if key is not None:
+            headers = {"Authorization": f"Bearer {self.keys[key]}"} | headers
+        return await self.http.request(method, f"/api/v1{path}", headers=headers, **options)
+
+    async def get(self, path: str, **options: Any) -> Any:
+        """The body of a GET that must succeed."""
+        response = await self("GET", path, **options)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def case(self, *, key: str = "all", **values: Any) -> dict[str, Any]:
+        """A new case."""
+        response = await self("POST", "/cases", key=key, json={"name": "M ./. W"} | values)
+        assert response.status_code == 201, response.text
+        return response.json()
+
+    async def party(self, case: dict[str, Any], name: str, role: str = "client") -> dict[str, Any]:
+        """A new party of a case, as the list shows it."""
+        response = await self(
+            "POST", f"/cases/{case['id']}/parties", json={"name": name, "role": role}
+        )
+        assert response.status_code == 201, response.text
+        return response.json()["data"][-1]
+
+    async def staff(
+        self, case: dict[str, Any], name: str, role: str = "lead_attorney"
+    ) -> dict[str, Any]:
+        """A new staff member of a case, as the list shows them."""
+        response = await self(
+            "POST", f"/cases/{case['id']}/staff", json={"name": name, "role": role}
+        )
+        assert response.status_code == 201, response.text
+        return response.json()["data"][-1]
+
+    async def link(self, case: dict[str, Any], other: dict[str, Any], kind: str) -> dict[str, Any]:
+        body = {"target_case_id": other["id"], "type": kind}
+        response = await self("POST", f"/cases/{case['id']}/links", json=body)
+        assert response.status_code == 201, response.text
+        return response.json()
+
+    async def version(self, case: dict[str, Any], *, key: str = "all") -> str:
+        return (await self("GET", f"/cases/{case['id']}", key=key)).headers["ETag"]
+
+    async def everything(self) -> Any:
+        """All that a refused request must leave as it was."""
+        found = {}
+        for key in ("all", "test", "stranger"):
+            cases = (await self.get("/cases?limit=100", key=key))["data"]
+            for case in cases:
+                below = [
+                    await self.get(f"/cases/{case['id']}/{name}?limit=100", key=key)
+                    for name in ("parties", "staff", "links", "timeline")
+                ]
+                found[key, case["id"]] = [case, await self.version(case, key=key), *below]
+        return found
+
+    async def operator(self) -> Principal:
+        return await administration.operator(self.services.database)
+
+
+@pytest.fixture
+def rate_limit() -> int:
+    return LIMIT
+
+
+@pytest.fixture
+async def rest(tmp_path: Path, rate_limit: int) -> AsyncIterator[Rest]:
+    async with opened(f"sqlite:///{tmp_path / 'cases.db'}") as database:
+        for slug in ("default", "other"):
+            await administration.create_workspace(database, slug)
+        keys = {}
+        for name, (scopes, slug, mode) in KEYS.items():
+            keys[name], _ = await administration.create_key(
+                database, name, scopes, slug=slug, mode=mode
+            )
+        services = Services(database, KeyRing(database), RateLimiter(rate_limit))
+        application = build()
+        application.state.services = services
+        app = Starlette(routes=[Mount("/api/v1", application)])
+        transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://testserver") as http:
+            yield Rest(http, services, keys)
+
+
+@pytest.fixture
+def refused(rest: Rest) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """Makes a request that must be refused and change nothing; gives the error back."""
+
+    async def refuse(status: int, code: str, method: str, path: str, **options: Any) -> Any:
+        before = await rest.everything()
+        response = await rest(method, path, **options)
+        assert (response.status_code, response.json()["error"]["code"]) == (status, code), (
+            response.text
+        )
+        assert response.json().keys() == {"error"}
+        assert await rest.everything() == before
+        return response.json()["error"]
+
+    return refuse
