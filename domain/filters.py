@@ -116,12 +116,13 @@ class _Compiler:
         if len(chosen) > MAX_CHOICES:
             self.check.wrong(f"{name} must have at most {MAX_CHOICES} values.", *path, name)
             return []
-        for index, value in enumerate(chosen):
-            if allowed is not None:
-                self.check.one_of(value, allowed, *path, name, str(index))
-            else:
-                self.check.prose(value, texts.DEZERNAT_MAX, *path, name, str(index))
-        return [(name, self.parameter(json.dumps(list(chosen))))]
+        values = [
+            self.check.one_of(value, allowed, *path, name, str(index))
+            if allowed is not None
+            else self.stored(value, texts.DEZERNAT_MAX, (*path, name, str(index)))
+            for index, value in enumerate(chosen)
+        ]
+        return [(name, self.parameter(json.dumps(values)))]
 
     def range(self, name: str, wanted: DateRange | None, path: tuple[str, ...]) -> list[Shape]:
         if wanted is None:
@@ -144,7 +145,11 @@ class _Compiler:
         return [("search", name, indexed)]
 
     def text(self, value: str, path: tuple[str, ...]) -> str:
-        return self.parameter(self.check.prose(value, texts.SEARCH_MAX, *path))
+        return self.parameter(self.stored(value, texts.SEARCH_MAX, path))
+
+    def stored(self, value: str, longest: int, path: tuple[str, ...]) -> str:
+        """The text as it would be stored; blank stays a text, which equals nothing stored."""
+        return self.check.prose(value, longest, *path) or ""
 
     def parameter(self, value: Any) -> str:
         self.count()

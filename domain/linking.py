@@ -44,7 +44,8 @@ async def link_cases(
         link = CaseLink(ids.new_id(ids.LINK), case.id, linked.id, kind, db.now, linked)
         await insert_links(db, who.workspace_id, [link])
         touched = {one.id: await store.touch(db, who, one) for one in (case, linked)}
-        await _tell(db, who, "case_linked", link)
+        events = link_events("case_linked", link)
+        await timeline.record(db, who.workspace_id, who.key_name, events)
         await idempotency.remember(db, who, key, request, link.id)
         return CaseLink(link.id, case.id, linked.id, kind, db.now, touched[linked.id])
 
@@ -79,7 +80,8 @@ async def unlink_cases(
         for one in (case, linked):
             await store.touch(db, who, one)
         link = CaseLink(end.id, end.case_id, end.linked_case_id, end.type, end.created_at, linked)
-        await _tell(db, who, "case_unlinked", link)
+        events = link_events("case_unlinked", link)
+        await timeline.record(db, who.workspace_id, who.key_name, events)
         return link
 
 
@@ -156,8 +158,8 @@ async def _case_at(
         raise LinkNotFound(link_id) from None
 
 
-async def _tell(db: Transaction, who: Principal, event_type: str, link: CaseLink) -> None:
-    """One event at each end, since each end has a timeline of its own."""
+def link_events(event_type: str, link: CaseLink) -> list[NewEvent]:
+    """One event for each end, since each end has a timeline of its own."""
     events = []
     for case_id, other, kind in (
         (link.case_id, link.linked_case_id, LinkType(link.type)),
@@ -167,4 +169,4 @@ async def _tell(db: Transaction, who: Principal, event_type: str, link: CaseLink
         linked = event_type == "case_linked"
         change = Change("links", None, content) if linked else Change("links", content, None)
         events.append(NewEvent(event_type, case_id=case_id, subject_id=link.id, changes=[change]))
-    await timeline.record(db, who.workspace_id, who.key_name, events)
+    return events

@@ -19,6 +19,7 @@ from domain.keyset import Window
 from domain.models import Case, CaseLink, Party, Staff, TimelineEvent
 from domain.paging import Edge, Page, Paging, page_of
 from domain.relations import Relation
+from domain.texts import Check
 
 
 async def case(who: Principal, db: Snapshot, case_id: str) -> Case:
@@ -39,8 +40,13 @@ async def cases_by_id(who: Principal, db: Snapshot, ids: Iterable[str]) -> dict[
 
 
 async def case_by_file_number(who: Principal, db: Snapshot, file_number: str) -> Case | None:
+    """The case with this file number, spelled as it is stored but for spaces around it."""
     who.require(Scope.CASES_READ)
-    values = {"workspace_id": who.workspace_id, "file_number": file_number.strip()}
+    check = Check()
+    number = check.optional_line(file_number, texts.FILE_NUMBER_MAX, "file_number")
+    if number is None or check.problems:
+        return None
+    values = {"workspace_id": who.workspace_id, "file_number": number}
     rows = await db.fetch(lists.CASE_BY_FILE_NUMBER, values)
     return Case(*rows[0]) if rows else None
 

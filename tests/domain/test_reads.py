@@ -232,6 +232,10 @@ async def files(database, clerk, clock, given_case, given_party, given_staff):
     return {"mueller": mueller.id, "anna": anna.id}
 
 
+def created(**bounds):
+    return CaseFilter(created_at=DateRange(**bounds))
+
+
 ALL = ["Erbe", "Kauf", "Miete", "Zweites Erbe"]
 FILTERS = {
     "nothing said": (CaseFilter(), ALL),
@@ -278,10 +282,7 @@ FILTERS = {
         [ALL[1], ALL[2]],
     ),
     "created before": (CaseFilter(created_at=DateRange(lt="2026-01-16T10:00:00+01:00")), [ALL[1]]),
-    "created between": (
-        CaseFilter(created_at=DateRange(gt="2026-01-15T09:00:00Z", lt="2026-01-17")),
-        ["Miete"],
-    ),
+    "created between": (created(gt="2026-01-15T09:00:00Z", lt="2026-01-17"), ["Miete"]),
     "updated": (CaseFilter(updated_at=DateRange(gte="2026-02-01")), ["Zweites Erbe"]),
     "two conditions": (CaseFilter(dezernat=["Mietrecht"], status=["closed"]), ["Miete"]),
     "and": (

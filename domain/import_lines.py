@@ -1,0 +1,293 @@
+"""One line of an import: a JSON case object in the REST shape, checked and taken apart.
+
+No database here: what a line says is one thing, what is there already another (importing.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from domain import texts
+from domain.casework import CASE_FIELDS, check_values
+from domain.errors import Problem
+from domain.ids import canonical_case_id
+from domain.import_marks import mark_of
+from domain.instants import Instant
+from domain.models import CaseStatus, Change, LinkType, PartyKind
+from domain.store import PARTY_ROLES, STAFF_ROLES
+from domain.texts import Check
+from domain.timeline import NewEvent
+
+MAX_LINE = 5_000_000
+"""Bytes of a line."""
+MAX_EVENTS = 10_000
+MAX_LINKS = 1_000
+_CASE = {*CASE_FIELDS, "id", "created_at", "updated_at", "version"}
+_LISTS = {"parties", "staff", "timeline", "links"}
+_NODE = {"id", "name", "role", "created_at", "updated_at", "version"}
+_PARTY = {*_NODE, "kind", "type", "reference", "added_at"}
+_STAFF = {*_NODE, "email", "note", "assigned_at"}
+_EVENT = {"id", "type", "actor", "at", "occurred_at", "title", "subject_id", "changes"}
+_LINK = {"id", "type", "linked_case_id", "created_at"}
+
+
+class BadLine(Exception):
+    """A line that cannot go in; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Involved:
+    """A party or staff member of a line, and, unless it is a register line, the role."""
+
+    id: str | None
+    name: str | None
+    detail: str | None  # a party's kind, a staff member's email
+    role: str
+    remark: str | None
+    since: Instant | None
+    created_at: Instant | None
+    updated_at: Instant | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineLink:
+    id: str | None
+    type: str
+    linked_case_id: str
+    created_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a good line says. *values* are all fields of a case, *mentioned* those it has itself."""
+
+    number: int
+    raw: bytes
+    mark: str
+    is_case: bool
+    id: str | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    mentioned: frozenset[str] = frozenset()
+    created_at: Instant | None = None
+    updated_at: Instant | None = None
+    version: int = 1
+    parties: Sequence[Involved] = ()
+    staff: Sequence[Involved] = ()
+    events: Sequence[NewEvent] = ()
+    links: Sequence[LineLink] = ()
+
+
+def dumped(case: dict[str, Any]) -> bytes:
+    """A line for a JSON object."""
+    return orjson.dumps(case)
+
+
+def read_line(number: int, raw: bytes) -> Line:
+    """Take a line apart. Raises BadLine with everything that is wrong with it."""
+    if len(raw) > MAX_LINE:
+        raise BadLine(f"The line must have at most {MAX_LINE:,} bytes.")
+    try:
+        content = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise BadLine(f"The line must be valid JSON in UTF-8: {error.msg}.") from None
+    if not isinstance(content, dict):
+        raise BadLine("The line must be a JSON object.")
+    check = Check()
+    canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
+    line = _line(check, number, raw, mark_of("line", canonical), content)
+    if check.problems:
+        raise BadLine(reason(check.problems))
+    return line
+
+
+def reason(problems: Sequence[Problem]) -> str:
+    """The problems in one line, each behind its place."""
+    return " ".join(f"{'.'.join(found.field)}: {found.message}" for found in problems[:5])
+
+
+def _line(check: Check, number: int, raw: bytes, mark: str, content: dict[str, Any]) -> Line:
+    _known(check, content, _CASE | _LISTS)
+    is_case = bool(content.keys() - {"parties", "staff"})
+    parties = [
+        _party(check, one, is_case, "parties", str(index))
+        for index, one in enumerate(_objects(check, content, "parties", PARTY_ROLES.most))
+    ]
+    staff = [
+        _member(check, one, is_case, "staff", str(index))
+        for index, one in enumerate(_objects(check, content, "staff", STAFF_ROLES.most))
+    ]
+    if not is_case:
+        if not (parties or staff):
+            check.wrong("A line without a name must have parties or staff.", "name")
+        return Line(number, raw, mark, is_case=False, parties=parties, staff=staff)
+    given = dict.fromkeys(CASE_FIELDS) | {"status": CaseStatus.ACTIVE}
+    given |= {name: content[name] for name in CASE_FIELDS if name in content}
+    created_at = check.instant(content.get("created_at"), "created_at")
+    updated_at = check.instant(content.get("updated_at"), "updated_at")
+    if created_at and updated_at and updated_at < created_at:
+        check.wrong("updated_at must not be before created_at.", "updated_at")
+    id = content.get("id")
+    if id is not None:
+        id = canonical_case_id(id) if isinstance(id, str) else None
+        if id is None:
+            check.wrong("id must be a UUID.", "id")
+    return Line(
+        number,
+        raw,
+        mark,
+        is_case=True,
+        id=id,
+        values=check_values(check, given),
+        mentioned=frozenset(content),
+        created_at=created_at,
+        updated_at=updated_at,
+        version=_version(check, content, ()),
+        parties=_merged(parties),
+        staff=_merged(staff),
+        events=_events(check, content),
+        links=[
+            _link(check, one, str(index))
+            for index, one in enumerate(_objects(check, content, "links", MAX_LINKS))
+        ],
+    )
+
+
+def _party(check: Check, one: dict[str, Any], with_role: bool, *path: str) -> Involved:
+    _known(check, one, _PARTY, *path)
+    kind = one.get("kind", one.get("type", PartyKind.PERSON))
+    kind = check.one_of(kind, tuple(PartyKind), *path, "kind")
+    return _involved(check, one, kind, with_role, "reference", "added_at", path)
+
+
+def _member(check: Check, one: dict[str, Any], with_role: bool, *path: str) -> Involved:
+    _known(check, one, _STAFF, *path)
+    email = check.email(one.get("email"), *path, "email")
+    return _involved(check, one, email, with_role, "note", "assigned_at", path)
+
+
+def _involved(
+    check: Check,
+    one: dict[str, Any],
+    detail: str | None,
+    with_role: bool,
+    remark: str,
+    since: str,
+    path: tuple[str, ...],
+) -> Involved:
+    id, name = one.get("id"), one.get("name")
+    if id is None and name is None:
+        check.wrong("id or name must be given.", *path)
+    if not with_role and "role" in one:
+        check.wrong("A line without a name has no roles.", *path, "role")
+    return Involved(
+        id=None if id is None else check.identifier(id, *path, "id"),
+        name=None if name is None else check.line(name, texts.NAME_MAX, *path, "name"),
+        detail=detail,
+        role=check.word(one.get("role"), *path, "role") if with_role else "",
+        remark=check.optional_line(one.get(remark), texts.REFERENCE_MAX, *path, remark),
+        since=check.instant(one.get(since), *path, since),
+        created_at=check.instant(one.get("created_at"), *path, "created_at"),
+        updated_at=check.instant(one.get("updated_at"), *path, "updated_at"),
+        version=_version(check, one, path),
+    )
+
+
+def _merged(involved: Sequence[Involved]) -> list[Involved]:
+    """One entry for each one in each role; different remarks of the same are joined."""
+    found: dict[tuple[str | None, str | None, str], Involved] = {}
+    for one in involved:
+        key = (one.id, None if one.id else one.name, one.role)
+        before = found.get(key)
+        if before is None:
+            found[key] = one
+        elif one.remark and one.remark not in (before.remark or ""):
+            joined = "; ".join(filter(None, (before.remark, one.remark)))[: texts.REFERENCE_MAX]
+            found[key] = Involved(
+                *(joined if name == "remark" else getattr(before, name) for name in _FIELDS)
+            )
+    return list(found.values())
+
+
+_FIELDS = tuple(Involved.__dataclass_fields__)
+
+
+def _events(check: Check, content: dict[str, Any]) -> list[NewEvent]:
+    events = [
+        _event(check, one, "timeline", str(index))
+        for index, one in enumerate(_objects(check, content, "timeline", MAX_EVENTS))
+    ]
+    if all(event.at is None and event.occurred_at is not None for event in events):
+        # From elsewhere: in the order things happened. An export is in the order it was written.
+        events.sort(key=lambda event: event.occurred_at or "")
+    return events
+
+
+def _event(check: Check, one: dict[str, Any], *path: str) -> NewEvent:
+    _known(check, one, _EVENT, *path)
+    occurred_at = check.instant(one.get("occurred_at"), *path, "occurred_at")
+    if one.get("occurred_at") is None:
+        check.wrong("occurred_at must be given.", *path, "occurred_at")
+    changes: list[Change] = []
+    for change in _objects(check, one, "changes", MAX_EVENTS, *path):
+        if change.keys() != {"field", "before", "after"} or not isinstance(change["field"], str):
+            check.wrong("A change has field, before and after.", *path, "changes")
+            break
+        changes.append(Change(**change))
+    return NewEvent(
+        type=check.word(one.get("type"), *path, "type"),
+        title=check.optional_line(one.get("title"), texts.NAME_MAX, *path, "title"),
+        occurred_at=occurred_at,
+        at=check.instant(one.get("at"), *path, "at"),
+        actor=check.optional_line(one.get("actor"), texts.NAME_MAX, *path, "actor"),
+        id=_optional_id(check, one, "id", *path),
+        subject_id=_optional_id(check, one, "subject_id", *path),
+        changes=changes,
+    )
+
+
+def _link(check: Check, one: dict[str, Any], index: str) -> LineLink:
+    _known(check, one, _LINK, "links", index)
+    return LineLink(
+        id=_optional_id(check, one, "id", "links", index),
+        type=check.one_of(one.get("type"), tuple(LinkType), "links", index, "type"),
+        linked_case_id=check.identifier(
+            one.get("linked_case_id"), "links", index, "linked_case_id"
+        ),
+        created_at=check.instant(one.get("created_at"), "links", index, "created_at"),
+    )
+
+
+def _optional_id(check: Check, one: dict[str, Any], name: str, *path: str) -> str | None:
+    return None if one.get(name) is None else check.identifier(one[name], *path, name)
+
+
+def _version(check: Check, one: dict[str, Any], path: tuple[str, ...]) -> int:
+    version = one.get("version", 1)
+    if type(version) is not int or not 1 <= version < 2**31:
+        check.wrong("version must be a whole number from 1 on.", *path, "version")
+        return 1
+    return version
+
+
+def _objects(
+    check: Check, content: dict[str, Any], name: str, most: int, *path: str
+) -> list[dict[str, Any]]:
+    """The objects in a list that may be absent."""
+    found = content.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        check.wrong(f"{name} must be a list of objects.", *path, name)
+        return []
+    if len(found) > most:
+        check.wrong(f"{name} must have at most {most:,} entries.", *path, name)
+        return []
+    return found
+
+
+def _known(check: Check, content: dict[str, Any], names: set[str], *path: str) -> None:
+    for name in sorted(content.keys() - names)[:5]:
+        check.wrong("There is no such field.", *path, name[:80])

@@ -1,0 +1,218 @@
+import sqlite3
+from contextlib import closing
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, inspect
+
+from domain import casework, migrating
+from domain.database import opened
+from domain.errors import Unavailable
+from domain.inputs import NewCase
+from domain.tables import metadata
+
+KEYED_OTHERWISE = {
+    "workspace": ["id"],
+    "timeline_head": ["workspace_id"],
+    "search_entry": ["entry"],
+}
+"""The workspace itself, one row a workspace, and what the full-text index numbers."""
+
+
+@pytest.fixture
+async def url(tmp_path):
+    """A database that was just migrated, and is closed."""
+    url = f"sqlite:///{tmp_path / 'cases.db'}"
+    async with opened(url):
+        pass
+    return url
+
+
+@pytest.fixture
+def migrated(url):
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+@pytest.fixture
+def declared(tmp_path):
+    """A database made from tables.py, without the migrations."""
+    engine = create_engine(f"sqlite:///{tmp_path / 'declared.db'}")
+    metadata.create_all(engine)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def _is_declared(name, type_, _parents):
+    return type_ != "table" or not (name.startswith("search_index") or name == "alembic_version")
+
+
+def sql_of(connection, kind):
+    """The SQL of indexes or tables by name; what SQLite keeps for itself has none."""
+    rows = connection.exec_driver_sql(
+        "SELECT name, sql FROM sqlite_master WHERE type = ? AND sql IS NOT NULL", (kind,)
+    )
+    return {name: " ".join(sql.split()) for name, sql in rows}
+
+
+def test_the_migrations_make_the_tables_that_are_declared(migrated):
+    context = MigrationContext.configure(
+        migrated, opts={"compare_type": True, "include_name": _is_declared}
+    )
+
+    assert compare_metadata(context, metadata) == []
+
+
+def test_the_migrations_make_the_indexes_that_are_declared(migrated, declared):
+    assert sql_of(migrated, "index") == sql_of(declared, "index")
+
+
+@pytest.mark.parametrize("table", [table.name for table in metadata.sorted_tables])
+def test_the_migrations_make_the_checks_that_are_declared(migrated, declared, table):
+    def checks(connection):
+        found = inspect(connection).get_check_constraints(table)
+        return sorted((check["name"], check["sqltext"]) for check in found)
+
+    assert checks(migrated) == checks(declared)
+
+
+@pytest.mark.parametrize("table", [table.name for table in metadata.sorted_tables])
+def test_the_workspace_leads_every_key(migrated, table):
+    key = inspect(migrated).get_pk_constraint(table)["constrained_columns"]
+
+    if table in KEYED_OTHERWISE:
+        assert key == KEYED_OTHERWISE[table]
+    else:
+        assert key[0] == "workspace_id"
+        assert len(key) > 1
+
+
+@pytest.mark.parametrize("table", [table.name for table in metadata.sorted_tables])
+def test_every_reference_stays_in_its_workspace(migrated, table):
+    for reference in inspect(migrated).get_foreign_keys(table):
+        assert reference["constrained_columns"][0] == "workspace_id"
+        if reference["referred_table"] == "workspace":
+            assert reference["referred_columns"] == ["id"]
+        else:
+            assert reference["referred_columns"] == ["workspace_id", "id"]
+
+
+@pytest.mark.parametrize(
+    "table", [table.name for table in metadata.sorted_tables if table.name not in KEYED_OTHERWISE]
+)
+def test_rows_lie_in_key_order(migrated, table):
+    assert sql_of(migrated, "table")[table].endswith("WITHOUT ROWID")
+
+
+def test_the_database_itself_refuses_a_reference_to_another_workspace(url, migrated):
+    with closing(sqlite3.connect(migrated.engine.url.database, isolation_level=None)) as raw:
+        raw.execute("PRAGMA foreign_keys=ON")
+        for id in (1, 2):
+            raw.execute(f"INSERT INTO workspace VALUES ({id}, 'w{id}', 'live', 'W', '2026')")
+        raw.execute("INSERT INTO party VALUES (2, 'pty_1', 'person', 'P', '', '', 1, 'p')")
+        raw.execute(
+            "INSERT INTO cases VALUES"
+            " (1, 'c', 'C', NULL, 'active', NULL, NULL, NULL, '', '', 1, NULL, 'c', '~', 0)"
+        )
+
+        with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+            raw.execute("INSERT INTO case_party VALUES (1, 'c', 1, 'pty_1', 'client', NULL, '')")
+
+
+async def test_opening_again_keeps_what_is_stored(url):
+    async with opened(url) as database:
+        from_before = await _revision(database)
+    async with opened(url, migrate=False) as database:
+        assert await _revision(database) == from_before == migrating.head()
+
+
+async def test_opening_makes_a_database_that_takes_cases(tmp_path):
+    from domain import administration
+
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    async with opened(url) as database:
+        await administration.create_workspace(database, "default")
+        who = await administration.operator(database)
+        case = await casework.create_case(who, database, NewCase("N"))
+
+    assert case.version == 1
+
+
+async def _revision(database):
+    async with database.write() as db:
+        return await db._connection.run_sync(migrating.current)
+
+
+def dump(url):
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as raw:
+        return list(raw.iterdump())
+
+
+def stamp(url, revision):
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as raw:
+        raw.execute("UPDATE alembic_version SET version_num = ?", [revision])
+        raw.commit()
+
+
+@pytest.mark.parametrize("migrate", [True, False])
+async def test_a_database_of_a_newer_version_is_refused(url, migrate):
+    stamp(url, "9999")
+    before = dump(url)
+
+    with pytest.raises(Unavailable) as refused:
+        async with opened(url, migrate=migrate):
+            pass
+
+    assert refused.value.message == (
+        "The database was written by a newer casegraph. Install that version."
+    )
+    assert dump(url) == before
+
+
+async def test_serving_refuses_a_database_that_was_never_made(tmp_path):
+    with pytest.raises(Unavailable) as refused:
+        async with opened(f"sqlite:///{tmp_path / 'none.db'}", migrate=False):
+            pass
+
+    assert refused.value.message.endswith("none.db. Run: casegraph init")
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_serving_refuses_an_empty_database(tmp_path):
+    path = tmp_path / "empty.db"
+    path.touch()
+
+    with pytest.raises(Unavailable) as refused:
+        async with opened(f"sqlite:///{path}", migrate=False):
+            pass
+
+    assert refused.value.message == "The database is empty. Run: casegraph init"
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path):
+    path = tmp_path / "letter.db"
+    path.write_text("Dear Sir or Madam, " * 100)
+
+    with pytest.raises(Unavailable):
+        async with opened(f"sqlite:///{path}"):
+            pass
+
+    assert path.read_text() == "Dear Sir or Madam, " * 100
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite://", "sqlite:///:memory:", "postgresql://localhost/cases", "mysql://x/y", "://", ""],
+)
+async def test_only_a_file_of_sqlite_is_opened(url):
+    with pytest.raises(Unavailable) as refused:
+        async with opened(url):
+            pass
+
+    assert refused.value.message == (
+        "The database URL must be like sqlite:///casegraph.db (a file)."
+    )

@@ -1,0 +1,203 @@
+"""How SQLite finds what the hot statements ask for: by an index, never by reading a table."""
+
+import pytest
+
+from domain import filters, lists, relations
+from domain.inputs import (
+    CaseFilter,
+    CaseOrder,
+    CaseOrderField,
+    NewParty,
+    NewStaff,
+    PartyFilter,
+    PartyRole,
+    StaffFilter,
+    StaffRole,
+)
+from domain.keyset import Window
+from domain.linking import link_cases
+from domain.relations import (
+    CASE_LINKS,
+    CASE_PARTIES,
+    CASE_STAFF,
+    CASE_TIMELINE,
+    PARTY_CASES,
+    STAFF_CASES,
+)
+
+FIRST, AFTER = Window(False, False, False), Window(True, False, False)
+BEFORE = Window(False, True, True)
+NEWEST = CaseOrder()
+WINDOWS = pytest.mark.parametrize(
+    "window", [FIRST, AFTER, BEFORE], ids=["first", "after", "before"]
+)
+
+MAY_BE_SCANNED = ("parents", "each", "inner_each", "search_index")
+"""What a caller handed over as JSON, and the full-text index, which answers a MATCH by itself."""
+
+
+@pytest.fixture
+async def filled(database, clerk, given_case, given_party, given_staff):
+    """A few hundred cases in which some parties and staff appear often."""
+    parties = [await given_party(f"Party {index}") for index in range(20)]
+    staff = [await given_staff(f"Staff {index}") for index in range(5)]
+    made = [
+        await given_case(
+            f"Case {index}",
+            file_number=f"AZ-{index}" if index % 3 else None,
+            status=("active", "closed", "archived")[index % 3],
+            parties=[
+                PartyRole(parties[index % 20].id, "client"),
+                PartyRole(NewParty(f"Opponent {index}"), "opponent"),
+            ],
+            staff=[
+                StaffRole(staff[index % 5].id, "lead_attorney"),
+                *([StaffRole(NewStaff(f"Trainee {index}"), "trainee")] if index % 10 == 0 else []),
+            ],
+        )
+        for index in range(300)
+    ]
+    for one, other in zip(made[:50], made[50:100], strict=True):
+        await link_cases(clerk, database, one.id, other.id, "related")
+
+
+@pytest.fixture
+def plan(filled, database, clerk, raw):
+    """The steps of a statement's plan. A short form of EXPLAIN QUERY PLAN's details."""
+
+    def explain(statement, values=None):
+        bound = {"workspace_id": clerk.workspace_id, "limit": 51} | (values or {})
+        sql, parameters = statement.bound(database.dialect, bound)
+        return [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+
+    return explain
+
+
+def scanned(steps):
+    """The tables that are read from one end to the other."""
+    return [
+        step for step in steps if step.startswith("SCAN ") and step.split()[1] not in MAY_BE_SCANNED
+    ]
+
+
+def sorted_anew(steps):
+    return [step for step in steps if "TEMP B-TREE" in step and "ORDER BY" in step]
+
+
+def cases_plan(plan, clerk, wanted, order, window):
+    compiled = filters.compile_filter(clerk.workspace_id, wanted)
+    bounds = {f"{name}_{part}": "x" for name in ("after", "before") for part in (0, 1)}
+    return plan(lists.cases_page(order, compiled.shape, window), compiled.values | bounds)
+
+
+@pytest.mark.parametrize("field", list(CaseOrderField))
+@pytest.mark.parametrize("descending", [True, False])
+@WINDOWS
+def test_a_page_of_cases_is_read_off_the_index_of_its_order(plan, clerk, field, descending, window):
+    steps = cases_plan(plan, clerk, None, CaseOrder(field, descending), window)
+
+    column = lists._ORDER_COLUMN[field]
+    [step] = steps
+    assert step.startswith(f"SEARCH cases USING INDEX ix_cases_{column} (workspace_id=?")
+    if window is not FIRST:
+        assert f"({column},id)" in step
+
+
+FILTERS = {
+    "status": CaseFilter(status=["closed"]),
+    "two statuses": CaseFilter(status=["closed", "active"]),
+    "file number": CaseFilter(file_number="AZ-7"),
+    "search": CaseFilter(search="case 7"),
+    "short search": CaseFilter(search="7"),
+    "party": CaseFilter(party=PartyFilter(id="pty_1", role=["client"])),
+    "party search": CaseFilter(party=PartyFilter(search="party 7", kind=["person"])),
+    "staff search": CaseFilter(staff=StaffFilter(search="staff 3")),
+    "or": CaseFilter(or_=[CaseFilter(search="case 7"), CaseFilter(status=["closed"])]),
+}
+
+
+@pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
+@WINDOWS
+def test_a_filtered_page_scans_no_table(plan, clerk, wanted, window):
+    steps = cases_plan(plan, clerk, wanted, NEWEST, window)
+
+    assert scanned(steps) == []
+
+
+@WINDOWS
+def test_a_page_by_status_comes_in_order_without_sorting(plan, clerk, window):
+    steps = cases_plan(plan, clerk, CaseFilter(status=["closed"]), NEWEST, window)
+
+    assert sorted_anew(steps) == []
+
+
+@pytest.mark.parametrize("kind", ["case", "party", "staff"])
+def test_a_search_asks_the_trigram_index(plan, clerk, kind):
+    if kind == "case":
+        steps = cases_plan(plan, clerk, CaseFilter(search="case 7"), NEWEST, FIRST)
+    else:
+        compiled = filters.compile_search(clerk.workspace_id, kind, "party 7")
+        steps = plan(lists.register_page(kind, compiled.shape, FIRST), compiled.values)
+
+    assert any(step.startswith("SCAN search_index VIRTUAL TABLE INDEX") for step in steps), steps
+    assert any("search_entry USING INTEGER PRIMARY KEY" in step for step in steps), steps
+    assert scanned(steps) == []
+
+
+@pytest.mark.parametrize(
+    "relation",
+    [CASE_PARTIES, CASE_STAFF, CASE_LINKS, CASE_TIMELINE, PARTY_CASES, STAFF_CASES],
+    ids=lambda relation: relation.name,
+)
+@pytest.mark.parametrize("narrowed", [False, True])
+@WINDOWS
+def test_a_page_of_a_relation_scans_no_table(plan, relation, narrowed, window):
+    bounds = {f"{name}_{part}": 1 for name in ("after", "before") for part in (0, 1)}
+    values = {"parents": '["a", "b"]', "only": "client"} | bounds
+
+    steps = plan(relations.page(relation, window, narrowed=narrowed), values)
+
+    assert scanned(steps) == []
+    assert any(step.startswith("SCAN parents VIRTUAL TABLE") for step in steps)
+
+
+@pytest.mark.parametrize(
+    "relation",
+    [CASE_PARTIES, CASE_STAFF, CASE_LINKS, CASE_TIMELINE, PARTY_CASES, STAFF_CASES],
+    ids=lambda relation: relation.name,
+)
+def test_counting_a_relation_scans_no_table(plan, relation):
+    steps = plan(relations.count(relation, narrowed=False), {"parents": '["a", "b"]'})
+
+    assert scanned(steps) == []
+
+
+@pytest.mark.parametrize("kind", ["party", "staff"])
+@WINDOWS
+def test_a_page_of_people_is_read_off_the_index_of_its_order(plan, kind, window):
+    bounds = {f"{name}_{part}": "x" for name in ("after", "before") for part in (0, 1)}
+
+    [step] = plan(lists.register_page(kind, filters.EVERYTHING, window), bounds)
+
+    assert step.startswith(f"SEARCH {kind} USING INDEX ix_{kind}_name_order (workspace_id=?")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        lists.CASES_BY_ID,
+        lists.CASE_BY_FILE_NUMBER,
+        *lists.REGISTER_BY_ID.values(),
+        lists.LINKS_BY_ID,
+        lists.EVENTS_BY_ID,
+    ],
+    ids=["cases", "file number", "parties", "staff", "links", "events"],
+)
+def test_what_is_asked_for_by_id_scans_no_table(plan, statement):
+    assert scanned(plan(statement, {"ids": '["a"]', "file_number": "AZ-1"})) == []
+
+
+def test_a_plan_that_scans_is_noticed(filled, raw):
+    [row] = raw.execute("EXPLAIN QUERY PLAN SELECT * FROM cases WHERE name = 'x'").fetchall()
+
+    assert scanned([row[3]]) == ["SCAN cases"]

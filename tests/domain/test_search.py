@@ -1,0 +1,294 @@
+import pytest
+
+from domain import casework, folding, reads, register
+from domain.inputs import CaseChanges, CaseFilter, PartyChanges, StaffChanges
+from domain.paging import Paging
+
+
+@pytest.fixture
+def found(database, clerk):
+    """The names of the cases that a search finds, in the order they were made."""
+
+    async def search(text, who=clerk):
+        async with database.read() as db:
+            page = await reads.cases(who, db, CaseFilter(search=text), paging=Paging(100))
+        return [case.name for case in page][::-1]
+
+    return search
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("Müller", "muller"),
+        ("MÜLLER", "muller"),
+        ("Mueller", "mueller"),
+        ("Mu\u0308ller", "muller"),
+        ("Weiß", "weiss"),
+        ("STRAẞE", "strasse"),
+        ("Señor Ñandú", "senor nandu"),
+        ("Ångström", "angstrom"),
+        ("Łódź", "lodz"),
+        ("Bjørn", "bjorn"),
+        ("Œuvre Ærø", "oeuvre aero"),
+        ("İstanbul ısı", "istanbul isi"),
+        ("ﬁn", "fin"),
+        ("Ｆｕｌｌ", "full"),
+        ("№ 7", "no 7"),
+        ("  two \t spaces\u00a0here ", "two spaces here"),
+        ("ΣΊΣΥΦΟΣ", "σισυφοσ"),
+        ("Σίσυφος", "σισυφοσ"),
+        ("Ёлка", "елка"),
+        ("%_\"'*", "%_\"'*"),
+        ("\u0301", ""),
+    ],
+)
+def test_the_plain_form_has_no_case_and_no_marks(text, folded):
+    assert folding.plain(text) == folded
+
+
+@pytest.mark.parametrize("text", ["Müller", "Weiß", "Łódź", "Œuvre", "ﬁn", "İ", "№", "ΰ"])
+def test_folding_twice_is_folding_once(text):
+    assert folding.plain(folding.plain(text)) == folding.plain(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "folded"),
+    [
+        ("AZ-2026-042", "az2026042"),
+        ("az 2026/042", "az2026042"),
+        ("AZ2026042", "az2026042"),
+        ("§ 12 (b)", "12b"),
+        ("---", ""),
+    ],
+)
+def test_a_number_key_has_no_separators(number, folded):
+    assert folding.number(number) == folded
+
+
+NAMES = ["Müller", "Mueller", "Muller", "Weiß", "Weiss", "Groß & Söhne", "Größe"]
+
+
+@pytest.mark.parametrize(
+    ("search", "hits"),
+    [
+        ("Müller", ["Müller", "Mueller", "Muller"]),
+        ("Mueller", ["Müller", "Mueller", "Muller"]),
+        ("Muller", ["Müller", "Mueller", "Muller"]),
+        ("MÜLLER", ["Müller", "Mueller", "Muller"]),
+        ("Mu\u0308ller", ["Müller", "Mueller", "Muller"]),
+        ("uller", ["Müller", "Mueller", "Muller"]),
+        ("eller", ["Mueller"]),
+        ("weiß", ["Weiß", "Weiss"]),
+        ("WEISS", ["Weiß", "Weiss"]),
+        ("eis", ["Weiß", "Weiss"]),
+        ("gross", ["Groß & Söhne", "Größe"]),
+        ("Größe", ["Größe"]),
+        ("groesse", ["Größe"]),
+        ("soehne", ["Groß & Söhne"]),
+        ("&", ["Groß & Söhne"]),
+        ("& söh", ["Groß & Söhne"]),
+        ("ß", ["Weiß", "Weiss", "Groß & Söhne", "Größe"]),
+        ("mü", ["Müller", "Mueller", "Muller"]),
+        ("w", ["Weiß", "Weiss"]),
+        ("  müller  ", ["Müller", "Mueller", "Muller"]),
+        ("groß   &\tsöhne", ["Groß & Söhne"]),
+        ("maller", []),
+        ("x", []),
+    ],
+)
+async def test_every_spelling_finds_every_spelling(given_case, found, search, hits):
+    for name in NAMES:
+        await given_case(name)
+
+    assert await found(search) == hits
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        "AZ-2026-042",
+        "az 2026/042",
+        "AZ2026042",
+        "az2026042",
+        "2026-042",
+        "2026042",
+        "26/04",
+        "026 04",
+        "A Z 2 0 2 6",
+        "42",
+    ],
+)
+async def test_a_file_number_is_found_with_any_separators(given_case, found, search):
+    await given_case("Found", file_number="AZ-2026-042")
+    await given_case("Other", file_number="AZ-2025-017")
+    await given_case("None")
+
+    assert await found(search) == ["Found"]
+
+
+async def test_separators_of_names_count(given_case, found):
+    await given_case("Az 2026 042")
+
+    assert await found("az2026042") == []
+
+
+PLAIN = [
+    "100% Baumwolle",
+    "snake_case",
+    'the "Kanzlei" case',
+    "O'Brien",
+    "a*b",
+    "NEAR(x, y)",
+    "this OR that",
+    "(brackets)",
+    "plain: column",
+    "-minus ^caret +plus",
+    "back\\slash",
+    "nothing of it",
+]
+
+
+@pytest.mark.parametrize(
+    ("search", "hits"),
+    [
+        ("%", ["100% Baumwolle"]),
+        ("100%", ["100% Baumwolle"]),
+        ("1%B", []),
+        ("_", ["snake_case"]),
+        ("e_c", ["snake_case"]),
+        ("s____c", []),
+        ('"', ['the "Kanzlei" case']),
+        ('"""', []),
+        ('e "K', ['the "Kanzlei" case']),
+        ('"Kanzlei"', ['the "Kanzlei" case']),
+        ("'", ["O'Brien"]),
+        ("o'br", ["O'Brien"]),
+        ("' OR 1=1 --", []),
+        ("*", ["a*b"]),
+        ("a*b", ["a*b"]),
+        ("noth*", []),
+        ("OR", ["this OR that"]),
+        ("brackets OR nothing", []),
+        ("s OR t", ["this OR that"]),
+        ("this AND that", []),
+        ("NOT nothing", []),
+        ("NEAR(", ["NEAR(x, y)"]),
+        ("NEAR(x, y)", ["NEAR(x, y)"]),
+        ("NEAR(nothing it)", []),
+        ("plain:", ["plain: column"]),
+        ("plain : nothing", []),
+        ("^caret", ["-minus ^caret +plus"]),
+        ("-minus", ["-minus ^caret +plus"]),
+        ("(brackets)", ["(brackets)"]),
+        ("\\", ["back\\slash"]),
+        ("k\\s", ["back\\slash"]),
+        ("{plain}", []),
+        ("...", []),
+    ],
+)
+async def test_operators_and_wildcards_are_plain_characters(given_case, found, search, hits):
+    for name in PLAIN:
+        await given_case(name)
+
+    assert await found(search) == hits
+
+
+async def test_a_search_without_a_letter_to_look_for_finds_everything(given_case, found):
+    for name in ("One", "Other"):
+        await given_case(name)
+
+    assert await found("") == ["One", "Other"]
+    assert await found(" \u00a0\n") == ["One", "Other"]
+    assert await found("\u0301") == ["One", "Other"]
+
+
+async def test_a_search_does_not_span_name_and_file_number(given_case, found):
+    await given_case("Meier", file_number="AZ-1")
+
+    assert await found("eier az") == []
+    assert await found("r\nA") == []
+    assert await found("eierAZ1") == []
+
+
+async def test_short_and_long_terms_find_alike(given_case, found):
+    await given_case("𝔘mlaut 😀😀😀", file_number="一二三四")
+
+    for search in ("😀", "😀😀", "😀😀😀", "一", "一二", "二三四", "umlaut"):
+        assert await found(search) == ["𝔘mlaut 😀😀😀"], search
+    assert await found("😀😀😀😀") == []
+
+
+async def test_private_use_characters_are_plain_characters(given_case, found, clerk):
+    scope = chr(0xE000) + chr(0xE000) + chr(0xE000 + clerk.workspace_id * 3)
+    await given_case(f"Secret {scope}")
+    await given_case("Other")
+
+    assert await found(scope) == [f"Secret {scope}"]
+
+
+async def test_a_changed_name_is_found_by_its_new_form_only(database, clerk, given_case, found):
+    case = await given_case("Alter Name", file_number="ALT-1")
+
+    await casework.update_case(
+        clerk, database, case.id, CaseChanges(name="Neuer Titel", file_number="NEU-2")
+    )
+
+    assert await found("titel") == await found("neu2") == ["Neuer Titel"]
+    assert await found("alter") == await found("alt1") == await found("lt") == []
+
+
+async def test_a_deleted_case_is_not_found(database, clerk, given_case, found):
+    case = await given_case("Geheim")
+
+    await casework.delete_case(clerk, database, case.id)
+
+    assert await found("geheim") == await found("ge") == []
+
+
+@pytest.mark.parametrize("search", ["Müller", "mü"])
+async def test_workspaces_do_not_find_each_others_cases(given_case, found, stranger, search):
+    await given_case("Müller")
+    await given_case("Müller II", who=stranger)
+
+    assert await found(search) == ["Müller"]
+    assert await found(search, stranger) == ["Müller II"]
+
+
+async def test_people_and_cases_of_one_name_are_found_apart(
+    database, clerk, given_case, given_party, given_staff, found
+):
+    await given_case("Otto")
+    party = await given_party("Otto")
+    staff = await given_staff("Otto")
+
+    async with database.read() as db:
+        for search in ("otto", "ot"):
+            assert await found(search) == ["Otto"]
+            assert list(await reads.parties(clerk, db, search)) == [party]
+            assert list(await reads.staff(clerk, db, search)) == [staff]
+
+
+async def test_staff_is_found_by_email(database, clerk, given_staff):
+    staff = await given_staff("Ben Ott", email="b.ott@example.org")
+
+    async with database.read() as db:
+        assert list(await reads.staff(clerk, db, "b.ott@EXAMPLE")) == [staff]
+        assert list(await reads.staff(clerk, db, "ott b.ott")) == []
+
+
+async def test_renamed_people_are_found_by_their_new_name_only(
+    database, clerk, given_party, given_staff
+):
+    party, staff = await given_party("Alt"), await given_staff("Alt", email="alt@example.org")
+
+    party = await register.update_party(clerk, database, party.id, PartyChanges(name="Neu"))
+    staff = await register.update_staff(
+        clerk, database, staff.id, StaffChanges(name="Neu", email=None)
+    )
+
+    async with database.read() as db:
+        assert list(await reads.parties(clerk, db, "alt")) == []
+        assert list(await reads.staff(clerk, db, "alt")) == []
+        assert list(await reads.parties(clerk, db, "neu")) == [party]
+        assert list(await reads.staff(clerk, db, "neu")) == [staff]

@@ -1,0 +1,184 @@
+"""ETags, conditional requests and idempotency keys."""
+
+import asyncio
+
+import pytest
+
+
+@pytest.mark.parametrize("header", ['"1"', 'W/"1"', '"7", "1"', '"7",W/"1"', "*", ' "1" '])
+async def test_a_client_that_has_this_version_is_told_so(rest, header):
+    case = await rest.case()
+
+    response = await rest("GET", f"/cases/{case['id']}", headers={"If-None-Match": header})
+
+    assert (response.status_code, response.content) == (304, b"")
+    assert response.headers["ETag"] == '"1"'
+
+
+@pytest.mark.parametrize("header", ['"2"', '"11"', "1", '"one"', "", 'W/"2"', '"'])
+async def test_a_client_that_has_another_version_is_sent_this_one(rest, header):
+    case = await rest.case()
+
+    response = await rest("GET", f"/cases/{case['id']}", headers={"If-None-Match": header})
+
+    assert (response.status_code, response.json()) == (200, case)
+
+
+async def test_every_change_to_a_case_its_parties_staff_or_links_is_a_new_version(rest):
+    case, other = await rest.case(), await rest.case()
+    path = f"/cases/{case['id']}"
+    seen = [await rest.version(case)]
+
+    await rest("PUT", path, json={"name": "New"})
+    seen.append(await rest.version(case))
+    await rest.party(case, "P")
+    seen.append(await rest.version(case))
+    await rest("PUT", f"{path}/parties", json=[])
+    seen.append(await rest.version(case))
+    staff = await rest.staff(case, "S")
+    seen.append(await rest.version(case))
+    await rest("DELETE", f"{path}/staff?staff_id={staff['id']}")
+    seen.append(await rest.version(case))
+    link = await rest.link(case, other, "related")
+    seen.append(await rest.version(case))
+    await rest("DELETE", f"{path}/links/{link['id']}")
+    seen.append(await rest.version(case))
+
+    assert seen == [f'"{version}"' for version in range(1, 9)]
+    assert await rest.version(other) == '"3"'
+
+
+WRITES = [
+    ("PUT", "", {"name": "New"}),
+    ("DELETE", "", None),
+    ("POST", "/parties", {"name": "P", "role": "client"}),
+    ("PUT", "/parties", [{"name": "P", "role": "client"}]),
+    ("POST", "/staff", {"name": "S", "role": "notary"}),
+    ("DELETE", "/staff?staff_id={staff}", None),
+    ("POST", "/links", {"target_case_id": "{other}", "type": "parent"}),
+    ("DELETE", "/links/{link}", None),
+]
+
+
+@pytest.fixture
+async def given(rest):
+    """A case at version 3, with a staff member and a link."""
+    case, other = await rest.case(), await rest.case()
+    staff = await rest.staff(case, "S", "lead_attorney")
+    link = await rest.link(case, other, "related")
+    ids = {"{staff}": staff["id"], "{link}": link["id"], "{other}": other["id"]}
+
+    def request(path, body):
+        for name, id in ids.items():
+            path = path.replace(name, id)
+            if isinstance(body, dict):
+                body = {key: value.replace(name, id) for key, value in body.items()}
+        return f"/cases/{case['id']}{path}", {} if body is None else {"json": body}
+
+    return case, request
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WRITES)
+@pytest.mark.parametrize("header", ['"2"', '"4"', 'W/"3"', "3", '"three"', '"1", "2"', '"99999999999999999999"'])
+async def test_a_write_to_another_version_is_refused(
+    rest, refused, given, method, path, body, header
+):
+    _case, request = given
+    path, options = request(path, body)
+
+    await refused(412, "VERSION_CONFLICT", method, path, headers={"If-Match": header}, **options)
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WRITES)
+@pytest.mark.parametrize("header", ['"3"', "*", '"1", "3"', 'W/"3", "3"'])
+async def test_a_write_to_the_expected_version_goes_through(
+    rest, given, method, path, body, header
+):
+    _case, request = given
+    path, options = request(path, body)
+
+    response = await rest(method, path, headers={"If-Match": header}, **options)
+
+    assert response.status_code in (200, 201, 204), response.text
+
+
+async def test_of_two_writers_with_the_same_version_one_wins(rest):
+    case = await rest.case()
+
+    responses = await asyncio.gather(
+        *(
+            rest(
+                "PUT", f"/cases/{case['id']}", json={"name": name}, headers={"If-Match": '"1"'}
+            )
+            for name in ("A", "B", "C", "D")
+        )
+    )
+
+    assert sorted(response.status_code for response in responses) == [200, 412, 412, 412]
+    assert await rest.version(case) == '"2"'
+
+
+ONCE = {"Idempotency-Key": "once"}
+
+
+async def test_a_retried_creation_makes_one_case(rest):
+    first, again = [
+        await rest("POST", "/cases", json={"name": "N"}, headers=ONCE) for _ in range(2)
+    ]
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    assert len((await rest.get("/cases"))["data"]) == 1
+
+
+async def test_retries_at_the_same_time_make_one_case(rest):
+    responses = await asyncio.gather(
+        *(rest("POST", "/cases", json={"name": "N"}, headers=ONCE) for _ in range(8))
+    )
+
+    assert len({response.json()["id"] for response in responses}) == 1
+    assert len((await rest.get("/cases"))["data"]) == 1
+
+
+@pytest.mark.parametrize(("method", "path", "body"), [one for one in WRITES if one[0] == "POST"])
+async def test_a_retried_addition_is_made_once(rest, given, method, path, body):
+    case, request = given
+    path, options = request(path, body)
+
+    first = await rest(method, path, headers=ONCE, **options)
+    version = await rest.version(case)
+    again = await rest(method, path, headers=ONCE, **options)
+
+    assert (first.status_code, again.status_code) == (201, 201), again.text
+    assert first.json() == again.json()
+    assert await rest.version(case) == version
+
+
+async def test_an_idempotency_key_is_not_for_another_request(rest, refused):
+    case = await rest.case()
+    await rest("POST", "/cases", json={"name": "N"}, headers=ONCE)
+
+    await refused(
+        409, "IDEMPOTENCY_KEY_REUSED", "POST", "/cases", json={"name": "M"}, headers=ONCE
+    )
+    await refused(
+        409,
+        "IDEMPOTENCY_KEY_REUSED",
+        "POST",
+        f"/cases/{case['id']}/parties",
+        json={"name": "N", "role": "x"},
+        headers=ONCE,
+    )
+
+
+async def test_idempotency_keys_of_two_callers_do_not_meet(rest):
+    one = await rest("POST", "/cases", json={"name": "N"}, headers=ONCE)
+    two = await rest("POST", "/cases", json={"name": "N"}, headers=ONCE, key="write")
+
+    assert one.json()["id"] != two.json()["id"]
+
+
+async def test_an_idempotency_key_that_is_too_long_is_refused(rest, refused):
+    headers = {"Idempotency-Key": "x" * 256}
+
+    await refused(400, "VALIDATION_ERROR", "POST", "/cases", json={"name": "N"}, headers=headers)
