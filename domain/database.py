@@ -36,6 +36,7 @@ _WRITER_PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA recursive_triggers=ON",
+    "PRAGMA secure_delete=ON",
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA cache_size=-16000",
 )
@@ -102,8 +103,6 @@ class Database:
 
     async def open(self, *, migrate: bool = True) -> None:
         """Connect and bring the schema up to date. Raises Unavailable, saying what to do."""
-        if not self.path.exists() and not migrate:
-            raise Unavailable(f"There is no database at {self.path}. Run: casegraph init")
         async with self.write() as transaction:
             await transaction._connection.run_sync(
                 migrating.upgrade if migrate else migrating.check
@@ -151,16 +150,39 @@ class Database:
                 async with self._engine.begin() as connection:
                     yield Transaction(connection, self.clock())
 
-    async def maintain(self, *statements: str) -> None:
-        """Run statements that cannot stand in a transaction, such as VACUUM."""
+    async def damage(self) -> list[tuple[str, str]]:
+        """What the database itself finds wrong: a place and a sentence for each."""
+        found: list[tuple[str, str]] = []
+        async with self._raw_writer() as raw:
+            for (message,) in await raw.execute_fetchall("PRAGMA integrity_check"):
+                if message != "ok":
+                    found.append(("file", f"{message}."))
+            for table, _row, parent, _key in await raw.execute_fetchall("PRAGMA foreign_key_check"):
+                found.append((f"table {table}", f"a row refers to nothing in {parent}."))
+            try:
+                await raw.execute(
+                    "INSERT INTO search_index(search_index, rank) VALUES ('integrity-check', 1)"
+                )
+            except sqlite3.DatabaseError:
+                found.append(("search index", "it does not fit the search entries."))
+        return found
+
+    async def rewrite(self) -> None:
+        """Write the file anew, so that nothing that was erased is left in it."""
+        async with self._raw_writer() as raw:
+            await raw.execute("INSERT INTO search_index(search_index) VALUES ('optimize')")
+            await raw.execute("VACUUM")
+            await raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @contextlib.asynccontextmanager
+    async def _raw_writer(self) -> AsyncIterator[aiosqlite.Connection]:
+        """The writer's own connection, for what cannot stand in a transaction."""
         async with self._turn, self._lock:
             with _translated():
                 async with self._engine.connect() as connection:
                     raw = (await connection.get_raw_connection()).driver_connection
-                    if raw is None:
-                        raise Unavailable
-                    for statement in statements:
-                        await raw.execute(statement)
+                    assert raw is not None
+                    yield raw
 
     async def ready(self) -> None:
         """Raise Unavailable unless a read works."""
@@ -175,6 +197,11 @@ async def opened(
 ) -> AsyncIterator[Database]:
     """The database at *url*, open for as long as the block lasts."""
     database = Database(parse_url(url), clock)
+    # Before anything is opened: closing takes a lock, which would need the folder and leave a file.
+    if not database.path.parent.is_dir():
+        raise Unavailable(f"There is no folder {database.path.parent}.")
+    if not migrate and not database.path.exists():
+        raise Unavailable(f"There is no database at {database.path}. Run: casegraph init")
     try:
         await database.open(migrate=migrate)
         yield database
@@ -233,13 +260,13 @@ def _translated() -> Any:
     try:
         yield
     except (
-        sqlite3.OperationalError,
         sqlite3.DatabaseError,
-        sqlalchemy.exc.OperationalError,
+        sqlalchemy.exc.DatabaseError,
         sqlalchemy.exc.TimeoutError,
         OSError,
     ) as error:
-        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+        cause = getattr(error, "orig", error)
+        if isinstance(cause, sqlite3.IntegrityError | sqlite3.ProgrammingError):
             raise
-        log.error("database: %s", getattr(error, "orig", error))
+        log.error("database: %s", cause)
         raise Unavailable from error

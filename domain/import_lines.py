@@ -4,7 +4,7 @@ No database here: what a line says is one thing, what is there already another (
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -16,7 +16,7 @@ from domain.ids import canonical_case_id
 from domain.import_marks import mark_of
 from domain.instants import Instant
 from domain.models import CaseStatus, Change, LinkType, PartyKind
-from domain.store import PARTY_ROLES, STAFF_ROLES
+from domain.store import PARTY_ROLES, STAFF_ROLES, RoleTable
 from domain.texts import Check
 from domain.timeline import NewEvent
 
@@ -145,8 +145,8 @@ def _line(check: Check, number: int, raw: bytes, mark: str, content: dict[str, A
         created_at=created_at,
         updated_at=updated_at,
         version=_version(check, content, ()),
-        parties=_merged(parties),
-        staff=_merged(staff),
+        parties=_merged(parties, PARTY_ROLES.remark_max),
+        staff=_merged(staff, STAFF_ROLES.remark_max),
         events=_events(check, content),
         links=[
             _link(check, one, str(index))
@@ -159,13 +159,13 @@ def _party(check: Check, one: dict[str, Any], with_role: bool, *path: str) -> In
     _known(check, one, _PARTY, *path)
     kind = one.get("kind", one.get("type", PartyKind.PERSON))
     kind = check.one_of(kind, tuple(PartyKind), *path, "kind")
-    return _involved(check, one, kind, with_role, "reference", "added_at", path)
+    return _involved(check, one, kind, with_role, PARTY_ROLES, path)
 
 
 def _member(check: Check, one: dict[str, Any], with_role: bool, *path: str) -> Involved:
     _known(check, one, _STAFF, *path)
     email = check.email(one.get("email"), *path, "email")
-    return _involved(check, one, email, with_role, "note", "assigned_at", path)
+    return _involved(check, one, email, with_role, STAFF_ROLES, path)
 
 
 def _involved(
@@ -173,8 +173,7 @@ def _involved(
     one: dict[str, Any],
     detail: str | None,
     with_role: bool,
-    remark: str,
-    since: str,
+    roles: RoleTable,
     path: tuple[str, ...],
 ) -> Involved:
     id, name = one.get("id"), one.get("name")
@@ -187,15 +186,15 @@ def _involved(
         name=None if name is None else check.line(name, texts.NAME_MAX, *path, "name"),
         detail=detail,
         role=check.word(one.get("role"), *path, "role") if with_role else "",
-        remark=check.optional_line(one.get(remark), texts.REFERENCE_MAX, *path, remark),
-        since=check.instant(one.get(since), *path, since),
+        remark=check.optional_line(one.get(roles.remark), roles.remark_max, *path, roles.remark),
+        since=check.instant(one.get(roles.since), *path, roles.since),
         created_at=check.instant(one.get("created_at"), *path, "created_at"),
         updated_at=check.instant(one.get("updated_at"), *path, "updated_at"),
         version=_version(check, one, path),
     )
 
 
-def _merged(involved: Sequence[Involved]) -> list[Involved]:
+def _merged(involved: Sequence[Involved], longest: int) -> list[Involved]:
     """One entry for each one in each role; different remarks of the same are joined."""
     found: dict[tuple[str | None, str | None, str], Involved] = {}
     for one in involved:
@@ -204,14 +203,9 @@ def _merged(involved: Sequence[Involved]) -> list[Involved]:
         if before is None:
             found[key] = one
         elif one.remark and one.remark not in (before.remark or ""):
-            joined = "; ".join(filter(None, (before.remark, one.remark)))[: texts.REFERENCE_MAX]
-            found[key] = Involved(
-                *(joined if name == "remark" else getattr(before, name) for name in _FIELDS)
-            )
+            joined = "; ".join(filter(None, (before.remark, one.remark)))
+            found[key] = replace(before, remark=joined[:longest])
     return list(found.values())
-
-
-_FIELDS = tuple(Involved.__dataclass_fields__)
 
 
 def _events(check: Check, content: dict[str, Any]) -> list[NewEvent]:

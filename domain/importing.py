@@ -1,47 +1,53 @@
-"""Bringing cases in, one JSON object a line: batches of lines, each in its own transaction.
+"""Importing cases: lines in, batches of rows out, each batch one transaction.
 
-Running a file again is safe: the table imported remembers every line that went in, and which
-person a name in a source stands for. What a line may hold is in import_lines.py, how a batch is
-written in import_batch.py, and links, made when all their cases are there, in import_links.py.
+It can be run twice, or after being broken off: the table *imported* remembers each line and each
+name of a source, and what became of them. A line that cannot go in is rejected alone.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import islice
 from typing import Any
 
-import orjson
+from sqlalchemy import select
 
-from domain import import_links
+from domain import ids, register, store, timeline
 from domain.auth import Principal, Scope
-from domain.database import Database
-from domain.errors import Invalid, invalid
-from domain.import_batch import Batch, OnConflict, Outcome, Tally
-from domain.import_lines import CaseLine, RegisterLine, read_line, reason_of
-from domain.import_links import LinkedLine
+from domain.casework import CASE_FIELDS
+from domain.database import Database, Transaction
+from domain.import_lines import BadLine, Involved, Line, dumped, read_line
+from domain.import_links import import_links
+from domain.import_marks import mark_of, present, remember
+from domain.models import Case, Change, Party, Staff
+from domain.store import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
+from domain.tables import cases, imported, party, staff, timeline_event
+from domain.timeline import NewEvent
 
 __all__ = ["OnConflict", "Progress", "Rejected", "Report", "dumped", "import_cases"]
 
-BATCH = 200  # lines a transaction
-_BATCH_BYTES = 8_000_000
-_BOM = b"\xef\xbb\xbf"
+BATCH = 200
+
+
+class OnConflict(StrEnum):
+    """What becomes of a line whose file number or id belongs to another case already."""
+
+    REJECT = "reject"
+    SKIP = "skip"
+    UPDATE = "update"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an import has come: lines and bytes read, and what became of the lines."""
+    """How far an import has come, in lines."""
 
     lines: int
-    bytes_read: int
-    imported: int
-    updated: int
-    skipped: int
-    unchanged: int
     rejected: int
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A line that did not go in, or whose links did not: its number from 1, as it was read."""
+    """A line that did not go in, or whose link did not."""
 
     line_number: int
     reason: str
@@ -49,124 +55,379 @@ class Rejected:
 
 
 @dataclass(slots=True)
-class Report(Tally):
-    """What an import did. Lines with parties and staff only count in these, not as imported."""
+class Report:
+    """What an import did. *unchanged* lines were imported before."""
 
+    imported: int = 0
+    updated: int = 0
+    skipped: int = 0
+    unchanged: int = 0
     rejected: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    number: int
-    raw: bytes
-    content: CaseLine | RegisterLine | Invalid
+    parties: int = 0
+    staff: int = 0
+    links: int = 0
 
 
 async def import_cases(
     who: Principal,
     database: Database,
-    lines: Iterable[str | bytes],
+    lines: Iterable[bytes],
     *,
     source: str,
     on_conflict: OnConflict = OnConflict.REJECT,
-    batch: int = BATCH,
-    on_progress: Callable[[Progress], None] | None = None,
-    on_reject: Callable[[Rejected], None] | None = None,
+    on_progress: Callable[[Progress], object] = lambda _progress: None,
+    on_reject: Callable[[Rejected], object] = lambda _rejected: None,
 ) -> Report:
-    """Bring *lines* in, *batch* lines a transaction; bad ones are rejected, the rest goes in.
+    """Import lines, each a JSON case object; within *source* the same name is the same person.
 
-    Within one *source* the same name is the same person. *on_conflict* decides about a line whose
-    case id or file number is taken. *on_reject* and *on_progress* are called after each commit; a
-    line whose links alone failed is reported at the end, and counts as rejected, too.
-    Raises InsufficientScope; Unavailable, after which what was committed stays, and running the
-    same import again goes on from there.
+    Rejected lines go to *on_reject* as they were read; nothing else of them goes in.
     """
     who.require(Scope.CASES_WRITE)
     report = Report()
-    pending: list[LinkedLine] = []
-    made: dict[str, bool] = {}
-    last, size = 0, 0
 
-    def tell(rejected: list[Rejected]) -> None:
-        report.rejected += len(rejected)
-        for one in rejected:
-            if on_reject:
-                on_reject(one)
-        if on_progress:
-            numbers = asdict(report)
-            counts = {name: numbers[name] for name in Progress.__slots__[2:]}
-            on_progress(Progress(last, size, **counts))
+    def reject(line: Line, reason: str) -> None:
+        report.rejected += 1
+        on_reject(Rejected(line.number, reason, line.raw))
 
-    for last, size, read in _batches(lines, batch):
-        rejected = [
-            Rejected(one.number, reason_of(one.content), one.raw)
-            for one in read
-            if isinstance(one.content, Invalid)
-        ]
-        sound = [(one, one.content) for one in read if not isinstance(one.content, Invalid)]
-        if sound:
+    linked: list[tuple[Line, str]] = []
+    numbered = enumerate(lines, start=1)
+    done = 0
+    while block := list(islice(numbered, BATCH)):
+        good: list[Line] = []
+        for number, raw in block:
+            if not raw.strip():
+                continue
+            try:
+                good.append(read_line(number, raw))
+            except BadLine as bad:
+                reject(Line(number, raw, "", is_case=False), str(bad))
+        if good:
             async with database.write() as db:
-                writing = Batch(db, who, source, on_conflict)
-                outcomes = await writing.write([content for _one, content in sound])
-            report.add(writing.tally)
-            made |= writing.made
-            for (one, content), outcome in zip(sound, outcomes, strict=True):
-                if outcome.reason is not None:
-                    rejected.append(Rejected(one.number, outcome.reason, one.raw))
-                elif isinstance(content, CaseLine) and outcome.links:
-                    pending.append(_linked(one, outcome))
-        tell(sorted(rejected, key=lambda one: one.line_number))
-
-    failed = []
-    for start in range(0, len(pending), batch):
-        async with database.write() as db:
-            linking = import_links.Linking(db, who, made)
-            reasons = await linking.write(chunk := pending[start : start + batch])
-        report.add(linking.tally)
-        failed += [
-            Rejected(line.number, reason, line.raw)
-            for line, reason in zip(chunk, reasons, strict=True)
-            if reason is not None
-        ]
-    if failed:
-        tell(failed)
+                batch = _Batch(who, db, source, on_conflict, report, reject)
+                await batch.load(good)
+                for line in good:
+                    await batch.take(line)
+                await batch.flush()
+            linked += batch.linked
+        done += len(block)
+        on_progress(Progress(done, report.rejected))
+    report.links = await import_links(who, database, linked, reject)
     return report
 
 
-def dumped(content: dict[str, Any]) -> bytes:
-    """A JSON object as a line to import, without the line break."""
-    return orjson.dumps(content)
+@dataclass(slots=True)
+class _Batch:
+    """The lines of one transaction: what is known of them, and the rows that are to be put in."""
+
+    who: Principal
+    db: Transaction
+    source: str
+    on_conflict: OnConflict
+    report: Report
+    reject: Callable[[Line, str], None]
+    linked: list[tuple[Line, str]] = field(default_factory=list)
+    # What is there already, or will be after flush().
+    marks: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, str] = field(default_factory=dict)
+    case_ids: set[str] = field(default_factory=set)
+    node_ids: dict[str, set[str]] = field(default_factory=dict)
+    event_ids: set[str] = field(default_factory=set)
+    # Rows for flush().
+    new_marks: dict[str, str] = field(default_factory=dict)
+    parties: list[Party] = field(default_factory=list)
+    staff: list[Staff] = field(default_factory=list)
+    cases: list[Case] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    party_roles: list[Role] = field(default_factory=list)
+    staff_roles: list[Role] = field(default_factory=list)
+    events: list[NewEvent] = field(default_factory=list)
+
+    async def load(self, lines: list[Line]) -> None:
+        """Look up everything that the lines name, in one statement a table."""
+        names = [
+            mark_of(kind, self.source, one.name)
+            for line in lines
+            for kind, involved in (("party", line.parties), ("staff", line.staff))
+            for one in involved
+            if one.id is None and one.name
+        ]
+        marks = [*(line.mark for line in lines), *names]
+        self.marks = dict(await self._present(imported.c.id, marks, imported.c.object_id))
+        case_ids = [line.id for line in lines if line.id]
+        self.case_ids = {row[0] for row in await self._present(cases.c.id, case_ids)}
+        numbers = [number for line in lines if (number := line.values.get("file_number"))]
+        self.numbers = dict(
+            await self._present(
+                cases.c.file_number, numbers, cases.c.id, where=[cases.c.deleted_at.is_(None)]
+            )
+        )
+        for kind, table in (("parties", party), ("staff", staff)):
+            wanted = {one.id for line in lines for one in getattr(line, kind) if one.id}
+            self.node_ids[kind] = {row[0] for row in await self._present(table.c.id, [*wanted])}
+        event_ids = [event.id for line in lines for event in line.events if event.id]
+        self.event_ids = {row[0] for row in await self._present(timeline_event.c.id, event_ids)}
+
+    async def take(self, line: Line) -> None:
+        """Decide on a line: rows for flush(), an update, or a rejection."""
+        if line.mark in self.marks:
+            self.report.unchanged += 1
+            if line.links:
+                self.linked.append((line, self.marks[line.mark]))
+            return
+        event_ids = [event.id for event in line.events if event.id]
+        if len(set(event_ids)) < len(event_ids):
+            self.reject(line, "timeline: Two events have the same id.")
+            return
+        if nameless := self._nameless(line):
+            self.reject(line, nameless)
+            return
+        if not line.is_case:
+            self._involve(line.parties, "parties")
+            self._involve(line.staff, "staff")
+            self._mark(line.mark, "")
+            return
+        taken = self._taken_by(line)
+        if taken is None and self.event_ids & set(event_ids):
+            self.reject(line, "timeline: An event with this id is there already.")
+        elif taken is None:
+            self._open(line)
+        elif self.on_conflict is OnConflict.SKIP:
+            self.report.skipped += 1
+        elif self.on_conflict is OnConflict.UPDATE and taken[0] is not None:
+            await self.flush()
+            await self._update(line, taken[0])
+        else:
+            self.reject(line, taken[1])
+
+    def _taken_by(self, line: Line) -> tuple[str | None, str] | None:
+        """The case that a line is in conflict with, if any, and the reason to reject it."""
+        number = line.values.get("file_number")
+        owner = self.numbers.get(number) if number else None
+        if line.id is not None and line.id in self.case_ids:
+            if owner not in (None, line.id):
+                return None, "id: The id and the file number belong to two different cases."
+            return line.id, "id: A case with this id is there already, or was deleted."
+        if owner is not None:
+            return owner, f"file_number: Another case has the file number {number}."
+        return None
+
+    def _nameless(self, line: Line) -> str | None:
+        """Why a line cannot go in that names someone by an unknown id only."""
+        for kind in ("parties", "staff"):
+            for one in getattr(line, kind):
+                if one.name is None and one.id not in self.node_ids[kind]:
+                    return f"{kind}: There is no {one.id}; give a name, too."
+        return None
+
+    def _open(self, line: Line) -> None:
+        now = self.db.now
+        created_at = line.created_at or (min(now, line.updated_at) if line.updated_at else now)
+        case = Case(
+            id=line.id or ids.new_case_id(),
+            **line.values,
+            created_at=created_at,
+            updated_at=line.updated_at or created_at,
+            version=line.version,
+        )
+        party_ids = self._involve(line.parties, "parties")
+        staff_ids = self._involve(line.staff, "staff")
+        # Two names of one line may be one party; a role is had once.
+        roles = self._roles(case.id, 1, line.parties, party_ids)
+        staff_roles = self._roles(case.id, 1 + len(roles), line.staff, staff_ids)
+        self.party_roles += roles
+        self.staff_roles += staff_roles
+        self.cases.append(case)
+        self.positions.append(len(roles) + len(staff_roles))
+        self.case_ids.add(case.id)
+        if case.file_number is not None:
+            self.numbers[case.file_number] = case.id
+        self.event_ids |= {event.id for event in line.events if event.id}
+        if not any(event.type == "case_created" for event in line.events):
+            changes = timeline.changes_between(None, case, CASE_FIELDS)
+            changes += _told(PARTY_ROLES, line.parties, party_ids, roles)
+            changes += _told(STAFF_ROLES, line.staff, staff_ids, staff_roles)
+            self.events.append(
+                NewEvent("case_created", case_id=case.id, changes=changes, occurred_at=created_at)
+            )
+        self.events += [replace(event, case_id=case.id) for event in line.events]
+        self._mark(line.mark, case.id)
+        self.report.imported += 1
+        if line.links:
+            self.linked.append((line, case.id))
+
+    async def _update(self, line: Line, case_id: str) -> None:
+        """Bring an existing case up to a line: nothing is removed from it."""
+        if await self._is_deleted(case_id):
+            self.reject(line, "id: The case with this id was deleted.")
+            return
+        case = await store.case_to_change(self.db, self.who, case_id)
+        changed = {
+            name: value
+            for name, value in line.values.items()
+            if name in line.mentioned and value != getattr(case, name)
+        }
+        events = await self._new_events(line, case_id)
+        if self.event_ids & {event.id for event in events if event.id}:
+            self.reject(line, "timeline: An event with this id is there already.")
+            return
+        changes = [Change(name, getattr(case, name), value) for name, value in changed.items()]
+        for roles, involved in ((PARTY_ROLES, line.parties), (STAFF_ROLES, line.staff)):
+            changes += await self._add_roles(case_id, roles, involved)
+        if not changes and not events:
+            self.report.unchanged += 1
+        else:
+            await store.touch(self.db, self.who, case, **changed)
+            if changes:
+                self.events.append(NewEvent("case_updated", case_id=case_id, changes=changes))
+            self.events += events
+            self.report.updated += 1
+        if (number := changed.get("file_number")) is not None:
+            self.numbers[number] = case_id
+        self._mark(line.mark, case_id)
+        if line.links:
+            self.linked.append((line, case_id))
+        await self.flush()
+
+    async def _add_roles(
+        self, case_id: str, roles: RoleTable, involved: Iterable[Involved]
+    ) -> list[Change]:
+        listed = list(involved)
+        node_ids = self._involve(listed, roles.field)
+        await self.flush()
+        present = await store.roles_of(self.db, self.who, roles, case_id)
+        taken = {(role.node_id, role.role) for role in present}
+        missing = [
+            (one, node_id)
+            for one, node_id in zip(listed, node_ids, strict=True)
+            if (node_id, one.role) not in taken
+        ]
+        first = await store.next_position(self.db, self.who, case_id, len(missing))
+        new = self._roles(
+            case_id, first, [one for one, _id in missing], [id for _one, id in missing]
+        )
+        await store.insert_roles(self.db, self.who.workspace_id, roles, new)
+        return _told(roles, listed, node_ids, new)
+
+    async def _new_events(self, line: Line, case_id: str) -> list[NewEvent]:
+        c = timeline_event.c
+        rows = await self.db.rows(
+            select(c.type, c.occurred_at, c.title).where(
+                c.workspace_id == self.who.workspace_id, c.case_id == case_id
+            )
+        )
+        known = {tuple(row) for row in rows}
+        return [
+            replace(event, case_id=case_id)
+            for event in line.events
+            if event.type != "case_created"
+            and (event.type, event.occurred_at, event.title) not in known
+        ]
+
+    def _involve(self, involved: Iterable[Involved], kind: str) -> list[str]:
+        """The ids of parties or staff; those that are not there yet are to be entered."""
+        return [self._node(one, kind) for one in involved]
+
+    def _node(self, one: Involved, kind: str) -> str:
+        is_party = kind == "parties"
+        known = self.node_ids[kind]
+        if one.id is not None and one.id in known:
+            return one.id
+        mark = None
+        if one.id is None:
+            mark = mark_of("party" if is_party else "staff", self.source, str(one.name))
+            if mark in self.marks:
+                return self.marks[mark]
+        id = one.id or ids.new_id(ids.PARTY if is_party else ids.STAFF)
+        name = one.name or id
+        created_at = one.created_at or self.db.now
+        updated_at = max(created_at, one.updated_at or created_at)
+        if is_party:
+            made = Party(id, str(one.detail), name, created_at, updated_at, one.version)
+            self.parties.append(made)
+            self.events.append(register.party_created(made))
+            self.report.parties += 1
+        else:
+            member = Staff(id, name, one.detail, created_at, updated_at, one.version)
+            self.staff.append(member)
+            self.events.append(register.staff_created(member))
+            self.report.staff += 1
+        known.add(id)
+        if mark is not None:
+            self._mark(mark, id)
+        return id
+
+    def _roles(
+        self, case_id: str, first: int, involved: Iterable[Involved], node_ids: Iterable[str]
+    ) -> list[Role]:
+        rows: dict[tuple[str, str], Role] = {}
+        for one, node_id in zip(involved, node_ids, strict=True):
+            rows.setdefault(
+                (node_id, one.role),
+                Role(
+                    case_id,
+                    first + len(rows),
+                    node_id,
+                    one.role,
+                    one.remark,
+                    one.since or self.db.now,
+                ),
+            )
+        return list(rows.values())
+
+    def _mark(self, mark: str, object_id: str) -> None:
+        self.marks[mark] = self.new_marks[mark] = object_id
+
+    async def _is_deleted(self, case_id: str) -> bool:
+        deleted = select(cases.c.deleted_at).where(
+            cases.c.workspace_id == self.who.workspace_id, cases.c.id == case_id
+        )
+        row = await self.db.first(deleted)
+        return row is not None and row.deleted_at is not None
+
+    async def flush(self) -> None:
+        """Put in the rows so far, in an order that foreign keys allow."""
+        workspace_id = self.who.workspace_id
+        await store.insert_parties(self.db, workspace_id, self.parties)
+        await store.insert_staff(self.db, workspace_id, self.staff)
+        await store.insert_cases(self.db, workspace_id, self.cases, self.positions)
+        await store.insert_roles(self.db, workspace_id, PARTY_ROLES, self.party_roles)
+        await store.insert_roles(self.db, workspace_id, STAFF_ROLES, self.staff_roles)
+        await timeline.record(self.db, workspace_id, self.who.key_name, self.events)
+        await remember(self.db, self.who, self.new_marks)
+        for rows in (
+            self.parties,
+            self.staff,
+            self.cases,
+            self.positions,
+            self.party_roles,
+            self.staff_roles,
+            self.events,
+            self.new_marks,
+        ):
+            rows.clear()
+
+    async def _present(
+        self, column: Any, values: list[str], *more: Any, where: Sequence[Any] = ()
+    ) -> list[tuple[Any, ...]]:
+        """Those of *values* that *column* has in this workspace, with other columns beside."""
+        return await present(self.db, self.who, column, values, *more, where=where)
 
 
-def _linked(read: _Read, outcome: Outcome) -> LinkedLine:
-    assert outcome.case_id is not None
-    return LinkedLine(read.number, read.raw, outcome.case_id, outcome.links)
-
-
-def _batches(
-    lines: Iterable[str | bytes], most: int
-) -> Iterator[tuple[int, int, list[_Read]]]:
-    """Lines in batches, with the number of lines and bytes read so far; blank ones left out."""
-    read: list[_Read] = []
-    number = size = held = 0
-    for number, line in enumerate(lines, 1):
-        raw = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
-        size += len(raw)
-        text = (raw.removeprefix(_BOM) if number == 1 else raw).strip()
-        if not text:
-            continue
-        read.append(_Read(number, raw, _content(text)))
-        held += len(raw)
-        if len(read) >= most or held >= _BATCH_BYTES:
-            yield number, size, read
-            read, held = [], 0
-    yield number, size, read
-
-
-def _content(text: bytes) -> CaseLine | RegisterLine | Invalid:
-    try:
-        return read_line(text)
-    except Invalid as error:
-        return error
-    except RecursionError:
-        return invalid("The line is nested too deeply.")
+def _told(
+    roles: RoleTable, involved: Iterable[Involved], node_ids: Iterable[str], rows: Iterable[Role]
+) -> list[Change]:
+    """New roles as the timeline tells of them."""
+    names = {id: one.name for one, id in zip(involved, node_ids, strict=True)}
+    return [
+        Change(
+            roles.field,
+            None,
+            {
+                "id": row.node_id,
+                "name": names[row.node_id],
+                "role": row.role,
+                roles.remark: row.remark,
+            },
+        )
+        for row in rows
+    ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from domain import idempotency, register, store, texts, timeline
+from domain import idempotency, register, store, timeline
 from domain.auth import Principal, Scope
 from domain.database import Database, Transaction
 from domain.errors import Absent, PartyNotFound, StaffNotFound, invalid
@@ -139,7 +139,7 @@ def checked_roles(check: Check, roles: RoleTable, given: Sequence[Wanted]) -> li
     for index, wanted in enumerate(given):
         path = (field, str(index))
         role = check.word(wanted.role, *path, "role")
-        remark = check.optional_line(wanted.remark, texts.REFERENCE_MAX, *path, roles.remark)
+        remark = check.optional_line(wanted.remark, roles.remark_max, *path, roles.remark)
         node = wanted.node
         if isinstance(node, NewParty):
             node = register.checked_party(check, node, *path)

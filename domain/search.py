@@ -55,9 +55,11 @@ def found(
 ) -> ColumnElement[bool]:
     """The condition that *id* is found; parameters are named *parameter*_plain and so on."""
     c = search_entry.c
-    matches = select(c.id).where(c.workspace_id == bindparam("workspace_id"), c.kind == kind)
     if indexed:
-        return id.in_(matches.where(c.entry.in_(_entries(parameter))))
+        # The + 0 keeps SQLite from walking all entries of the workspace instead of those found.
+        mine = (c.workspace_id + 0 == bindparam("workspace_id"), c.kind == kind)
+        return id.in_(select(c.id).where(c.entry.in_(_entries(parameter)), *mine))
+    matches = select(c.id).where(c.workspace_id == bindparam("workspace_id"), c.kind == kind)
     columns = (c.plain, c.loose, c.number)
     any_of = (holds(column, bindparam(f"{parameter}_{column.name}")) for column in columns)
     return id.in_(matches.where(or_(*any_of)))

@@ -45,10 +45,15 @@ class RoleTable:
     since: str
     field: str
     most: int  # rows a case
+    remark_max: int  # characters
 
 
-PARTY_ROLES = RoleTable(case_party, "party_id", "reference", "added_at", "parties", 1_000)
-STAFF_ROLES = RoleTable(staff_assignment, "staff_id", "note", "assigned_at", "staff", 200)
+PARTY_ROLES = RoleTable(
+    case_party, "party_id", "reference", "added_at", "parties", 1_000, texts.REFERENCE_MAX
+)
+STAFF_ROLES = RoleTable(
+    staff_assignment, "staff_id", "note", "assigned_at", "staff", 200, texts.NOTE_MAX
+)
 
 
 async def case_to_change(

@@ -17,6 +17,7 @@ DESCRIPTION_MAX = 20_000
 DEZERNAT_MAX = 200
 WORD_MAX = 100
 REFERENCE_MAX = 200
+NOTE_MAX = 1_000
 EMAIL_MAX = 254  # RFC 5321, 4.5.3.1.3, less the angle brackets
 SEARCH_MAX = 200
 IDEMPOTENCY_KEY_MAX = 255
@@ -52,8 +53,10 @@ class Check:
         return text
 
     def optional_line(self, value: object, longest: int, *path: str) -> str | None:
-        """As line(), but null stays null and an empty text becomes null."""
-        if value is None or value == "":
+        """As line(), but null stays null and a blank text becomes null."""
+        if value is None or (
+            isinstance(value, str) and len(value) <= longest and not value.strip()
+        ):
             return None
         return self.line(value, longest, *path)
 

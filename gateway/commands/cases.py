@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
-from domain.importing import OnConflict, Rejected, Report
 
 from domain import administration, exporting, importing
 from domain.database import opened
 from domain.errors import Unavailable
+from domain.importing import OnConflict, Rejected, Report
 from domain.models import Mode
 from gateway.commands import terminal
 from gateway.commands.terminal import WORKSPACE, DatabaseUrl, Sandbox, Workspace, err, progress
@@ -176,8 +176,8 @@ async def _export(url: str, stream: BinaryIO, workspace: str, mode: Mode) -> int
             return await exporting.export_cases(
                 who,
                 database,
-                lambda line: stream.write(line) and None,
-                on_progress=lambda done: bar.update(task, completed=done),
+                stream.write,
+                on_progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
 
 

@@ -67,7 +67,8 @@ def verify(database: DatabaseUrl = None) -> None:
             with progress() as bar:
                 task = bar.add_task("Verifying", total=None)
                 return await verifying.verify(
-                    open_database, on_progress=lambda done: bar.update(task, completed=done)
+                    open_database,
+                    on_progress=lambda done, total: bar.update(task, completed=done, total=total),
                 )
 
     found = terminal.run(work())
@@ -122,7 +123,7 @@ def purge(
                     open_database,
                     before=limit,
                     dry_run=dry_run,
-                    on_progress=lambda done: bar.update(task, completed=done),
+                    on_progress=lambda done, total: bar.update(task, completed=done, total=total),
                 )
 
     purged = terminal.run(work())

@@ -213,7 +213,7 @@ async def test_a_key_is_remembered_for_almost_a_day(database, clerk, raw):
     assert await create() == first
 
 
-@pytest.mark.parametrize("key", ["x" * 256, "NUL \0", "two\nlines", "\ud800", "   "])
+@pytest.mark.parametrize("key", ["x" * 256, "NUL \0", "two\nlines", "\ud800"])
 async def test_a_bad_key_is_refused(database, clerk, stored, key):
     before = stored()
 

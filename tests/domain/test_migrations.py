@@ -6,7 +6,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect
 
-from domain import casework, migrating
+from domain import administration, casework, migrating
 from domain.database import opened
 from domain.errors import Unavailable
 from domain.inputs import NewCase
@@ -131,8 +131,6 @@ async def test_opening_again_keeps_what_is_stored(url):
 
 
 async def test_opening_makes_a_database_that_takes_cases(tmp_path):
-    from domain import administration
-
     url = f"sqlite:///{tmp_path / 'new.db'}"
     async with opened(url) as database:
         await administration.create_workspace(database, "default")
@@ -180,6 +178,15 @@ async def test_serving_refuses_a_database_that_was_never_made(tmp_path):
 
     assert refused.value.message.endswith("none.db. Run: casegraph init")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("migrate", [True, False])
+async def test_a_database_in_a_folder_that_is_not_there_is_refused(tmp_path, migrate):
+    with pytest.raises(Unavailable) as refused:
+        async with opened(f"sqlite:///{tmp_path / 'typo' / 'cases.db'}", migrate=migrate):
+            pass
+
+    assert refused.value.message == f"There is no folder {tmp_path / 'typo'}."
 
 
 async def test_serving_refuses_an_empty_database(tmp_path):

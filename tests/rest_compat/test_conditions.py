@@ -79,7 +79,9 @@ async def given(rest):
 
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
-@pytest.mark.parametrize("header", ['"2"', '"4"', 'W/"3"', "3", '"three"', '"1", "2"', '"99999999999999999999"'])
+@pytest.mark.parametrize(
+    "header", ['"2"', '"4"', 'W/"3"', "3", '"three"', '"1", "2"', '"99999999999999999999"']
+)
 async def test_a_write_to_another_version_is_refused(
     rest, refused, given, method, path, body, header
 ):
@@ -107,9 +109,7 @@ async def test_of_two_writers_with_the_same_version_one_wins(rest):
 
     responses = await asyncio.gather(
         *(
-            rest(
-                "PUT", f"/cases/{case['id']}", json={"name": name}, headers={"If-Match": '"1"'}
-            )
+            rest("PUT", f"/cases/{case['id']}", json={"name": name}, headers={"If-Match": '"1"'})
             for name in ("A", "B", "C", "D")
         )
     )
@@ -158,9 +158,7 @@ async def test_an_idempotency_key_is_not_for_another_request(rest, refused):
     case = await rest.case()
     await rest("POST", "/cases", json={"name": "N"}, headers=ONCE)
 
-    await refused(
-        409, "IDEMPOTENCY_KEY_REUSED", "POST", "/cases", json={"name": "M"}, headers=ONCE
-    )
+    await refused(409, "IDEMPOTENCY_KEY_REUSED", "POST", "/cases", json={"name": "M"}, headers=ONCE)
     await refused(
         409,
         "IDEMPOTENCY_KEY_REUSED",

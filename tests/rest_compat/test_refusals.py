@@ -371,9 +371,7 @@ async def test_staff_that_are_not_there_are_not_found(rest, refused):
 
     await refused(404, "STAFF_NOT_FOUND", "POST", path, json={"id": "usr_nobody", "role": "x"})
     for id in (elsewhere["id"], "usr_nobody", "\0", "x" * 2_000):
-        await refused(
-            404, "STAFF_NOT_FOUND", "DELETE", path, params={"staff_id": [here["id"], id]}
-        )
+        await refused(404, "STAFF_NOT_FOUND", "DELETE", path, params={"staff_id": [here["id"], id]})
 
 
 async def test_a_role_that_someone_has_not_is_not_taken_away(rest, refused):

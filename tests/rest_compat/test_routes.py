@@ -56,9 +56,7 @@ async def test_a_case_shows_its_parties_and_staff(rest):
     found = await rest.get(f"/cases/{case['id']}")
 
     assert found["parties"] == [{"id": party["id"], "role": "client", "name": "Jörg Müller"}]
-    assert found["staff"] == [
-        {"id": staff["id"], "name": "Dr. Anna Groß", "role": "lead_attorney"}
-    ]
+    assert found["staff"] == [{"id": staff["id"], "name": "Dr. Anna Groß", "role": "lead_attorney"}]
 
 
 async def test_a_case_with_more_than_a_page_of_parties_shows_them_all(rest):

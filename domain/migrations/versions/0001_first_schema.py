@@ -52,8 +52,10 @@ def upgrade() -> None:
         sa.Column("name_order", sa.Text(), nullable=False),
         sa.Column("number_order", sa.Text(), nullable=False),
         sa.Column("last_position", sa.Integer(), nullable=False),
-        sa.CheckConstraint("status IN ('active', 'closed', 'archived')", name="ck_cases_status"),
-        sa.CheckConstraint("version >= 1", name="ck_cases_version"),
+        sa.CheckConstraint(
+            "status IN ('active', 'closed', 'archived')", name=op.f("ck_cases_status")
+        ),
+        sa.CheckConstraint("version >= 1", name=op.f("ck_cases_version")),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name="fk_cases_workspace_id"),
         sa.PrimaryKeyConstraint("workspace_id", "id", name="pk_cases"),
         sqlite_with_rowid=False,
@@ -143,7 +145,9 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("name_order", sa.Text(), nullable=False),
-        sa.CheckConstraint("kind IN ('person', 'organization', 'court')", name="ck_party_kind"),
+        sa.CheckConstraint(
+            "kind IN ('person', 'organization', 'court')", name=op.f("ck_party_kind")
+        ),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name="fk_party_workspace_id"),
         sa.PrimaryKeyConstraint("workspace_id", "id", name="pk_party"),
         sqlite_with_rowid=False,
@@ -202,7 +206,7 @@ def upgrade() -> None:
         sa.Column("linked_case_id", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Text(), nullable=False),
-        sa.CheckConstraint("case_id <> linked_case_id", name="ck_case_link_two_cases"),
+        sa.CheckConstraint("case_id <> linked_case_id", name=op.f("ck_case_link_two_cases")),
         sa.ForeignKeyConstraint(
             ["workspace_id", "case_id"],
             ["cases.workspace_id", "cases.id"],

@@ -1,0 +1,71 @@
+"""A copy of the database while it is in use."""
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from domain.database import Database
+from domain.errors import Unavailable, invalid
+
+PAGES = 1_000
+"""How many pages are copied in one step; between two, writers may go on."""
+
+
+async def backup(
+    database: Database,
+    target: Path,
+    *,
+    overwrite: bool = False,
+    on_progress: Callable[[int, int], object] = lambda _done, _total: None,
+) -> None:
+    """Copy the database to *target*, complete and consistent, readable by its owner only.
+
+    The file appears when it is complete. *on_progress* is told pages done and pages in all. Raises
+    Invalid if *target* exists and may not be overwritten, Unavailable if it cannot be written.
+    """
+    try:
+        await asyncio.to_thread(_check, database.path, target, overwrite)
+        await asyncio.to_thread(_copy, database.path, target, on_progress)
+    except (sqlite3.Error, OSError) as error:
+        raise Unavailable(f"The copy could not be made: {error}.") from error
+
+
+def _check(source: Path, target: Path, overwrite: bool) -> None:
+    if target.exists() and target.samefile(source):
+        raise invalid("The copy must be another file than the database.", "target")
+    if target.exists() and not overwrite:
+        raise invalid(f"{target} exists. Choose another name, or --overwrite.", "target")
+
+
+def _copy(source: Path, target: Path, on_progress: Callable[[int, int], object]) -> None:
+    partial = target.with_name(f".{target.name}.partial")
+    partial.unlink(missing_ok=True)
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        with (
+            contextlib.closing(
+                sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)
+            ) as db,
+            contextlib.closing(sqlite3.connect(partial)) as copy,
+        ):
+            # Held open for the whole copy, so that it is one state even while others write.
+            db.execute("BEGIN")
+            db.execute("SELECT 1 FROM alembic_version").fetchall()
+            db.backup(
+                copy,
+                pages=PAGES,
+                progress=lambda _status, remaining, total: on_progress(total - remaining, total),
+            )
+        with open(partial, "rb+") as written:
+            os.fsync(written.fileno())
+        partial.replace(target)
+        folder = os.open(target.resolve().parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,253 @@
+"""Checking everything that must hold in a database, whoever wrote to it.
+
+Findings name numbers and ids, never a client.
+"""
+
+import itertools
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import Select, and_, bindparam, func, not_, or_, select
+
+from domain import administration, store, timeline
+from domain.database import Database, Snapshot
+from domain.models import Case, LinkType, Party, Staff, Workspace
+from domain.prepared import Prepared
+from domain.purging import CASE_PURGED, TOMBSTONE
+from domain.tables import (
+    case_link,
+    case_party,
+    cases,
+    party,
+    search_entry,
+    staff,
+    staff_assignment,
+    timeline_event,
+    timeline_head,
+)
+
+BLOCK = 1_000
+"""Rows that are read at a time."""
+_WORKSPACE: Any = bindparam("workspace_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that does not hold: in which workspace, of what, and what is wrong."""
+
+    workspace: str
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.workspace}: {self.place}: {self.message}"
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was checked, and what was found."""
+
+    cases: int = 0
+    events: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+async def verify(
+    database: Database,
+    *,
+    on_progress: Callable[[int, int], object] = lambda _done, _total: None,
+) -> Verification:
+    """Check every workspace and the database itself. *on_progress*: events done, and in all."""
+    found = Verification()
+    for place, message in await database.damage():
+        found.findings.append(Finding("database", place, message))
+    workspaces = await administration.workspaces(database)
+    async with database.read() as db:
+        [[total]] = await db.fetch(_COUNT_EVENTS, {})
+        for workspace in workspaces:
+            name = workspace.slug if workspace.mode == "live" else f"{workspace.slug} (test)"
+
+            def note(place: str, message: str, name: str = name) -> None:
+                found.findings.append(Finding(name, place, message))
+
+            async for _block in _chain(db, workspace, note, found):
+                on_progress(found.events, total)
+            await _links(db, workspace, note)
+            await _roles(db, workspace, note)
+            found.cases += await _search(db, workspace, note)
+    return found
+
+
+Note = Callable[[str, str], None]
+
+
+async def _chain(
+    db: Snapshot, workspace: Workspace, note: Note, found: Verification
+) -> AsyncIterator[None]:
+    """The hash chain: gapless, unbroken, up to the head; yields after each block."""
+    expected, last = 1, timeline.GENESIS
+    tombstones: set[int] = set()
+    purged: set[int] = set()
+    values: dict[str, Any] = {"workspace_id": workspace.id, "seq": 0}
+    while rows := await db.fetch(_EVENTS, values):
+        for *content, hash in rows:
+            event = dict(zip(timeline.CONTENT, content, strict=True))
+            seq = event["seq"]
+            place = f"event {seq}"
+            if seq != expected:
+                note(place, f"events {expected} to {seq - 1} are missing.")
+            if event["type"] == TOMBSTONE and event["case_id"] is None:
+                tombstones.add(seq)
+                if (event["changes"], event["title"], event["actor"]) != ("[]", None, ""):
+                    note(place, "a purged event has content.")
+            elif timeline.chained(last, event) != hash:
+                note(place, "the event or one before it was changed: its hash does not fit.")
+            if event["type"] == CASE_PURGED:
+                purged |= _erased(event["changes"])
+            expected, last = seq + 1, hash
+            found.events += 1
+        values["seq"] = expected - 1
+        yield
+    for seq in sorted(tombstones - purged):
+        note(f"event {seq}", "it was erased, but not by purging.")
+    head = await db.fetch(_HEAD, {"workspace_id": workspace.id})
+    if head != [(expected - 1, last)]:
+        note(
+            "timeline",
+            "its end does not fit its head: events are missing, or the head was changed.",
+        )
+
+
+def _erased(changes: str) -> set[int]:
+    try:
+        return {
+            seq
+            for change in orjson.loads(changes)
+            if change["field"] == "events"
+            for seq in change["before"]
+        }
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return set()
+
+
+async def _links(db: Snapshot, workspace: Workspace, note: Note) -> None:
+    """Each link has two ends, which mirror each other."""
+    rows = await db.fetch(_LINKS, {"workspace_id": workspace.id})
+    for id, group in itertools.groupby(rows, key=lambda row: row[0]):
+        ends = {(case_id, other, kind) for _id, case_id, other, kind in group}
+        mirrored = {(other, case_id, _inverse(kind)) for case_id, other, kind in ends}
+        if len(ends) != 2 or ends != mirrored:
+            note(f"link {id}", "its two ends do not mirror each other.")
+
+
+def _inverse(kind: str) -> str:
+    return str(LinkType(kind).inverse) if kind in set(LinkType) else ""
+
+
+async def _roles(db: Snapshot, workspace: Workspace, note: Note) -> None:
+    """Every role is of a case and of someone, and its position was given out."""
+    for statement, what in _ORPHANS:
+        for case_id, position in await db.fetch(statement, {"workspace_id": workspace.id}):
+            note(f"case {case_id}", f"{what} {position} refers to nothing.")
+
+
+async def _search(db: Snapshot, workspace: Workspace, note: Note) -> int:
+    """Search entries are those of visible cases, parties and staff; the cases checked."""
+    counted = 0
+    kinds: tuple[tuple[str, Any, Any, Callable[[int, Any], Mapping[str, Any]]], ...] = (
+        ("case", cases, Case, store.case_entry),
+        ("party", party, Party, lambda id, one: store.register_entry(id, "party", one)),
+        ("staff", staff, Staff, lambda id, one: store.register_entry(id, "staff", one)),
+    )
+    for kind, table, model, entry in kinds:
+        entries = _rows(search_entry, _ENTRY, search_entry.c.kind == kind)
+        objects = _rows(
+            table,
+            tuple(model.__dataclass_fields__),
+            *_visible(table),
+        )
+        stored = {
+            row[0]: row[1:] async for row in _all(db, entries, {"workspace_id": workspace.id})
+        }
+        async for row in _all(db, objects, {"workspace_id": workspace.id}):
+            counted += kind == "case"
+            wanted = entry(workspace.id, model(*row))
+            if stored.pop(row[0], None) != tuple(wanted[name] for name in _ENTRY[1:]):
+                note(f"{kind} {row[0]}", "its search entry is missing or does not fit.")
+        for id in stored:
+            note(f"{kind} {id}", "there is a search entry, but nothing that it finds.")
+    return counted
+
+
+async def _all(
+    db: Snapshot, statement: Prepared, values: dict[str, Any]
+) -> AsyncIterator[tuple[Any, ...]]:
+    """All rows of a statement of _rows(), a block at a time."""
+    after = ""
+    while rows := await db.fetch(statement, {**values, "after": after}):
+        for row in rows:
+            yield row
+        after = rows[-1][0]
+
+
+_ENTRY = ("id", "scope", "plain", "loose", "number")
+
+
+def _rows(table: Any, names: tuple[str, ...], *conditions: Any) -> Prepared:
+    statement = (
+        select(*(table.c[name] for name in names))
+        .where(table.c.workspace_id == _WORKSPACE, table.c.id > bindparam("after"), *conditions)
+        .order_by(table.c.id)
+        .limit(BLOCK)
+    )
+    return Prepared(statement)
+
+
+def _visible(table: Any) -> list[Any]:
+    return [table.c.deleted_at.is_(None)] if table is cases else []
+
+
+def _orphans(roles: Any, nodes: Any, node_id: str) -> Select[Any]:
+    c = roles.c
+    has_node = (
+        select(1).where(nodes.c.workspace_id == c.workspace_id, nodes.c.id == c[node_id]).exists()
+    )
+    has_case = (
+        select(1)
+        .where(
+            cases.c.workspace_id == c.workspace_id,
+            cases.c.id == c.case_id,
+            cases.c.last_position >= c.position,
+        )
+        .exists()
+    )
+    return select(c.case_id, c.position).where(
+        c.workspace_id == _WORKSPACE, or_(not_(has_node), not_(has_case))
+    )
+
+
+_COUNT_EVENTS = Prepared(select(func.count()).select_from(timeline_event))
+_EVENTS = Prepared(
+    select(*(timeline_event.c[name] for name in timeline.CONTENT), timeline_event.c.hash)
+    .where(
+        and_(timeline_event.c.workspace_id == _WORKSPACE, timeline_event.c.seq > bindparam("seq"))
+    )
+    .order_by(timeline_event.c.seq)
+    .limit(BLOCK)
+)
+_HEAD = Prepared(
+    select(timeline_head.c.seq, timeline_head.c.hash).where(
+        timeline_head.c.workspace_id == _WORKSPACE
+    )
+)
+_LINKS = Prepared(
+    select(case_link.c.id, case_link.c.case_id, case_link.c.linked_case_id, case_link.c.type)
+    .where(case_link.c.workspace_id == _WORKSPACE)
+    .order_by(case_link.c.id, case_link.c.case_id)
+)
+_ORPHANS = (
+    (Prepared(_orphans(case_party, party, "party_id")), "party role"),
+    (Prepared(_orphans(staff_assignment, staff, "staff_id")), "staff role"),
+)
