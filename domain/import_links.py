@@ -95,7 +95,7 @@ async def _take(
     if not any(event.subject_id == new.id for event in line.events):
         # An export brings the versions and the events of its links along; other files do not.
         for one in (case, linked):
-            await store.touch(db, who, one)
+            await store.touch(db, who, one, updated_at=max(one.updated_at, new.created_at))
         events = linking.link_events("case_linked", new)
         await timeline.record(db, who.workspace_id, who.key_name, events)
     await remember(db, who, {mark: new.id})

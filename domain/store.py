@@ -148,9 +148,10 @@ async def next_position(db: Transaction, who: Principal, case_id: str, count: in
 
 
 async def touch(db: Transaction, who: Principal, case: Case, **changes: Any) -> Case:
-    """Store *changes* to a case, and with them a new version."""
-    touched = replace(case, **changes, version=case.version + 1, updated_at=db.now)
-    values = {name: getattr(touched, name) for name in (*changes, "version", "updated_at")}
+    """Store *changes* to a case, and with them a new version; updated_at is now unless given."""
+    changes.setdefault("updated_at", db.now)
+    touched = replace(case, **changes, version=case.version + 1)
+    values = {name: getattr(touched, name) for name in (*changes, "version")}
     if "name" in changes:
         values["name_order"] = name_order(touched.name)
     if "file_number" in changes:

@@ -14,7 +14,7 @@ app = typer.Typer(
     epilog="Settings are read from CASEGRAPH_* environment variables; flags win. "
     "Begin with: casegraph demo",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 app.command()(serve.demo)

@@ -56,7 +56,7 @@ class BadRequest(Exception):
 
 async def graphql(request: Request) -> Response:
     """Answer a GraphQL request, or show GraphiQL to a browser."""
-    if request.method == "GET" and _wants_page(request):
+    if request.method in ("GET", "HEAD") and _wants_page(request):
         return graphiql.page(demo_key=request.app.state.settings.demo_key or None)
     response = await _answered(request)
     services: Services = request.app.state.services
@@ -93,7 +93,7 @@ async def _answered(request: Request) -> Response:
 
 
 async def _execute(request: Request, parameters: Parameters, context: Context) -> Any:
-    allowed = _QUERY_ONLY if request.method == "GET" else _QUERY_OR_MUTATION
+    allowed = _QUERY_OR_MUTATION if request.method == "POST" else _QUERY_ONLY
     try:
         return await schema.execute(
             parameters.query,
@@ -107,7 +107,7 @@ async def _execute(request: Request, parameters: Parameters, context: Context) -
         raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message) from error
     except InvalidOperationTypeError as error:
         message = error.as_http_error_reason(request.method)
-        if request.method == "GET":
+        if request.method != "POST":
             raise BadRequest(405, "METHOD_NOT_ALLOWED", message, Allow="POST") from error
         raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message) from error
 
@@ -178,7 +178,7 @@ def _bearer(request: Request) -> str | None:
 
 
 async def _parameters(request: Request) -> Parameters:
-    if request.method == "GET":
+    if request.method in ("GET", "HEAD"):
         found: Any = dict(request.query_params)
         for name in ("variables", "extensions"):
             if found.get(name):

@@ -62,11 +62,11 @@ def import_(
 
     Examples:
 
-      casegraph import cases.jsonl
+        casegraph import cases.jsonl
 
-      casegraph import cases.rejects.jsonl --source cases.jsonl
+        casegraph import cases.rejects.jsonl --source cases.jsonl
 
-      casegraph import cases.jsonl --on-conflict update
+        casegraph import cases.jsonl --on-conflict update
     """
     target = rejects or file.with_name(f"{file.stem}.rejects.jsonl")
     if target.resolve() == file.resolve():
@@ -103,9 +103,9 @@ def export(
 
     Examples:
 
-      casegraph export cases.jsonl
+        casegraph export cases.jsonl
 
-      casegraph export | gzip > cases.jsonl.gz
+        casegraph export | gzip > cases.jsonl.gz
     """
     url = terminal.chosen(database).database_url
     mode = Mode.TEST if test else Mode.LIVE

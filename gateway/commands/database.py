@@ -35,9 +35,9 @@ def init(
 
     Examples:
 
-      casegraph init
+        casegraph init
 
-      casegraph init --workspace brandt --name "Kanzlei Brandt"
+        casegraph init --workspace brandt --name "Kanzlei Brandt"
     """
     url = terminal.chosen(database).database_url
 
@@ -56,9 +56,9 @@ def verify(database: DatabaseUrl = None) -> None:
 
     Examples:
 
-      casegraph verify
+        casegraph verify
 
-      casegraph verify --database sqlite:///backup.db
+        casegraph verify --database sqlite:///backup.db
     """
     url = terminal.chosen(database).database_url
 
@@ -100,9 +100,9 @@ def purge(
 
     Examples:
 
-      casegraph purge --dry-run
+        casegraph purge --dry-run
 
-      casegraph purge --before 2025-01-01 --yes
+        casegraph purge --before 2025-01-01 --yes
     """
     url = terminal.chosen(database).database_url
     try:
@@ -142,7 +142,7 @@ def backup(
 
     Examples:
 
-      casegraph backup cases-2026-11-23.db
+        casegraph backup cases-2026-11-23.db
     """
     url = terminal.chosen(database).database_url
 

@@ -30,11 +30,11 @@ def create(
 
     Examples:
 
-      casegraph keys create "web app"
+        casegraph keys create "web app"
 
-      casegraph keys create reporting --scope cases:read
+        casegraph keys create reporting --scope cases:read
 
-      casegraph keys create "integration tests" --test
+        casegraph keys create "integration tests" --test
     """
     raw = terminal.run(
         _create(terminal.chosen(database).database_url, name, scope, test, workspace)

@@ -20,9 +20,9 @@ def schema(
 
     Examples:
 
-      casegraph schema
+        casegraph schema
 
-      casegraph schema --check
+        casegraph schema --check
     """
     current = sdl()
     if not check:

@@ -10,8 +10,6 @@ from typing import Annotated
 
 import typer
 import uvicorn
-from rich.markup import escape
-from rich.panel import Panel
 from uvicorn.supervisors import Multiprocess
 
 from domain import administration, importing
@@ -53,15 +51,15 @@ def serve(
     """Run the gateway on your database: GraphQL at /graphql, REST at /api/v1.
 
     The database is made, or brought up to date, on start. Make a key first with
-    [bold]casegraph keys create[/].
+    `casegraph keys create`.
 
     Examples:
 
-      casegraph serve
+        casegraph serve
 
-      casegraph serve --database sqlite:////var/lib/casegraph/cases.db --host 0.0.0.0 --port 80
+        casegraph serve --database sqlite:////var/lib/casegraph/cases.db --host 0.0.0.0 --port 80
 
-      CASEGRAPH_CORS_ORIGINS=https://app.example.org casegraph serve
+        CASEGRAPH_CORS_ORIGINS=https://app.example.org casegraph serve
     """
     settings = terminal.chosen(database, host=host, port=port, workers=workers)
     with _listening(settings) as (listener, url):
@@ -87,9 +85,9 @@ def demo(
 
     Examples:
 
-      casegraph demo
+        casegraph demo
 
-      casegraph demo --keep demo.db --port 9000
+        casegraph demo --keep demo.db --port 9000
     """
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="casegraph-demo-"))
@@ -97,7 +95,7 @@ def demo(
         settings = terminal.chosen(f"sqlite:///{path}", host=host, port=port)
         listener, url = stack.enter_context(_listening(settings))
         key = terminal.run(_fill(settings, cases))
-        out.print(Panel(_welcome(url, key), title="casegraph demo", expand=False))
+        out.print(_welcome(url, key), markup=False)
         os.environ.setdefault("CASEGRAPH_LOG_LEVEL", "warning")
         os.environ.setdefault("CASEGRAPH_LOG_FORMAT", "text")
         _run(terminal.chosen(settings.database_url, demo_key=key), listener)
@@ -132,7 +130,7 @@ async def _fill(settings: Settings, count: int) -> str:
 
 def _welcome(url: str, key: str) -> str:
     query = '{"query": "{ cases(first: 3) { totalCount nodes { name fileNumber } } }"}'
-    return escape(
+    return (
         f"GraphiQL   {url}/graphql\n"
         f"REST       {url}/api/v1/cases    (documentation: {url}/api/v1/docs)\n"
         f"Key        {key}\n\n"

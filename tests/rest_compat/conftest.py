@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx2
 import pytest
-from rest_compat.application import build
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -18,6 +17,7 @@ from domain.keys import KeyRing
 from domain.models import Mode
 from domain.rates import RateLimiter
 from domain.services import Services
+from rest_compat.application import build
 
 KEYS: dict[str, tuple[list[Scope], str, Mode]] = {
     "all": (list(Scope), "default", Mode.LIVE),

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from rest_compat.application import build
 from rest_compat.errors import STATUS
 

@@ -95,7 +95,7 @@ async def test_a_cursor_of_another_filter_list_or_workspace_is_refused(rest, ref
     path = f"/cases/{cases[0]['id']}/parties"
     of_parties = (await rest.get(f"{path}?limit=1"))["pagination"]["cursor"]
 
-    for cursor, path, key in (
+    for cursor, asked, key in (
         (of_cases, "/cases?status=active", "all"),
         (of_cases, "/cases?search=m", "all"),
         (of_cases, "/cases", "stranger"),
@@ -105,12 +105,12 @@ async def test_a_cursor_of_another_filter_list_or_workspace_is_refused(rest, ref
         (of_parties, f"/cases/{cases[1]['id']}/parties", "all"),
         (of_parties, f"/cases/{cases[0]['id']}/staff", "all"),
     ):
-        joint = "&" if "?" in path else "?"
+        joint = "&" if "?" in asked else "?"
         error = await refused(
             400,
             "VALIDATION_ERROR",
             "GET",
-            f"{path}{joint}cursor={cursor.replace('+', '%2B')}",
+            f"{asked}{joint}cursor={cursor.replace('+', '%2B')}",
             key=key,
         )
         assert [detail["field"] for detail in error["details"]] == ["cursor"]

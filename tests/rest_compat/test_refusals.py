@@ -26,8 +26,11 @@ ROUTES = [
     ("DELETE", "/cases/{case}/links/{link}", "write"),
 ]
 BELOW = [route for route in ROUTES if "{case}" in route[1]]
-READ_BODIES = [route for route in ROUTES if route[0] in ("POST", "PUT") or route[1].endswith("ff")]
-READ_BODIES = [route for route in READ_BODIES if route[0] != "GET"]
+READ_BODIES = [
+    (method, path, scope)
+    for method, path, scope in ROUTES
+    if method in ("POST", "PUT") or (method == "DELETE" and path.endswith("/staff"))
+]
 
 
 def filled(path, case=NOBODY, link="lnk_0"):

@@ -1,0 +1,515 @@
+"""Random histories in two firms, beside a model in plain Python of what must come of them."""
+
+import asyncio
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain import (
+    administration,
+    casework,
+    folding,
+    linking,
+    reads,
+    register,
+    relations,
+    roles,
+    timeline,
+)
+from domain.database import opened
+from domain.errors import DomainError
+from domain.inputs import (
+    CaseChanges,
+    CaseFilter,
+    NewCase,
+    NewParty,
+    NewStaff,
+    PartyChanges,
+    PartyRole,
+    StaffChanges,
+    StaffRole,
+)
+from domain.models import LinkType
+from domain.paging import Paging
+from domain.tables import metadata
+
+GOOD = ["Müller ./. Weiß", "Mueller GmbH", "muller", "100% OR_", 'Straße "7"', "Łódź", "Az 2"]
+BAD = ["", " ", "NUL \0", "two\nlines", "\ud800", "x" * 501]
+NUMBERS = [None, "AZ-2026-042", "az 2026/042", "M 7", "x" * 101]
+ROLES = ["client", "witness", "Bad Role"]
+TYPES = [*LinkType, "sibling"]
+SEARCHES = ["müller", "Mueller", "eller", "weiss", "ß", "az2026042", "Z 2", "%", "OR", '"', "lodz"]
+MISSING = {"cases": "019bc8f0-0000-7000-8000-000000000000", "links": "lnk_0"}
+EVERYTHING = Paging(100)
+
+
+@dataclass
+class Firm:
+    """What a workspace must hold; a case's people are (id, role) in order."""
+
+    cases: dict = field(default_factory=dict)
+    parties: dict = field(default_factory=dict)
+    staff: dict = field(default_factory=dict)
+    links: dict = field(default_factory=dict)
+
+    def has_number(self, number, but=None):
+        return number is not None and any(
+            case["number"] == number for id, case in self.cases.items() if id != but
+        )
+
+    def linked(self, one, other, kind):
+        """Whether two cases are linked so, from either end."""
+        inverse = LinkType(kind).inverse
+        return any(
+            (link[0], link[1]) == (one, other) and link[2] in (kind, inverse)
+            for first, second, seen in self.links.values()
+            for link in ((first, second, seen), (second, first, LinkType(seen).inverse))
+        )
+
+    def links_of(self, case_id):
+        return sorted(
+            (id, other, str(kind))
+            for id, (first, second, seen) in self.links.items()
+            for here, other, kind in (
+                (first, second, seen),
+                (second, first, LinkType(seen).inverse),
+            )
+            if here == case_id and first in self.cases and second in self.cases
+        )
+
+
+@dataclass(frozen=True)
+class Action:
+    """One operation. Numbers pick from all ids ever made in either firm, and a missing one."""
+
+    name: str
+    firm: int
+    first: int
+    second: int
+    text: str
+    number: str | None
+    role: str
+    kind: str
+    stale: bool
+
+
+OFTEN = ["create_case", "create_party", "create_staff", "link"]
+SELDOM = ["update_case", "delete_case", "update_party", "update_staff", "unlink"]
+ROLE_ACTIONS = [
+    "add_parties",
+    "replace_parties",
+    "remove_parties",
+    "assign_staff",
+    "unassign_staff",
+]
+histories = st.lists(
+    st.builds(
+        Action,
+        name=st.sampled_from(OFTEN * 2 + ROLE_ACTIONS + SELDOM),
+        firm=st.sampled_from([0, 0, 0, 1]),
+        first=st.integers(0, 7),
+        second=st.integers(0, 7),
+        text=st.sampled_from(GOOD * 3 + BAD),
+        number=st.sampled_from(NUMBERS),
+        role=st.sampled_from(ROLES),
+        kind=st.sampled_from(TYPES),
+        stale=st.sampled_from([False, False, False, True]),
+    ),
+    min_size=15,
+    max_size=40,
+)
+
+
+class World:
+    """Two firms in a database, and what must be in them."""
+
+    def __init__(self, database, principals):
+        self.database = database
+        self.who = principals
+        self.firms = [Firm(), Firm()]
+        self.made = {kind: [] for kind in ("cases", "parties", "staff", "links")}
+
+    def pick(self, kind, index):
+        ids = [*self.made[kind], MISSING.get(kind, "none")]
+        return ids[index % len(ids)]
+
+    def dump(self):
+        with closing(sqlite3.connect(self.database.path)) as raw:
+            return {
+                table.name: raw.execute(f"SELECT * FROM {table.name}").fetchall()
+                for table in metadata.sorted_tables
+            }
+
+    async def run(self, action):
+        """Do it, and hold the outcome against the model's."""
+        firm = self.firms[action.firm]
+        before = self.dump()
+        call, allowed, changed, then = getattr(self, action.name)(firm, action)
+        try:
+            result = await call(self.who[action.firm], self.database)
+        except DomainError:
+            assert not allowed, action
+            assert self.dump() == before
+            return
+        assert allowed, action
+        if changed:
+            then(result)
+        else:
+            assert self.dump() == before
+        await self.compare(action.firm)
+
+    # Each returns the call, whether it is allowed, whether it changes anything, and the change
+    # to the model.
+
+    def create_case(self, firm, action):
+        new = NewCase(action.text, file_number=action.number)
+        allowed = action.text in GOOD and action.number != NUMBERS[-1]
+        allowed = allowed and not firm.has_number(action.number)
+
+        def then(case):
+            firm.cases[case.id] = {
+                "name": action.text,
+                "number": action.number,
+                "version": 1,
+                "parties": [],
+                "staff": [],
+            }
+            self.made["cases"].append(case.id)
+
+        return lambda who, db: casework.create_case(who, db, new), allowed, True, then
+
+    def update_case(self, firm, action):
+        id = self.pick("cases", action.first)
+        case = firm.cases.get(id)
+        changes = CaseChanges(name=action.text, file_number=action.number)
+        allowed = (
+            case is not None
+            and not action.stale
+            and action.text in GOOD
+            and action.number != NUMBERS[-1]
+            and not firm.has_number(action.number, but=id)
+        )
+        changed = case and (case["name"], case["number"]) != (action.text, action.number)
+
+        def then(_):
+            case.update(name=action.text, number=action.number, version=case["version"] + 1)
+
+        def call(who, db):
+            version = self.expected(case, action)
+            return casework.update_case(who, db, id, changes, expected_version=version)
+
+        return call, allowed, changed, then
+
+    def delete_case(self, firm, action):
+        id = self.pick("cases", action.first)
+        case = firm.cases.get(id)
+
+        def call(who, db):
+            version = self.expected(case, action)
+            return casework.delete_case(who, db, id, expected_version=version)
+
+        # Most are kept, or nothing would be left to act on.
+        if action.second % 2:
+            return self.update_case(firm, action)
+        return call, case and not action.stale, True, lambda _: firm.cases.pop(id)
+
+    def create_party(self, firm, action):
+        def then(party):
+            firm.parties[party.id] = [action.text, 1]
+            self.made["parties"].append(party.id)
+
+        new = NewParty(action.text)
+        return (
+            lambda who, db: register.create_party(who, db, new),
+            action.text in GOOD,
+            True,
+            then,
+        )
+
+    def create_staff(self, firm, action):
+        def then(staff):
+            firm.staff[staff.id] = [action.text, 1]
+            self.made["staff"].append(staff.id)
+
+        new = NewStaff(action.text)
+        return (
+            lambda who, db: register.create_staff(who, db, new),
+            action.text in GOOD,
+            True,
+            then,
+        )
+
+    def update_party(self, firm, action):
+        id = self.pick("parties", action.first)
+        return self._rename(firm.parties, id, action, register.update_party, PartyChanges)
+
+    def update_staff(self, firm, action):
+        id = self.pick("staff", action.first)
+        return self._rename(firm.staff, id, action, register.update_staff, StaffChanges)
+
+    def _rename(self, people, id, action, update, changes):
+        known = people.get(id)
+
+        def then(_):
+            known[:] = [action.text, known[1] + 1]
+
+        def call(who, db):
+            version = known[1] + 1 if known and action.stale else None
+            return update(who, db, id, changes(name=action.text), expected_version=version)
+
+        allowed = known and not action.stale and action.text in GOOD
+        return call, allowed, known and known[0] != action.text, then
+
+    def add_parties(self, firm, action):
+        return self._add(firm, action, "parties", roles.add_parties, PartyRole)
+
+    def assign_staff(self, firm, action):
+        return self._add(firm, action, "staff", roles.assign_staff, StaffRole)
+
+    def _add(self, firm, action, kind, add, role):
+        case_id, id = self.pick("cases", action.first), self.pick(kind, action.second)
+        case = firm.cases.get(case_id)
+        allowed = (
+            case
+            and not action.stale
+            and id in getattr(firm, kind)
+            and action.role != ROLES[-1]
+            and (id, action.role) not in case[kind]
+        )
+
+        def then(_):
+            case[kind].append((id, action.role))
+            case["version"] += 1
+
+        def call(who, db):
+            version = self.expected(case, action)
+            return add(who, db, case_id, [role(id, action.role)], expected_version=version)
+
+        return call, allowed, True, then
+
+    def replace_parties(self, firm, action):
+        case_id = self.pick("cases", action.first)
+        case = firm.cases.get(case_id)
+        wanted = [
+            (self.pick("parties", action.second + step), action.role)
+            for step in range(action.first % 3)
+        ]
+        allowed = (
+            case
+            and not action.stale
+            and len(set(wanted)) == len(wanted)
+            and all(id in firm.parties and role != ROLES[-1] for id, role in wanted)
+        )
+
+        def then(_):
+            case.update(parties=wanted, version=case["version"] + 1)
+
+        def call(who, db):
+            given = [PartyRole(id, role) for id, role in wanted]
+            version = self.expected(case, action)
+            return roles.replace_parties(who, db, case_id, given, expected_version=version)
+
+        return call, allowed, case and case["parties"] != wanted, then
+
+    def remove_parties(self, firm, action):
+        return self._remove(firm, action, "parties", roles.remove_parties)
+
+    def unassign_staff(self, firm, action):
+        return self._remove(firm, action, "staff", roles.unassign_staff)
+
+    def _remove(self, firm, action, kind, remove):
+        case_id, id = self.pick("cases", action.first), self.pick(kind, action.second)
+        case = firm.cases.get(case_id)
+        role = action.role if action.number is None else None
+
+        def leaves(one):
+            return one[0] == id and role in (None, one[1])
+
+        def then(_):
+            case[kind] = [one for one in case[kind] if not leaves(one)]
+            case["version"] += 1
+
+        def call(who, db):
+            version = self.expected(case, action)
+            return remove(who, db, case_id, [id], role=role, expected_version=version)
+
+        return call, case and not action.stale and any(map(leaves, case[kind])), True, then
+
+    def link(self, firm, action):
+        one, other = self.pick("cases", action.first), self.pick("cases", action.second)
+        case = firm.cases.get(one)
+        allowed = (
+            case
+            and other in firm.cases
+            and one != other
+            and not action.stale
+            and action.kind != TYPES[-1]
+            and not firm.linked(one, other, action.kind)
+        )
+
+        def then(link):
+            firm.links[link.id] = (one, other, action.kind)
+            self.made["links"].append(link.id)
+            firm.cases[one]["version"] += 1
+            firm.cases[other]["version"] += 1
+
+        def call(who, db):
+            version = self.expected(case, action)
+            return linking.link_cases(who, db, one, other, action.kind, expected_version=version)
+
+        return call, allowed, True, then
+
+    def unlink(self, firm, action):
+        id = self.pick("links", action.first)
+        ends = firm.links.get(id, ())[:2]
+
+        def then(_):
+            del firm.links[id]
+            for end in ends:
+                firm.cases[end]["version"] += 1
+
+        allowed = ends and all(end in firm.cases for end in ends)
+        return lambda who, db: linking.unlink_cases(who, db, id), allowed, True, then
+
+    def expected(self, case, action):
+        return case["version"] + 1 if case and action.stale else None
+
+    async def compare(self, index):
+        """What a firm can read is what the model says, and nothing else."""
+        firm, who = self.firms[index], self.who[index]
+        async with self.database.read() as db:
+            listed = await reads.cases(who, db, paging=EVERYTHING)
+            ids = [case.id for case in listed]
+            parties = await reads.related(who, db, relations.CASE_PARTIES, ids, EVERYTHING)
+            staff = await reads.related(who, db, relations.CASE_STAFF, ids, EVERYTHING)
+            links = await reads.related(who, db, relations.CASE_LINKS, ids, EVERYTHING)
+            people = await reads.parties(who, db, None, EVERYTHING)
+            colleagues = await reads.staff(who, db, None, EVERYTHING)
+        assert {
+            case.id: {
+                "name": case.name,
+                "number": case.file_number,
+                "version": case.version,
+                "parties": [(edge.node.id, edge.role) for edge in parties[case.id]],
+                "staff": [(edge.node.id, edge.role) for edge in staff[case.id]],
+            }
+            for case in listed
+        } == firm.cases
+        assert {
+            id: sorted((link.id, link.linked_case_id, link.type) for link in page)
+            for id, page in links.items()
+        } == {id: firm.links_of(id) for id in firm.cases}
+        assert {one.id: [one.name, one.version] for one in people} == firm.parties
+        assert {one.id: [one.name, one.version] for one in colleagues} == firm.staff
+
+    async def compare_searches(self, index):
+        firm, who = self.firms[index], self.who[index]
+        async with self.database.read() as db:
+            for term in SEARCHES:
+                cases = await reads.cases(who, db, CaseFilter(search=term), paging=EVERYTHING)
+                assert {case.id for case in cases} == {
+                    id
+                    for id, case in firm.cases.items()
+                    if finds(term, case["name"], case["number"])
+                }, term
+                for kind, read in (("parties", reads.parties), ("staff", reads.staff)):
+                    people = await read(who, db, term, EVERYTHING)
+                    assert {one.id for one in people} == {
+                        id for id, (name, _) in getattr(firm, kind).items() if finds(term, name)
+                    }, term
+
+    async def compare_strangers(self, index):
+        """The ids of the other firm lead nowhere."""
+        other, who = self.firms[1 - index], self.who[index]
+        async with self.database.read() as db:
+            assert await reads.cases_by_id(who, db, other.cases) == {}
+            assert await reads.parties_by_id(who, db, other.parties) == {}
+            assert await reads.staff_by_id(who, db, other.staff) == {}
+            assert await reads.links_by_id(who, db, other.links) == {}
+
+    def check_tables(self):
+        """What holds of the rows whatever happened."""
+        with closing(sqlite3.connect(self.database.path, isolation_level=None)) as raw:
+            raw.row_factory = sqlite3.Row
+            for who in self.who:
+                mine = [who.workspace_id]
+                events = raw.execute(
+                    "SELECT * FROM timeline_event WHERE workspace_id = ? ORDER BY seq", mine
+                ).fetchall()
+                assert [event["seq"] for event in events] == [*range(1, len(events) + 1)]
+                last = timeline.GENESIS
+                for event in events:
+                    last = timeline.chained(last, dict(event))
+                    assert event["hash"] == last
+                head = raw.execute(
+                    "SELECT seq, hash FROM timeline_head WHERE workspace_id = ?", mine
+                ).fetchone()
+                assert tuple(head) == (len(events), last)
+                ends = raw.execute(
+                    "SELECT id, case_id, linked_case_id, type FROM case_link"
+                    " WHERE workspace_id = ?",
+                    mine,
+                ).fetchall()
+                assert {tuple(end) for end in ends} == {
+                    (id, other, case_id, str(LinkType(kind).inverse))
+                    for id, case_id, other, kind in ends
+                }
+            assert raw.execute("PRAGMA foreign_key_check").fetchall() == []
+            raw.execute("INSERT INTO search_index(search_index, rank) VALUES('integrity-check', 1)")
+
+
+def finds(term, name, number=None):
+    """Whether a search finds a name or file number, as design.md puts it."""
+    plain, key = folding.plain(term), folding.number(term)
+    texts = [folding.plain(text) for text in (name, number) if text]
+    return (
+        any(plain in text for text in texts)
+        or any(folding.loose(plain) in folding.loose(text) for text in texts)
+        or bool(key and number and key in folding.number(number))
+    )
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """A migrated database with two firms: copying it is faster than making it."""
+    path = tmp_path_factory.mktemp("template") / "cases.db"
+
+    async def make():
+        async with opened(f"sqlite:///{path}") as database:
+            for slug in ("north", "south"):
+                await administration.create_workspace(database, slug)
+            return [await administration.operator(database, slug) for slug in ("north", "south")]
+
+    return path, asyncio.run(make())
+
+
+async def live(path, principals, history):
+    async with opened(f"sqlite:///{path}") as database:
+        world = World(database, principals)
+        for action in history:
+            await world.run(action)
+        for index in (0, 1):
+            await world.compare(index)
+            await world.compare_searches(index)
+            await world.compare_strangers(index)
+        world.check_tables()
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(history=histories)
+def test_whatever_happens_the_rules_hold(template, tmp_path_factory, history):
+    path, principals = template
+    copy = tmp_path_factory.mktemp("world") / "cases.db"
+    shutil.copy(path, copy)
+
+    asyncio.run(live(copy, principals, history))
