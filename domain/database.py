@@ -8,6 +8,7 @@ transactions of all processes on the machine take turns by a lock on a file besi
 import asyncio
 import contextlib
 import logging
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
@@ -202,6 +203,8 @@ async def opened(
         raise Unavailable(f"There is no folder {database.path.parent}.")
     if not migrate and not database.path.exists():
         raise Unavailable(f"There is no database at {database.path}. Run: casegraph init")
+    # Clients' names: a new file is for its owner only, and SQLite's -wal and -shm take after it.
+    os.close(os.open(database.path, os.O_RDWR | os.O_CREAT, 0o600))
     try:
         await database.open(migrate=migrate)
         yield database

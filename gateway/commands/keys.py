@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from domain import administration
 from domain.auth import Scope
@@ -46,7 +46,9 @@ def create(
 @app.command("list")
 def list_(database: DatabaseUrl = None) -> None:
     """List the keys, revoked ones too. The keys themselves are not kept."""
-    table = Table("Id", "Name", "Workspace", "Mode", "Scopes", "Created", "Revoked")
+    table = Table(Column("Id", no_wrap=True, min_width=12), "Name", "Workspace", "Mode", "Scopes")
+    table.add_column("Created", no_wrap=True, min_width=20)
+    table.add_column("Revoked")
     for key in terminal.run(_list(terminal.chosen(database).database_url)):
         scopes = " ".join(sorted(key.scopes))
         row = (key.id, key.name, key.workspace, key.mode, scopes, key.created_at)
