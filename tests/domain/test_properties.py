@@ -5,9 +5,10 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
+from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from domain import (
@@ -40,9 +41,9 @@ from domain.tables import metadata
 
 GOOD = ["Müller ./. Weiß", "Mueller GmbH", "muller", "100% OR_", 'Straße "7"', "Łódź", "Az 2"]
 BAD = ["", " ", "NUL \0", "two\nlines", "\ud800", "x" * 501]
-NUMBERS = [None, "AZ-2026-042", "az 2026/042", "M 7", "x" * 101]
-ROLES = ["client", "witness", "Bad Role"]
-TYPES = [*LinkType, "sibling"]
+NUMBERS = [None, None, None, "AZ-2026-042", "az 2026/042", "M 7", "M 8", "Ü-9", "x" * 101]
+ROLES = ["client", "client", "client", "witness", "Bad Role"]
+TYPES = ["parent", "parent", "child", "related", *LinkType, "sibling"]
 SEARCHES = ["müller", "Mueller", "eller", "weiss", "ß", "az2026042", "Z 2", "%", "OR", '"', "lodz"]
 MISSING = {"cases": "019bc8f0-0000-7000-8000-000000000000", "links": "lnk_0"}
 EVERYTHING = Paging(100)
@@ -85,7 +86,7 @@ class Firm:
 
 @dataclass(frozen=True)
 class Action:
-    """One operation. Numbers pick from all ids ever made in either firm, and a missing one."""
+    """One operation. Numbers pick from the ids made last in either firm, or one of nothing."""
 
     name: str
     firm: int
@@ -98,31 +99,39 @@ class Action:
     stale: bool
 
 
-OFTEN = ["create_case", "create_party", "create_staff", "link"]
-SELDOM = ["update_case", "delete_case", "update_party", "update_staff", "unlink"]
-ROLE_ACTIONS = [
-    "add_parties",
-    "replace_parties",
-    "remove_parties",
-    "assign_staff",
-    "unassign_staff",
-]
-histories = st.lists(
-    st.builds(
-        Action,
-        name=st.sampled_from(OFTEN * 2 + ROLE_ACTIONS + SELDOM),
-        firm=st.sampled_from([0, 0, 0, 1]),
-        first=st.integers(0, 7),
-        second=st.integers(0, 7),
-        text=st.sampled_from(GOOD * 3 + BAD),
-        number=st.sampled_from(NUMBERS),
-        role=st.sampled_from(ROLES),
-        kind=st.sampled_from(TYPES),
-        stale=st.sampled_from([False, False, False, True]),
-    ),
-    min_size=15,
-    max_size=40,
-)
+WEIGHTS = {
+    "create_case": 5,
+    "update_case": 4,
+    "delete_case": 1,
+    "create_party": 3,
+    "update_party": 2,
+    "create_staff": 3,
+    "update_staff": 2,
+    "add_parties": 5,
+    "replace_parties": 4,
+    "remove_parties": 3,
+    "assign_staff": 5,
+    "unassign_staff": 2,
+    "link": 6,
+    "unlink": 2,
+}
+
+
+def history(seed):
+    """Forty actions; most of what they are given is good."""
+    random = Random(seed)
+    for name in random.choices(list(WEIGHTS), list(WEIGHTS.values()), k=40):
+        yield Action(
+            name=name,
+            firm=random.choice([0, 0, 0, 1]),
+            first=random.randrange(5),
+            second=random.randrange(5),
+            text=random.choice(GOOD if random.random() < 0.9 else BAD),
+            number=random.choice(NUMBERS),
+            role=random.choice(ROLES),
+            kind=random.choice(TYPES),
+            stale=random.random() < 0.1,
+        )
 
 
 class World:
@@ -135,8 +144,8 @@ class World:
         self.made = {kind: [] for kind in ("cases", "parties", "staff", "links")}
 
     def pick(self, kind, index):
-        ids = [*self.made[kind], MISSING.get(kind, "none")]
-        return ids[index % len(ids)]
+        ids = [MISSING.get(kind, "none"), *self.made[kind]]
+        return ids[-1 - index % len(ids)]
 
     def dump(self):
         with closing(sqlite3.connect(self.database.path)) as raw:
@@ -213,9 +222,6 @@ class World:
             version = self.expected(case, action)
             return casework.delete_case(who, db, id, expected_version=version)
 
-        # Most are kept, or nothing would be left to act on.
-        if action.second % 2:
-            return self.update_case(firm, action)
         return call, case and not action.stale, True, lambda _: firm.cases.pop(id)
 
     def create_party(self, firm, action):
@@ -488,10 +494,10 @@ def template(tmp_path_factory):
     return path, asyncio.run(make())
 
 
-async def live(path, principals, history):
+async def live(path, principals, seed):
     async with opened(f"sqlite:///{path}") as database:
         world = World(database, principals)
-        for action in history:
+        for action in history(seed):
             await world.run(action)
         for index in (0, 1):
             await world.compare(index)
@@ -500,16 +506,12 @@ async def live(path, principals, history):
         world.check_tables()
 
 
-@settings(
-    max_examples=25,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-@given(history=histories)
-def test_whatever_happens_the_rules_hold(template, tmp_path_factory, history):
+# No shrinking: a seed is either good or bad, and no smaller one is simpler.
+@settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate])
+@given(seed=st.integers(0, 2**32))
+def test_whatever_happens_the_rules_hold(template, tmp_path_factory, seed):
     path, principals = template
     copy = tmp_path_factory.mktemp("world") / "cases.db"
     shutil.copy(path, copy)
 
-    asyncio.run(live(copy, principals, history))
+    asyncio.run(live(copy, principals, seed))

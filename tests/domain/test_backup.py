@@ -1,0 +1,57 @@
+"""A backup is a whole database, made while the original is in use."""
+
+import asyncio
+import stat
+
+import pytest
+
+from domain.backup import backup
+from domain.database import opened
+from domain.errors import Invalid, Unavailable
+from domain.verifying import verify
+
+
+async def test_a_backup_made_while_writing_is_sound(database, given_case, tmp_path):
+    for _ in range(20):
+        await given_case()
+    target = tmp_path / "copy.db"
+
+    async def write():
+        for _ in range(30):
+            await given_case()
+
+    writing = asyncio.create_task(write())
+    await backup(database, target)
+    await writing
+
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    async with opened(f"sqlite:///{target}", migrate=False) as copy:
+        checked = await verify(copy)
+    assert checked.findings == []
+    assert 20 <= checked.cases <= 50
+
+
+async def test_a_file_that_exists_is_kept_unless_it_may_be_overwritten(database, tmp_path):
+    target = tmp_path / "copy.db"
+    target.write_text("precious")
+
+    with pytest.raises(Invalid):
+        await backup(database, target)
+    assert target.read_text() == "precious"
+
+    await backup(database, target, overwrite=True)
+    assert target.read_bytes().startswith(b"SQLite format 3")
+
+
+async def test_the_database_is_not_overwritten_with_itself(database, given_case):
+    await given_case()
+
+    with pytest.raises(Invalid):
+        await backup(database, database.path, overwrite=True)
+
+
+async def test_a_folder_that_is_not_there_is_told_of(database, tmp_path):
+    with pytest.raises(Unavailable, match="could not be made"):
+        await backup(database, tmp_path / "nowhere" / "copy.db")
+
+    assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []

@@ -1,0 +1,107 @@
+"""Exporting, and that importing an export gives the same answers."""
+
+import json
+
+import pytest
+
+from domain import administration, casework, linking, reads, relations, roles
+from domain.database import opened
+from domain.demo import demo_cases
+from domain.exporting import export_cases
+from domain.importing import dumped, import_cases
+from domain.inputs import CaseChanges, CaseFilter, CaseOrder, CaseOrderField, NewParty, PartyRole
+from domain.paging import Paging
+from domain.verifying import verify
+
+
+async def exported(who, database):
+    lines = []
+    await export_cases(who, database, lines.append)
+    return lines
+
+
+async def answers(who, database):
+    """What a client could read, the numbers and hashes of events excepted."""
+    async with database.read() as db:
+        told = {}
+        for field in CaseOrderField:
+            page = await reads.cases(who, db, None, CaseOrder(field), Paging(100))
+            told[field] = list(page)
+        ids = [case.id for case in told[CaseOrderField.NAME]]
+        for relation in (relations.CASE_PARTIES, relations.CASE_STAFF, relations.CASE_LINKS):
+            pages = await reads.related(who, db, relation, ids, Paging(100))
+            told[relation.name] = {id: list(page) for id, page in pages.items()}
+        pages = await reads.related(who, db, relations.CASE_TIMELINE, ids, Paging(100))
+        told["timeline"] = {
+            id: [
+                (one.id, one.type, one.actor, one.at, one.occurred_at, one.title, one.changes)
+                for one in page
+            ]
+            for id, page in pages.items()
+        }
+        parties = list(await reads.parties(who, db, None, Paging(100)))
+        told["parties"] = parties
+        told["staff"] = list(await reads.staff(who, db, None, Paging(100)))
+        party_ids = [party.id for party in parties]
+        pages = await reads.related(who, db, relations.PARTY_CASES, party_ids, Paging(100))
+        told["party cases"] = {id: list(page) for id, page in pages.items()}
+        found = await reads.cases(who, db, CaseFilter(search="muller"), paging=Paging(100))
+        told["search"] = list(found)
+        return told
+
+
+@pytest.fixture
+async def lived_in(database, clerk, given_case, given_party):
+    """A workspace where all sorts of things have happened."""
+    await import_cases(clerk, database, [dumped(case) for case in demo_cases(60)], source="demo")
+    one, two, gone = [await given_case(f"Own {index}") for index in range(3)]
+    await roles.add_parties(
+        clerk, database, one.id, [PartyRole(NewParty("Späte Müller AG"), "witness", "X-1")]
+    )
+    await casework.update_case(clerk, database, two.id, CaseChanges(description="New\nlines"))
+    await linking.link_cases(clerk, database, two.id, one.id, "parent")
+    await linking.link_cases(clerk, database, two.id, gone.id, "related")
+    await casework.delete_case(clerk, database, gone.id)
+    await given_party("In no case")
+    return database
+
+
+async def test_importing_an_export_gives_the_same_answers(lived_in, clerk, tmp_path):
+    lines = await exported(clerk, lived_in)
+
+    async with opened(f"sqlite:///{tmp_path / 'copy.db'}") as copy:
+        await administration.create_workspace(copy, "default")
+        who = await administration.operator(copy)
+        rejects = []
+        await import_cases(who, copy, lines, source="export", on_reject=rejects.append)
+
+        assert rejects == []
+        assert await answers(who, copy) == await answers(clerk, lived_in)
+        assert await exported(who, copy) == lines
+        assert (await verify(copy)).findings == []
+
+
+async def test_an_export_leaves_out_deleted_cases_and_other_workspaces(
+    lived_in, clerk, stranger, given_case
+):
+    await given_case("Theirs", who=stranger)
+
+    lines = [json.loads(line) for line in await exported(clerk, lived_in)]
+
+    names = [line.get("name") for line in lines]
+    assert "Own 2" not in names
+    assert "Theirs" not in names
+    assert {"parties": [lines[-1]["parties"][0]]} == lines[-1]
+    assert lines[-1]["parties"][0]["name"] == "In no case"
+
+
+async def test_a_long_timeline_is_exported_whole(database, clerk, given_case):
+    case = await given_case("Busy")
+    for index in range(230):
+        await casework.update_case(clerk, database, case.id, CaseChanges(name=f"Busy {index}"))
+
+    [line] = [json.loads(line) for line in await exported(clerk, database)]
+
+    assert len(line["timeline"]) == 231
+    assert line["timeline"][0]["type"] == "case_created"
+    assert line["version"] == 231
