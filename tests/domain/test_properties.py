@@ -100,30 +100,31 @@ class Action:
 
 
 WEIGHTS = {
-    "create_case": 5,
+    "create_case": 2,
     "update_case": 4,
     "delete_case": 1,
-    "create_party": 3,
+    "create_party": 2,
     "update_party": 2,
-    "create_staff": 3,
+    "create_staff": 2,
     "update_staff": 2,
-    "add_parties": 5,
+    "add_parties": 6,
     "replace_parties": 4,
-    "remove_parties": 3,
+    "remove_parties": 4,
     "assign_staff": 5,
-    "unassign_staff": 2,
+    "unassign_staff": 3,
     "link": 6,
-    "unlink": 2,
+    "unlink": 3,
 }
 
 
 def history(seed):
-    """Forty actions; most of what they are given is good."""
+    """Some people and cases, then fifty actions; most of what they are given is good."""
     random = Random(seed)
-    for name in random.choices(list(WEIGHTS), list(WEIGHTS.values()), k=40):
+    start = ["create_party", "create_staff", "create_case"] * 3
+    for name in start + random.choices(list(WEIGHTS), list(WEIGHTS.values()), k=50):
         yield Action(
             name=name,
-            firm=random.choice([0, 0, 0, 1]),
+            firm=int(random.random() < 0.15),
             first=random.randrange(5),
             second=random.randrange(5),
             text=random.choice(GOOD if random.random() < 0.9 else BAD),
