@@ -26,18 +26,21 @@ async def backup(
     The file appears when it is complete. *on_progress* is told pages done and pages in all. Raises
     Invalid if *target* exists and may not be overwritten, Unavailable if it cannot be written.
     """
+    await asyncio.to_thread(_check, database.path, target, overwrite)
     try:
-        await asyncio.to_thread(_check, database.path, target, overwrite)
         await asyncio.to_thread(_copy, database.path, target, on_progress)
     except (sqlite3.Error, OSError) as error:
         raise Unavailable(f"The copy could not be made: {error}.") from error
 
 
 def _check(source: Path, target: Path, overwrite: bool) -> None:
-    if target.exists() and target.samefile(source):
-        raise invalid("The copy must be another file than the database.", "target")
     if target.exists() and not overwrite:
         raise invalid(f"{target} exists. Choose another name, or --overwrite.", "target")
+    if target.exists() and target.samefile(source):
+        raise invalid("The copy must be another file than the database.", "target")
+    if target.with_name(f"{target.name}-wal").exists():
+        # SQLite would take the old file's log for the copy's own.
+        raise invalid(f"{target} is a database in use. Choose another name.", "target")
 
 
 def _copy(source: Path, target: Path, on_progress: Callable[[int, int], object]) -> None:

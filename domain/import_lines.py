@@ -22,6 +22,7 @@ from domain.timeline import NewEvent
 
 MAX_LINE = 5_000_000
 """Bytes of a line."""
+_BOM = b"\xef\xbb\xbf"  # some programs begin UTF-8 files with it
 MAX_EVENTS = 10_000
 MAX_LINKS = 1_000
 _CASE = {*CASE_FIELDS, "id", "created_at", "updated_at", "version"}
@@ -90,13 +91,16 @@ def read_line(number: int, raw: bytes) -> Line:
     if len(raw) > MAX_LINE:
         raise BadLine(f"The line must have at most {MAX_LINE:,} bytes.")
     try:
-        content = orjson.loads(raw)
+        content = orjson.loads(raw.removeprefix(_BOM) if number == 1 else raw)
     except orjson.JSONDecodeError as error:
         raise BadLine(f"The line must be valid JSON in UTF-8: {error.msg}.") from None
     if not isinstance(content, dict):
         raise BadLine("The line must be a JSON object.")
     check = Check()
-    canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
+    try:
+        canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
+    except orjson.JSONEncodeError:
+        raise BadLine("The line must not be nested so deeply.") from None
     line = _line(check, number, raw, mark_of("line", canonical), content)
     if check.problems:
         raise BadLine(reason(check.problems))
@@ -134,6 +138,12 @@ def _line(check: Check, number: int, raw: bytes, mark: str, content: dict[str, A
         id = canonical_case_id(id) if isinstance(id, str) else None
         if id is None:
             check.wrong("id must be a UUID.", "id")
+    links = [
+        _link(check, one, str(index))
+        for index, one in enumerate(_objects(check, content, "links", MAX_LINKS))
+    ]
+    if id is not None and any(canonical_case_id(link.linked_case_id) == id for link in links):
+        check.wrong("A case cannot be linked to itself.", "links")
     return Line(
         number,
         raw,
@@ -148,10 +158,7 @@ def _line(check: Check, number: int, raw: bytes, mark: str, content: dict[str, A
         parties=_merged(parties, PARTY_ROLES.remark_max),
         staff=_merged(staff, STAFF_ROLES.remark_max),
         events=_events(check, content),
-        links=[
-            _link(check, one, str(index))
-            for index, one in enumerate(_objects(check, content, "links", MAX_LINKS))
-        ],
+        links=links,
     )
 
 

@@ -130,7 +130,7 @@ class _Batch:
     marks: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
     case_ids: set[str] = field(default_factory=set)
-    node_ids: dict[str, set[str]] = field(default_factory=dict)
+    names: dict[str, dict[str, str]] = field(default_factory=dict)
     event_ids: set[str] = field(default_factory=set)
     # Rows for flush().
     new_marks: dict[str, str] = field(default_factory=dict)
@@ -149,7 +149,7 @@ class _Batch:
             for line in lines
             for kind, involved in (("party", line.parties), ("staff", line.staff))
             for one in involved
-            if one.id is None and one.name
+            if one.name
         ]
         marks = [*(line.mark for line in lines), *names]
         self.marks = dict(await self._present(imported.c.id, marks, imported.c.object_id))
@@ -163,7 +163,8 @@ class _Batch:
         )
         for kind, table in (("parties", party), ("staff", staff)):
             wanted = {one.id for line in lines for one in getattr(line, kind) if one.id}
-            self.node_ids[kind] = {row[0] for row in await self._present(table.c.id, [*wanted])}
+            wanted |= set(self.marks.values())
+            self.names[kind] = dict(await self._present(table.c.id, [*wanted], table.c.name))
         event_ids = [event.id for line in lines for event in line.events if event.id]
         self.event_ids = {row[0] for row in await self._present(timeline_event.c.id, event_ids)}
 
@@ -215,7 +216,7 @@ class _Batch:
         """Why a line cannot go in that names someone by an unknown id only."""
         for kind in ("parties", "staff"):
             for one in getattr(line, kind):
-                if one.name is None and one.id not in self.node_ids[kind]:
+                if one.name is None and one.id not in self.names[kind]:
                     return f"{kind}: There is no {one.id}; give a name, too."
         return None
 
@@ -244,8 +245,8 @@ class _Batch:
         self.event_ids |= {event.id for event in line.events if event.id}
         if not any(event.type == "case_created" for event in line.events):
             changes = timeline.changes_between(None, case, CASE_FIELDS)
-            changes += _told(PARTY_ROLES, line.parties, party_ids, roles)
-            changes += _told(STAFF_ROLES, line.staff, staff_ids, staff_roles)
+            changes += self._told(PARTY_ROLES, roles)
+            changes += self._told(STAFF_ROLES, staff_roles)
             self.events.append(
                 NewEvent("case_created", case_id=case.id, changes=changes, occurred_at=created_at)
             )
@@ -280,9 +281,12 @@ class _Batch:
             if changes:
                 self.events.append(NewEvent("case_updated", case_id=case_id, changes=changes))
             self.events += events
+            self.event_ids |= {event.id for event in events if event.id}
             self.report.updated += 1
-        if (number := changed.get("file_number")) is not None:
-            self.numbers[number] = case_id
+        if "file_number" in changed:
+            self.numbers.pop(case.file_number or "", None)
+            if (number := changed["file_number"]) is not None:
+                self.numbers[number] = case_id
         self._mark(line.mark, case_id)
         if line.links:
             self.linked.append((line, case_id))
@@ -301,12 +305,14 @@ class _Batch:
             for one, node_id in zip(listed, node_ids, strict=True)
             if (node_id, one.role) not in taken
         ]
+        if len(present) + len(missing) > roles.most:
+            raise BadLine(f"{roles.field}: A case may have at most {roles.most}.")
         first = await store.next_position(self.db, self.who, case_id, len(missing))
         new = self._roles(
             case_id, first, [one for one, _id in missing], [id for _one, id in missing]
         )
         await store.insert_roles(self.db, self.who.workspace_id, roles, new)
-        return _told(roles, listed, node_ids, new)
+        return self._told(roles, new)
 
     async def _new_events(self, line: Line, case_id: str) -> list[NewEvent]:
         c = timeline_event.c
@@ -329,14 +335,15 @@ class _Batch:
 
     def _node(self, one: Involved, kind: str) -> str:
         is_party = kind == "parties"
-        known = self.node_ids[kind]
-        if one.id is not None and one.id in known:
+        names = self.names[kind]
+        mark = mark_of("party" if is_party else "staff", self.source, one.name) if one.name else ""
+        if one.id is None and mark in self.marks:
+            return self.marks[mark]
+        if one.id is not None and mark and mark not in self.marks:
+            # From here on the name alone means this one, too.
+            self._mark(mark, one.id)
+        if one.id is not None and one.id in names:
             return one.id
-        mark = None
-        if one.id is None:
-            mark = mark_of("party" if is_party else "staff", self.source, str(one.name))
-            if mark in self.marks:
-                return self.marks[mark]
         id = one.id or ids.new_id(ids.PARTY if is_party else ids.STAFF)
         name = one.name or id
         created_at = one.created_at or self.db.now
@@ -351,8 +358,8 @@ class _Batch:
             self.staff.append(member)
             self.events.append(register.staff_created(member))
             self.report.staff += 1
-        known.add(id)
-        if mark is not None:
+        names[id] = name
+        if one.id is None:
             self._mark(mark, id)
         return id
 
@@ -373,6 +380,22 @@ class _Batch:
                 ),
             )
         return list(rows.values())
+
+    def _told(self, roles: RoleTable, rows: Iterable[Role]) -> list[Change]:
+        """New roles as the timeline tells of them."""
+        return [
+            Change(
+                roles.field,
+                None,
+                {
+                    "id": row.node_id,
+                    "name": self.names[roles.field][row.node_id],
+                    "role": row.role,
+                    roles.remark: row.remark,
+                },
+            )
+            for row in rows
+        ]
 
     def _mark(self, mark: str, object_id: str) -> None:
         self.marks[mark] = self.new_marks[mark] = object_id
@@ -411,23 +434,3 @@ class _Batch:
     ) -> list[tuple[Any, ...]]:
         """Those of *values* that *column* has in this workspace, with other columns beside."""
         return await present(self.db, self.who, column, values, *more, where=where)
-
-
-def _told(
-    roles: RoleTable, involved: Iterable[Involved], node_ids: Iterable[str], rows: Iterable[Role]
-) -> list[Change]:
-    """New roles as the timeline tells of them."""
-    names = {id: one.name for one, id in zip(involved, node_ids, strict=True)}
-    return [
-        Change(
-            roles.field,
-            None,
-            {
-                "id": row.node_id,
-                "name": names[row.node_id],
-                "role": row.role,
-                roles.remark: row.remark,
-            },
-        )
-        for row in rows
-    ]

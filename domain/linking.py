@@ -6,6 +6,7 @@ from domain import idempotency, ids, store, texts, timeline
 from domain.auth import Principal, Scope
 from domain.database import Database, Transaction
 from domain.errors import CaseNotFound, LinkExists, LinkNotFound, invalid
+from domain.ids import canonical_case_id
 from domain.models import Case, CaseLink, Change, LinkType
 from domain.tables import case_link
 from domain.texts import Check
@@ -28,7 +29,8 @@ async def link_cases(
     """
     who.require(Scope.CASES_WRITE)
     key = idempotency.checked(idempotency_key)
-    request = idempotency.fingerprint("link_cases", case_id, linked_case_id, link_type)
+    ends = [canonical_case_id(id) or id for id in (case_id, linked_case_id)]
+    request = idempotency.fingerprint("link_cases", *ends, link_type)
     async with database.write() as db:
         if before := await idempotency.replayed(db, who, key, request):
             case = await store.case_to_change(db, who, case_id)

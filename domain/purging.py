@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, or_, select
 
-from domain import timeline
+from domain import store, timeline
 from domain.auth import Principal, Scope
 from domain.database import Database, Transaction
 from domain.instants import Instant
@@ -22,7 +22,6 @@ from domain.tables import (
     cases,
     idempotency_key,
     imported,
-    search_entry,
     staff_assignment,
     timeline_event,
 )
@@ -51,7 +50,7 @@ async def purge(
 ) -> Purged:
     """Erase the workspace's deleted cases, or those deleted before *before*.
 
-    Each is one transaction; afterwards the file is rewritten, so that nothing of them is left.
+    Each is one transaction; afterwards the file is rewritten, so that nothing is left in it.
     *on_progress* is told cases done and cases in all. *dry_run* counts, and changes nothing.
     """
     who.require(Scope.CASES_DELETE)
@@ -111,10 +110,10 @@ async def _erase(db: Transaction, who: Principal, case_id: str) -> int:
     for table, column in (
         (idempotency_key, idempotency_key.c.result_id),
         (imported, imported.c.object_id),
-        (search_entry, search_entry.c.id),
         (cases, cases.c.id),
     ):
         await db.run(delete(table).where(table.c.workspace_id == workspace_id, column == case_id))
+    await store.remove_entry(db, who, "case", case_id)
     erased = Change("events", [event.seq for event in events], None)
     told = NewEvent(CASE_PURGED, subject_id=case_id, changes=[erased])
     await timeline.record(db, workspace_id, who.key_name, [told])

@@ -11,6 +11,7 @@ from domain import idempotency, register, store, timeline
 from domain.auth import Principal, Scope
 from domain.database import Database, Transaction
 from domain.errors import Absent, PartyNotFound, StaffNotFound, invalid
+from domain.ids import canonical_case_id
 from domain.inputs import NewParty, NewStaff, PartyRole, StaffRole
 from domain.models import Case, Change
 from domain.store import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
@@ -212,6 +213,7 @@ async def _add(
     idempotency_key: str | None,
 ) -> Case:
     key = idempotency.checked(idempotency_key)
+    case_id = canonical_case_id(case_id) or case_id
     request = idempotency.fingerprint(f"add_{roles.field}", case_id, wanted)
     async with database.write() as db:
         if before := await idempotency.replayed(db, who, key, request):
@@ -248,7 +250,8 @@ async def _remove(
     async with database.write() as db:
         case = await store.case_to_change(db, who, case_id, expected_version)
         present = await store.roles_of(db, who, roles, case.id)
-        leaving = [one for one in present if one.node_id in node_ids and role in (None, one.role)]
+        named = set(node_ids)
+        leaving = [one for one in present if one.node_id in named and role in (None, one.role)]
         left = {one.node_id for one in leaving}
         for index, node_id in enumerate(node_ids):
             if node_id not in left:

@@ -53,6 +53,7 @@ def create_app(chosen: Settings) -> FastAPI:
         title="casegraph",
         lifespan=lifespan,
         openapi_url=None,
+        redirect_slashes=False,
         middleware=_middleware(chosen),
         routes=[
             Route("/", _start, include_in_schema=False),

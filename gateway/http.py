@@ -17,7 +17,9 @@ from starlette.responses import Response
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
+from domain.auth import Principal
 from domain.errors import DomainError, InvalidKey, RateLimited, Unavailable
+from domain.rates import Allowance
 from domain.services import Services
 from gateway import graphiql
 from gateway.context import Context
@@ -74,7 +76,7 @@ async def _answered(request: Request) -> Response:
         services: Services = request.app.state.services
         who = await services.keys.authenticate(_bearer(request))
         request.state.key_id = who.key_id
-        request.state.allowance = services.rates.take(who)
+        request.state.allowance = _taken(services, who, request)
         parameters = await _parameters(request)
         context = Context(who, services)
         try:
@@ -90,6 +92,14 @@ async def _answered(request: Request) -> Response:
     executed = "data" in answer
     status = 200 if executed or media_type == JSON_TYPE else 400
     return _response(answer, status, media_type)
+
+
+def _taken(services: Services, who: Principal, request: Request) -> Allowance:
+    try:
+        return services.rates.take(who)
+    except RateLimited as error:
+        request.state.allowance = Allowance(services.rates.limit, 0, error.retry_after)
+        raise
 
 
 async def _execute(request: Request, parameters: Parameters, context: Context) -> Any:

@@ -28,6 +28,8 @@ _CASE = (
 
 def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON response."""
+    # As over GraphQL: what is said of clients is kept by no cache.
+    headers = {"Cache-Control": "no-store", **(headers or {})}
     return Response(orjson.dumps(content), status, headers, media_type="application/json")
 
 
@@ -59,6 +61,19 @@ async def case_objects(who: Principal, db: Snapshot, cases: Iterable[Case]) -> l
         }
         for case in listed
     ]
+
+
+async def renamed_since(who: Principal, db: Snapshot, case: Case) -> bool:
+    """Whether a party or staff member may have another name than when *case* got its version.
+
+    Their names stand in the case object, but a new name is no new version of their cases. Where
+    both happened in the same second it is not known, and counts as yes.
+    """
+    for relation in (relations.CASE_PARTIES, relations.CASE_STAFF):
+        for part in (await whole_lists(who, db, relation, [case.id]))[case.id]:
+            if part.node.version > 1 and part.node.updated_at >= case.updated_at:
+                return True
+    return False
 
 
 async def whole_lists(

@@ -4,6 +4,7 @@ What the documentation leaves open is read liberally: a list of parties may come
 [...]}, as the bare list, or as one object.
 """
 
+from itertools import islice
 from typing import Any, TypeVar
 
 import orjson
@@ -13,7 +14,8 @@ from starlette.requests import Request
 from domain.errors import Invalid, Problem, invalid
 from domain.inputs import UNSET, CaseChanges, NewCase, NewParty, NewStaff, PartyRole, StaffRole
 from domain.models import LinkType, PartyKind
-from rest_compat.errors import Unreadable
+from rest_compat.deps import single
+from rest_compat.errors import MAX_DETAILS, Unreadable
 
 MAX_BODY = 1 << 20
 """Bytes of a request's body."""
@@ -92,9 +94,18 @@ class StaffItem(Body):
 
 
 class StaffReference(Body):
+    """A staff member by id. A role belongs beside the list, since it holds for all of it."""
+
     id: str | None = None
     staff_id: str | None = None
-    name: str | None = None
+
+
+class StaffRemoval(Body):
+    """Whom to take off a case, from one role or altogether."""
+
+    staff_id: str | None = None
+    staff_ids: list[str] | None = None
+    staff: list[StaffReference] | None = None
     role: str | None = None
 
 
@@ -103,6 +114,12 @@ class LinkCreate(Body):
     linked_case_id: str | None = None
     case_id: str | None = None
     type: str = LinkType.RELATED
+
+    @property
+    def field(self) -> str:
+        """The name by which the other case was given."""
+        names = ("target_case_id", "linked_case_id", "case_id")
+        return next((name for name in names if getattr(self, name) is not None), names[0])
 
     def target(self) -> str:
         given = {self.target_case_id, self.linked_case_id, self.case_id} - {None}
@@ -133,21 +150,35 @@ async def read_link(request: Request) -> LinkCreate:
     return _validated(LinkCreate, await _json(request))
 
 
-async def read_staff_ids(request: Request) -> list[str]:
-    """Whom to take off a case: ?staff_id= (repeatable), or a body."""
-    if named := [id for id in request.query_params.getlist("staff_id") if id]:
-        return named
+async def read_removal(request: Request) -> tuple[list[str], str | None]:
+    """Whom to take off a case, and from which role if not from all.
+
+    By ?staff_id= (repeatable) and ?role=, or else by a body.
+    """
+    role = single(request, "role")
+    if asked := [id for id in request.query_params.getlist("staff_id") if id]:
+        return asked, role
     content = await _json(request)
-    if isinstance(content, dict) and content.keys() == {"staff_ids"}:
-        content = {"staff": content["staff_ids"]}
-    content = _unwrapped(content, "staff")
     if isinstance(content, list):
-        content = [{"id": item} if isinstance(item, str) else item for item in content]
-    items = _validated(list[StaffReference], content, "staff")
-    ids = [_one_id(item.id, item.staff_id, "staff", index) for index, item in enumerate(items)]
-    if None in ids:
-        raise invalid("staff_id must be given.", "staff", str(ids.index(None)), "id")
-    return [str(id) for id in ids]
+        content = {"staff": content}
+    if isinstance(content, dict) and isinstance(content.get("staff"), list):
+        named = [{"id": one} if isinstance(one, str) else one for one in content["staff"]]
+        content = {**content, "staff": named}
+    removal = _validated(StaffRemoval, content)
+    lists = [removal.staff_id, removal.staff_ids, removal.staff]
+    if sum(given is not None for given in lists) != 1:
+        raise invalid("staff_id, staff_ids or staff must be given.", "staff_id")
+    if removal.role is not None and role is not None and removal.role != role:
+        raise invalid("Two different roles are given.", "role")
+    ids = removal.staff_ids or []
+    if removal.staff_id is not None:
+        ids = [removal.staff_id]
+    for index, one in enumerate(removal.staff or ()):
+        id = _one_id(one.id, one.staff_id, "staff", index)
+        if id is None:
+            raise invalid("id must be given.", "staff", str(index), "id")
+        ids.append(id)
+    return ids, removal.role if removal.role is not None else role
 
 
 def _unwrapped(content: Any, name: str) -> Any:
@@ -172,7 +203,7 @@ def _validated(shape: type[T], content: Any, *path: str) -> T:
     except ValidationError as error:
         problems = [
             Problem(Invalid.code, _MESSAGES.get(found["type"], found["msg"] + "."), field)
-            for found in error.errors(include_url=False, include_input=False)
+            for found in islice(error.errors(include_url=False, include_input=False), MAX_DETAILS)
             if (field := (*path, *map(_shortened, found["loc"]))) is not None
         ]
         if not problems[0].field:

@@ -4,10 +4,12 @@ import re
 
 from starlette.requests import Request
 
-from domain.errors import VersionConflict
+from domain.errors import Problem, VersionConflict
 from domain.models import Case
+from rest_compat.errors import Unreadable
 
 _TAG = re.compile(r'(W/)?"([^"]*)"')
+_VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
 
 def etag(case: Case) -> str:
@@ -23,19 +25,26 @@ def unchanged(request: Request, case: Case) -> bool:
 
 
 def expected_version(request: Request, case: Case) -> int | None:
-    """The version that If-Match asks for, None if any will do.
+    """The version that If-Match asks for, None if any will do; weak tags never match.
 
-    Raises VersionConflict if it asks for none that *case* has; weak tags never match.
+    Of several, the one that *case* has, if any. Whether it still has it when it is written is for
+    the domain to say, also because a retry with an idempotency key is answered whatever the
+    version is by then. Raises Unreadable if no case can have what is asked for.
     """
     given = _header(request, "if-match")
     if given is None or given.strip() == "*":
         return None
     versions = [tag for weak, tag in _TAG.findall(given) if not weak]
     if str(case.version) in versions:
-        # The write checks it once more, in its own transaction.
         return case.version
-    known = [int(tag) for tag in versions if tag.isascii() and tag.isdecimal() and len(tag) < 10]
-    raise VersionConflict(known[0] if known else 0, case.version)
+    known = [int(tag) for tag in versions if _VERSION.fullmatch(tag)]
+    if not known:
+        raise Unreadable(
+            VersionConflict.code,
+            f'If-Match must name a version of the case, like "{case.version}".',
+            [Problem(VersionConflict.code, "This is no version of the case.", ("If-Match",))],
+        )
+    return known[0]
 
 
 def _header(request: Request, name: str) -> str | None:

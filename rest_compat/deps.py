@@ -72,8 +72,8 @@ def single(request: Request, name: str) -> str | None:
 def paging_of(request: Request) -> Paging:
     """The page that limit and cursor ask for. Raises Invalid."""
     text = single(request, "limit")
-    # At most nine digits: int() of a longer text costs time, and no limit is that high.
+    # Leading zeros are dropped first: the first nine digits of 0000001000 are 100.
     if "limit" in request.query_params and not (text and text.isascii() and text.isdecimal()):
         raise invalid("limit must be between 1 and 100.", "limit")
-    limit = checked_limit(int(text[:9]) if text else None, "limit")
+    limit = checked_limit(int(text.lstrip("0")[:9] or "0") if text else None, "limit")
     return Paging(limit, after=single(request, "cursor"))

@@ -187,6 +187,8 @@ def documented(
     }
     if 304 in errors:
         responses[304] = {"description": _MEANING[304]}
+    # FastAPI documents its own 422 for every path with a parameter, unless there is a default.
+    responses["default"] = {"description": "Every other failure.", "model": Error}
     if model is not None:
         responses[ok] = {"model": model, "description": summary}
     query = [*(parameters or []), *(_PAGE if paged else [])]

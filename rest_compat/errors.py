@@ -1,13 +1,26 @@
 """Every failure in one envelope: {"error": {"code", "message", "details": [...]}}."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route, Router
 
-from domain.errors import DomainError, InvalidKey, Problem, RateLimited, Unavailable
+from domain.errors import (
+    DomainError,
+    Invalid,
+    InvalidKey,
+    Path,
+    Problem,
+    RateLimited,
+    Refused,
+    Unavailable,
+)
 
 STATUS = {
     "VALIDATION_ERROR": 400,
@@ -31,6 +44,16 @@ STATUS = {
 }
 """The closed list of codes. A code is public and permanent."""
 
+MAX_DETAILS = 100
+"""A body of 1 MiB can have 300,000 things wrong; telling of them all would be 26 MB."""
+
+_WIRE_NAMES = {
+    "kind": "type",
+    "expected_version": "If-Match",
+    "idempotency_key": "Idempotency-Key",
+}
+"""What the contract calls differently from the domain."""
+
 _PLAIN = {
     404: ("NOT_FOUND", "There is no such path."),
     405: ("METHOD_NOT_ALLOWED", "This path does not take this method."),
@@ -46,6 +69,21 @@ class Unreadable(Exception):
         self.problems = problems
 
 
+@contextmanager
+def named_as(names: Mapping[str, str]) -> Iterator[None]:
+    """Refusals name fields as the client did, where it had a choice."""
+    try:
+        yield
+    except Invalid as error:
+        raise Invalid(
+            replace(problem, field=tuple(names.get(part, part) for part in problem.field))
+            for problem in error.problems
+        ) from None
+    except Refused as error:
+        error.field = tuple(names.get(part, part) for part in error.field)
+        raise
+
+
 def envelope(
     code: str,
     message: str,
@@ -56,13 +94,27 @@ def envelope(
 ) -> Response:
     """The response for a failure; *more* stands beside code and message."""
     details = [
-        {"field": ".".join(problem.field), "code": problem.code, "message": problem.message}
-        for problem in problems
+        {"field": ".".join(_wire_field(problem)), "code": problem.code, "message": _said(problem)}
+        for problem in islice(problems, MAX_DETAILS)
         if problem.field
     ]
     error = {"code": code, "message": message, "details": details, **more}
     body = orjson.dumps({"error": error})
+    headers = {"Cache-Control": "no-store", **(headers or {})}
     return Response(body, STATUS[code], headers, media_type="application/json")
+
+
+def _wire_field(problem: Problem) -> Path:
+    return tuple(_WIRE_NAMES.get(part, part) for part in problem.field)
+
+
+def _said(problem: Problem) -> str:
+    """The message, which begins with the field's name where it is about its value."""
+    *_, name = problem.field
+    noun = name.replace("_", " ")
+    if name in _WIRE_NAMES and problem.message.startswith(f"{noun} must"):
+        return _WIRE_NAMES[name] + problem.message.removeprefix(noun)
+    return problem.message
 
 
 async def refused(_request: Request, error: Exception) -> Response:
@@ -77,7 +129,11 @@ async def refused(_request: Request, error: Exception) -> Response:
         more["retry_after"] = error.retry_after
     elif isinstance(error, Unavailable):
         headers["Retry-After"] = "1"
-    return envelope(error.code, error.message, error.problems, headers=headers, **more)
+    problems = error.problems
+    message = error.message
+    if problems and problems[0].field:
+        message = message.replace(problems[0].message, _said(problems[0]), 1)
+    return envelope(error.code, message, problems, headers=headers, **more)
 
 
 async def unreadable(_request: Request, error: Exception) -> Response:
@@ -91,6 +147,27 @@ async def http_failure(_request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     code, message = _PLAIN.get(status, ("VALIDATION_ERROR", "The request is not valid."))
     return envelope(code, message, headers=getattr(error, "headers", None))
+
+
+def http_failure_of(router: Router) -> Callable[[Request, Any], Coroutine[Any, Any, Response]]:
+    """http_failure() for the paths of *router*, with every method that a path takes in Allow.
+
+    Each route knows its own method only, and Starlette names those of the first that matches.
+    """
+
+    async def handle(request: Request, error: Exception) -> Response:
+        response = await http_failure(request, error)
+        if response.status_code == 405:
+            methods = {
+                method
+                for route in router.routes
+                if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+                for method in route.methods or ()
+            }
+            response.headers["Allow"] = ", ".join(sorted(methods)) or response.headers["Allow"]
+        return response
+
+    return handle
 
 
 async def failed(_request: Request, _error: Exception) -> Response:

@@ -16,10 +16,19 @@ from domain.models import Case
 from domain.relations import Relation
 from domain.services import Services
 from rest_compat import bodies, documentation
-from rest_compat.answers import SHAPES, answer, case_objects, link, page_answer, whole_lists
+from rest_compat.answers import (
+    SHAPES,
+    answer,
+    case_objects,
+    link,
+    page_answer,
+    renamed_since,
+    whole_lists,
+)
 from rest_compat.conditions import etag, expected_version, unchanged
 from rest_compat.deps import Deleter, Domain, Reader, Writer, paging_of, single
 from rest_compat.documentation import documented
+from rest_compat.errors import named_as
 
 router = APIRouter()
 _READ, _WRITE, _DELETE = "cases:read", "cases:write", "cases:delete"
@@ -77,7 +86,7 @@ async def create_case(request: Request, who: Writer, services: Domain) -> Respon
 async def get_case(request: Request, case_id: str, who: Reader, services: Domain) -> Response:
     async with services.database.read() as db:
         case = await reads.case(who, db, case_id)
-        if unchanged(request, case):
+        if unchanged(request, case) and not await renamed_since(who, db, case):
             return Response(status_code=304, headers={"ETag": etag(case)})
         [content] = await case_objects(who, db, [case])
     return answer(content, headers={"ETag": etag(case)})
@@ -145,7 +154,7 @@ async def add_parties(request: Request, case_id: str, who: Writer, services: Dom
     case = await roles.add_parties(
         who,
         services.database,
-        case_id,
+        current.id,
         await bodies.read_parties(request),
         expected_version=expected,
         idempotency_key=_idempotency_key(request),
@@ -205,7 +214,7 @@ async def assign_staff(request: Request, case_id: str, who: Writer, services: Do
     case = await roles.assign_staff(
         who,
         services.database,
-        case_id,
+        current.id,
         await bodies.read_staff(request),
         expected_version=expected,
         idempotency_key=_idempotency_key(request),
@@ -232,13 +241,13 @@ async def assign_staff(request: Request, case_id: str, who: Writer, services: Do
 async def unassign_staff(request: Request, case_id: str, who: Writer, services: Domain) -> Response:
     current = await _existing(who, services, case_id)
     expected = expected_version(request, current)
-    ids = await bodies.read_staff_ids(request)
+    ids, role = await bodies.read_removal(request)
     case = await roles.unassign_staff(
         who,
         services.database,
-        case_id,
+        current.id,
         ids,
-        role=single(request, "role"),
+        role=role,
         expected_version=expected,
     )
     return Response(status_code=204, headers={"ETag": etag(case)})
@@ -272,16 +281,17 @@ async def link_cases(request: Request, case_id: str, who: Writer, services: Doma
     current = await _existing(who, services, case_id)
     expected = expected_version(request, current)
     wanted = await bodies.read_link(request)
-    made = await linking.link_cases(
-        who,
-        services.database,
-        case_id,
-        wanted.target(),
-        wanted.type,
-        expected_version=expected,
-        idempotency_key=_idempotency_key(request),
-    )
-    return answer(link(made), 201)
+    with named_as({"linked_case_id": wanted.field}):
+        made = await linking.link_cases(
+            who,
+            services.database,
+            current.id,
+            wanted.target(),
+            wanted.type,
+            expected_version=expected,
+            idempotency_key=_idempotency_key(request),
+        )
+    return answer(link(made), 201, {"ETag": etag(await _existing(who, services, current.id))})
 
 
 @router.get(
@@ -307,7 +317,8 @@ async def unlink_cases(
         case_id=case_id,
         expected_version=expected_version(request, current),
     )
-    return Response(status_code=204)
+    changed = await _existing(who, services, current.id)
+    return Response(status_code=204, headers={"ETag": etag(changed)})
 
 
 async def _existing(who: Principal, services: Services, case_id: str) -> Case:

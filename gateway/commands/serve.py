@@ -176,7 +176,8 @@ def _run(settings: Settings, listener: socket.socket) -> None:
     )
     server = uvicorn.Server(config)
     if settings.workers == 1:
-        server.run(sockets=[listener])
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped by then
+            server.run(sockets=[listener])
         if not server.started:
             raise typer.Exit(1)
         return

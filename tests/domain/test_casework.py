@@ -168,7 +168,7 @@ async def test_opening_a_case_tells_what_it_was_opened_with(
         ({"parties": [PartyRole(NewParty("A"), "a")] * 1001}, ("parties",)),
         ({"staff": [StaffRole(NewStaff("A", "no address"), "a")]}, ("staff", "0", "email")),
         ({"staff": [StaffRole("usr_1", "a"), StaffRole("usr_1", "a")]}, ("staff", "1", "id")),
-        ({"staff": [StaffRole(NewStaff("A"), "a", "x" * 201)]}, ("staff", "0", "note")),
+        ({"staff": [StaffRole(NewStaff("A"), "a", "x" * 1_001)]}, ("staff", "0", "note")),
         ({"staff": [StaffRole(NewStaff("A"), "a")] * 201}, ("staff",)),
     ],
 )
