@@ -271,9 +271,19 @@ class _Batch:
         if self.event_ids & {event.id for event in events if event.id}:
             self.reject(line, "timeline: An event with this id is there already.")
             return
+        lists = ((PARTY_ROLES, line.parties), (STAFF_ROLES, line.staff))
+        present = [await store.roles_of(self.db, self.who, roles, case_id) for roles, _ in lists]
+        missing = [
+            self._missing(roles, there, involved)
+            for (roles, involved), there in zip(lists, present, strict=True)
+        ]
+        for (roles, _), there, more in zip(lists, present, missing, strict=True):
+            if len(there) + len(more) > roles.most:
+                self.reject(line, f"{roles.field}: A case may have at most {roles.most:,}.")
+                return
         changes = [Change(name, getattr(case, name), value) for name, value in changed.items()]
-        for roles, involved in ((PARTY_ROLES, line.parties), (STAFF_ROLES, line.staff)):
-            changes += await self._add_roles(case_id, roles, involved)
+        for (roles, _), more in zip(lists, missing, strict=True):
+            changes += await self._add_roles(case_id, roles, more)
         if not changes and not events:
             self.report.unchanged += 1
         else:
@@ -292,25 +302,22 @@ class _Batch:
             self.linked.append((line, case_id))
         await self.flush()
 
-    async def _add_roles(
-        self, case_id: str, roles: RoleTable, involved: Iterable[Involved]
-    ) -> list[Change]:
-        listed = list(involved)
-        node_ids = self._involve(listed, roles.field)
-        await self.flush()
-        present = await store.roles_of(self.db, self.who, roles, case_id)
+    def _missing(
+        self, roles: RoleTable, present: Iterable[Role], involved: Iterable[Involved]
+    ) -> list[Involved]:
+        """Those of a line whose role the case does not have yet."""
         taken = {(role.node_id, role.role) for role in present}
-        missing = [
-            (one, node_id)
-            for one, node_id in zip(listed, node_ids, strict=True)
-            if (node_id, one.role) not in taken
+        return [
+            one for one in involved if (self._known_id(one, roles.field), one.role) not in taken
         ]
-        if len(present) + len(missing) > roles.most:
-            raise BadLine(f"{roles.field}: A case may have at most {roles.most}.")
-        first = await store.next_position(self.db, self.who, case_id, len(missing))
-        new = self._roles(
-            case_id, first, [one for one, _id in missing], [id for _one, id in missing]
-        )
+
+    async def _add_roles(
+        self, case_id: str, roles: RoleTable, involved: Sequence[Involved]
+    ) -> list[Change]:
+        node_ids = self._involve(involved, roles.field)
+        await self.flush()
+        first = await store.next_position(self.db, self.who, case_id, len(involved))
+        new = self._roles(case_id, first, involved, node_ids)
         await store.insert_roles(self.db, self.who.workspace_id, roles, new)
         return self._told(roles, new)
 
@@ -333,10 +340,18 @@ class _Batch:
         """The ids of parties or staff; those that are not there yet are to be entered."""
         return [self._node(one, kind) for one in involved]
 
+    def _name_mark(self, one: Involved, kind: str) -> str:
+        table = "party" if kind == "parties" else "staff"
+        return mark_of(table, self.source, one.name) if one.name else ""
+
+    def _known_id(self, one: Involved, kind: str) -> str | None:
+        """The id of a party or staff member, None for one who is yet to be entered."""
+        return one.id or self.marks.get(self._name_mark(one, kind))
+
     def _node(self, one: Involved, kind: str) -> str:
         is_party = kind == "parties"
         names = self.names[kind]
-        mark = mark_of("party" if is_party else "staff", self.source, one.name) if one.name else ""
+        mark = self._name_mark(one, kind)
         if one.id is None and mark in self.marks:
             return self.marks[mark]
         if one.id is not None and mark and mark not in self.marks:

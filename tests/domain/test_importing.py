@@ -14,6 +14,8 @@ from domain.inputs import CaseFilter
 from domain.paging import Paging
 
 REAL_FILE = Path(__file__).parents[3] / "shared" / "data" / "supreme-court-cases.jsonl"
+ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+EVENT = {"id": "E-1", "type": "hearing", "occurred_at": "2024-01-01", "title": "Hearing"}
 CASE = {
     "name": "Müller ./. Weiß",
     "file_number": "AZ-2026-042",
@@ -194,6 +196,8 @@ async def test_notes_of_one_role_are_joined(run, all_cases, related):
         (b'{"name": "\\ud800"}', "valid JSON"),
         (b"[]", "must be a JSON object"),
         (b"null", "must be a JSON object"),
+        (b'{"name": ' + b"[" * 600 + b"]" * 600 + b"}", "nested so deeply"),
+        (b'\xef\xbb\xbf{"name": "N"}', "valid JSON"),
         ({}, "must have parties or staff"),
         ({"file_number": "1"}, "name: name must be a text."),
         ({"name": ""}, "name: name must not be empty."),
@@ -217,6 +221,11 @@ async def test_notes_of_one_role_are_joined(run, all_cases, related):
         ({"name": "N", "timeline": [{"type": "x"}]}, "occurred_at must be given"),
         ({"name": "N", "timeline": [{"type": "X Y", "occurred_at": "2020-01-01"}]}, "lower-case"),
         ({"name": "N", "links": [{"type": "friend", "linked_case_id": "x"}]}, "must be one of"),
+        (
+            {"id": ID, "name": "N", "links": [{"type": "related", "linked_case_id": ID.upper()}]},
+            "cannot be linked to itself",
+        ),
+        ({"name": "N", "timeline": [EVENT, EVENT]}, "Two events have the same id."),
     ],
 )
 async def test_a_bad_line_is_rejected_alone(run, all_cases, line, reason):
@@ -283,6 +292,76 @@ async def test_a_duplicate_updates_what_the_line_mentions_when_asked(run, all_ca
         ("name", "Before"),
         ("parties", None),
     ]
+
+
+async def test_a_byte_order_mark_before_the_first_line_is_no_part_of_it(run, all_cases):
+    await run(b"\xef\xbb\xbf" + json.dumps({"name": "Marked"}).encode())
+
+    assert [case.name for case in await all_cases()] == ["Marked"]
+
+
+async def test_an_event_that_is_there_already_is_not_brought_in_again(run, all_cases, related):
+    await run({"name": "One", "file_number": "1", "timeline": [EVENT]})
+
+    other = {"name": "Two", "timeline": [EVENT]}
+    update = {"name": "One", "file_number": "1", "timeline": [EVENT | {"title": "Another"}]}
+    report, rejects = await run(other, update, on_conflict=OnConflict.UPDATE)
+
+    assert [number for number, _reason in rejects] == [1, 2]
+    assert all("An event with this id is there already." in reason for _number, reason in rejects)
+    [case] = await all_cases()
+    events = await related(relations.CASE_TIMELINE, case.id)
+    assert [event.title for event in events] == ["Hearing", None]
+
+
+async def test_a_file_number_that_an_update_frees_can_be_taken(run, all_cases):
+    await run({"id": ID, "name": "Old", "file_number": "1"})
+
+    report, rejects = await run(
+        {"id": ID, "name": "Old", "file_number": "2"},
+        {"name": "New", "file_number": "1"},
+        on_conflict=OnConflict.UPDATE,
+    )
+
+    assert (report.updated, report.imported, rejects) == (1, 1, [])
+    assert {case.name: case.file_number for case in await all_cases()} == {"Old": "2", "New": "1"}
+
+
+async def test_a_name_given_with_an_id_means_that_id_from_then_on(run, all_cases, related):
+    def named(case, **party):
+        return {"name": case, "parties": [{"name": "Jörg Müller", "role": "client", **party}]}
+
+    await run(named("One", id="A-1"), named("Two"))
+
+    for case in await all_cases():
+        [party] = await related(relations.CASE_PARTIES, case.id)
+        assert party.node.id == "A-1"
+
+
+async def test_the_timeline_names_a_party_that_a_line_gives_by_id_only(run, all_cases, related):
+    await run({"parties": [{"id": "A-1", "name": "Jörg Müller"}]})
+
+    await run({"name": "One", "parties": [{"id": "A-1", "role": "client"}]})
+
+    [case] = await all_cases()
+    [created] = await related(relations.CASE_TIMELINE, case.id)
+    assert created.changes[-1].after["name"] == "Jörg Müller"
+
+
+async def test_an_update_keeps_to_the_limit_of_roles(run, all_cases, related, stored):
+    def named(start, count):
+        staff = [{"name": f"S {start + index}", "role": "clerk"} for index in range(count)]
+        return {"name": "Full", "file_number": "1", "staff": staff}
+
+    await run(named(0, 199))
+    before = stored()
+
+    report, [(number, reason)] = await run(named(198, 3), on_conflict=OnConflict.UPDATE)
+    assert (number, reason) == (1, "staff: A case may have at most 200.")
+    assert stored() == before
+
+    report, rejects = await run(named(198, 2), on_conflict=OnConflict.UPDATE)
+    assert (report.updated, report.staff, rejects) == (1, 1, [])
 
 
 async def test_links_may_point_to_later_lines(run, all_cases, related):

@@ -1,0 +1,99 @@
+"""The real cases, imported, then read through both doors."""
+
+from pathlib import Path
+
+import pytest
+
+from domain import administration
+from domain.importing import OnConflict, import_cases
+
+REAL_FILE = Path(__file__).parents[3] / "shared" / "data" / "supreme-court-cases.jsonl"
+
+pytestmark = pytest.mark.skipif(
+    not REAL_FILE.exists(), reason="the real cases are not beside this checkout"
+)
+PAGE = """
+query Page($first: Int, $after: String, $last: Int, $before: String, $search: String) {
+  cases(first: $first, after: $after, last: $last, before: $before, filter: {search: $search}) {
+    totalCount
+    nodes { uuid name }
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+  }
+}
+"""
+
+
+@pytest.fixture
+async def imported(api):
+    who = await administration.operator(api.services.database)
+    with REAL_FILE.open("rb") as lines:
+        return await import_cases(
+            who, api.services.database, lines, source="real", on_conflict=OnConflict.SKIP
+        )
+
+
+async def pages(api, *, backwards, meanwhile):
+    found, cursor = [], None
+    count, bound = ("last", "before") if backwards else ("first", "after")
+    more, edge = ("hasPreviousPage", "startCursor") if backwards else ("hasNextPage", "endCursor")
+    while True:
+        page = (await api.data(PAGE, {count: 100, bound: cursor}))["cases"]
+        ids = [node["uuid"] for node in page["nodes"]]
+        found = ids + found if backwards else found + ids
+        if not page["pageInfo"][more]:
+            return found
+        cursor = page["pageInfo"][edge]
+        await meanwhile()
+
+
+async def rest_pages(api, meanwhile):
+    found, parameters = [], {"limit": 100}
+    while True:
+        body = (await api.rest("GET", "/cases", params=parameters)).json()
+        found += [case["id"] for case in body["data"]]
+        if not body["pagination"]["has_more"]:
+            return found
+        parameters["cursor"] = body["pagination"]["cursor"]
+        await meanwhile()
+
+
+async def test_all_real_cases_are_paged_alike_while_cases_are_added(api, imported):
+    added = []
+
+    async def nothing():
+        pass
+
+    async def add():
+        made = await api.rest("POST", "/cases", json={"name": f"Added {len(added)}"})
+        added.append(made.json()["id"])
+
+    still = await rest_pages(api, nothing)
+    assert len(still) == len(set(still)) == imported.imported == 5480
+    assert await pages(api, backwards=False, meanwhile=nothing) == still
+    assert await pages(api, backwards=True, meanwhile=nothing) == still
+
+    for ids in (
+        await rest_pages(api, add),
+        await pages(api, backwards=False, meanwhile=add),
+        await pages(api, backwards=True, meanwhile=add),
+    ):
+        assert len(set(ids)) == len(ids)
+        assert [id for id in ids if id not in added] == still
+
+
+@pytest.mark.parametrize(
+    ("term", "number"),
+    [
+        ("plessy v.", "1850/210"),
+        ("1940/51", "1940/51"),
+        ("1940 51", "1940/51"),
+        ("SOCIETE nationale", "1986/85-1695"),
+    ],
+)
+async def test_a_known_case_is_found_through_both_doors(api, imported, term, number):
+    graphql = (await api.data(PAGE, {"search": term}))["cases"]
+    rest = (await api.rest("GET", "/cases", params={"search": term})).json()["data"]
+
+    names = [case["name"] for case in rest]
+    assert names and [node["name"] for node in graphql["nodes"]] == names
+    assert number in [case["file_number"] for case in rest]
