@@ -95,5 +95,6 @@ async def test_a_known_case_is_found_through_both_doors(api, imported, term, num
     rest = (await api.rest("GET", "/cases", params={"search": term})).json()["data"]
 
     names = [case["name"] for case in rest]
-    assert names and [node["name"] for node in graphql["nodes"]] == names
+    assert names
+    assert [node["name"] for node in graphql["nodes"]] == names
     assert number in [case["file_number"] for case in rest]

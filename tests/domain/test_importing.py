@@ -305,7 +305,7 @@ async def test_an_event_that_is_there_already_is_not_brought_in_again(run, all_c
 
     other = {"name": "Two", "timeline": [EVENT]}
     update = {"name": "One", "file_number": "1", "timeline": [EVENT | {"title": "Another"}]}
-    report, rejects = await run(other, update, on_conflict=OnConflict.UPDATE)
+    _report, rejects = await run(other, update, on_conflict=OnConflict.UPDATE)
 
     assert [number for number, _reason in rejects] == [1, 2]
     assert all("An event with this id is there already." in reason for _number, reason in rejects)
