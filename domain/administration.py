@@ -37,7 +37,7 @@ async def create_workspace(database: Database, slug: str, name: str | None = Non
                 .returning(workspace.c.id)
             )
             assert made is not None
-            head = {"workspace_id": made.id, "seq": 0, "hash": timeline.GENESIS}
+            head = {"workspace_id": made[0], "seq": 0, "hash": timeline.GENESIS}
             await db.run(insert(timeline_head), head)
 
 
@@ -46,7 +46,7 @@ async def workspaces(database: Database) -> list[Workspace]:
     c = workspace.c
     async with database.write() as db:
         rows = await db.rows(select(c.id, c.slug, c.mode, c.name).order_by(c.slug, c.mode))
-    return [Workspace(row.id, row.slug, Mode(row.mode), row.name) for row in rows]
+    return [Workspace(id, slug, Mode(mode), name) for id, slug, mode, name in rows]
 
 
 async def operator(
@@ -115,16 +115,8 @@ async def list_keys(database: Database) -> list[ApiKey]:
     async with database.write() as db:
         rows = await db.rows(statement.order_by(api_key.c.created_at, api_key.c.id))
     return [
-        ApiKey(
-            row.id,
-            row.name,
-            row.slug,
-            Mode(row.mode),
-            frozenset(row.scopes.split()),
-            row.created_at,
-            row.revoked_at,
-        )
-        for row in rows
+        ApiKey(id, name, slug, Mode(mode), frozenset(scopes.split()), created_at, revoked_at)
+        for id, name, slug, mode, scopes, created_at, revoked_at in rows
     ]
 
 
@@ -135,20 +127,23 @@ async def revoke_key(database: Database, key: str) -> ApiKey:
     """
     id = keys.key_id(key) or key
     async with database.write() as db:
-        row = await db.first(select(api_key).where(api_key.c.id == id))
+        row = await db.first(
+            select(api_key.c.workspace_id, api_key.c.revoked_at).where(api_key.c.id == id)
+        )
         if row is None:
             raise invalid("There is no such key. See: casegraph keys list", "key")
-        if row.revoked_at is None:
+        workspace_id, revoked_at = row
+        if revoked_at is None:
             await db.run(
                 update(api_key)
                 .where(
                     api_key.c.workspace_id == bindparam("owner"), api_key.c.id == bindparam("key")
                 )
                 .values(revoked_at=db.now),
-                {"owner": row.workspace_id, "key": id},
+                {"owner": workspace_id, "key": id},
             )
             event = NewEvent("key_revoked", subject_id=id)
-            await timeline.record(db, row.workspace_id, OPERATOR, [event])
+            await timeline.record(db, workspace_id, OPERATOR, [event])
     return next(found for found in await list_keys(database) if found.id == id)
 
 
@@ -157,7 +152,7 @@ async def _workspace(db: Transaction, slug: str, mode: Mode) -> Workspace | None
     row = await db.first(
         select(c.id, c.slug, c.mode, c.name).where(c.slug == slug, c.mode == str(mode))
     )
-    return Workspace(row.id, row.slug, Mode(row.mode), row.name) if row else None
+    return Workspace(row[0], row[1], Mode(row[2]), row[3]) if row else None
 
 
 async def _require_workspace(db: Transaction, slug: str, mode: Mode) -> Workspace:

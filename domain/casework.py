@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select
 
 from domain import idempotency, ids, roles, store, texts, timeline
 from domain.auth import Principal, Scope
@@ -12,12 +12,20 @@ from domain.database import Database, Transaction
 from domain.errors import FileNumberTaken
 from domain.inputs import CaseChanges, NewCase, mentioned
 from domain.models import Case, CaseStatus, Change
+from domain.prepared import Prepared
 from domain.roles import Wanted
 from domain.store import PARTY_ROLES, STAFF_ROLES
 from domain.tables import cases
 from domain.texts import Check
 from domain.timeline import NewEvent
 
+_WITH_NUMBER = Prepared(
+    select(cases.c.id).where(
+        cases.c.workspace_id == bindparam("workspace_id"),
+        cases.c.file_number == bindparam("file_number"),
+        cases.c.deleted_at.is_(None),
+    )
+)
 CASE_FIELDS = tuple(field.name for field in fields(CaseChanges))
 """The fields of a case that callers write, and so those the timeline tells of."""
 
@@ -104,11 +112,7 @@ async def delete_case(
     async with database.write() as db:
         case = await store.case_to_change(db, who, case_id, expected_version)
         deleted = await store.touch(db, who, case)
-        await db.run(
-            update(cases)
-            .where(cases.c.workspace_id == who.workspace_id, cases.c.id == case.id)
-            .values(deleted_at=db.now)
-        )
+        await store.update_case(db, who, case.id, {"deleted_at": db.now})
         await store.remove_entry(db, who, "case", case.id)
         event = NewEvent("case_deleted", case_id=case.id)
         await timeline.record(db, who.workspace_id, who.key_name, [event])
@@ -138,12 +142,6 @@ def check_values(check: Check, given: Mapping[str, object]) -> dict[str, Any]:
 async def _require_free(db: Transaction, who: Principal, file_number: str | None) -> None:
     if file_number is None:
         return
-    taken = await db.first(
-        select(cases.c.id).where(
-            cases.c.workspace_id == who.workspace_id,
-            cases.c.file_number == file_number,
-            cases.c.deleted_at.is_(None),
-        )
-    )
-    if taken is not None:
+    values = {"workspace_id": who.workspace_id, "file_number": file_number}
+    if await db.first(_WITH_NUMBER, values):
         raise FileNumberTaken(file_number)

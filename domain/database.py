@@ -1,203 +1,123 @@
 """Opening a database, reading one snapshot of it, writing one transaction.
 
-SQLite: one writer connection in a process and read-only readers, in WAL. SQLite 3.40, which
-Debian 12 ships, may corrupt a WAL that one connection checkpoints while another commits, so
-transactions of all processes on the machine take turns by a lock on a file beside the database.
+SQLite, in WAL: one writer connection in a process, and read-only readers.
 """
 
-import asyncio
 import contextlib
-import logging
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-import aiosqlite
 import sqlalchemy.exc
-from sqlalchemy import Dialect, Executable, event, make_url
+from sqlalchemy import make_url
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from domain import instants, migrating
+from domain.driver_errors import translated
 from domain.errors import Unavailable
 from domain.instants import Instant
-from domain.locking import FileLock
-from domain.prepared import Prepared
+from domain.prepared import Fetch, Prepared
+from domain.reading import InlineReader, Overrun, Pace, Readers, Row, Snapshot, Steps, rows_of
+from domain.writing import Transaction, Writer
 
-log = logging.getLogger("casegraph.sql")
+__all__ = [
+    "Database",
+    "Pace",
+    "Row",
+    "Snapshot",
+    "Steps",
+    "Transaction",
+    "opened",
+    "parse_url",
+    "rows_of",
+]
 
-Row = tuple[Any, ...]
-READERS = 4
-BUSY_TIMEOUT_MS = 5_000
-_WRITER_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
-    "PRAGMA recursive_triggers=ON",
-    "PRAGMA secure_delete=ON",
-    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
-    "PRAGMA cache_size=-16000",
-)
-_READER_PRAGMAS = (
-    "PRAGMA query_only=ON",
-    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
-    "PRAGMA cache_size=-16000",
-)
-
-
-class Snapshot:
-    """One state of the database: whatever is fetched through it belongs together."""
-
-    def __init__(self, connection: aiosqlite.Connection, dialect: Dialect) -> None:
-        self._connection = connection
-        self._dialect = dialect
-
-    async def fetch(self, statement: Prepared, values: Mapping[str, Any]) -> list[Row]:
-        sql, parameters = statement.bound(self._dialect, values)
-        log.debug("%s", sql)
-        with _translated():
-            return list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
-
-
-class Transaction:
-    """All or nothing; the only way to write. *now* is one instant for all that it writes."""
-
-    def __init__(self, connection: AsyncConnection, now: Instant) -> None:
-        self._connection = connection
-        self.now = now
-
-    async def rows(
-        self, statement: Executable, values: Mapping[str, Any] | None = None
-    ) -> Sequence[Any]:
-        return (await self._connection.execute(statement, values or {})).all()
-
-    async def first(
-        self, statement: Executable, values: Mapping[str, Any] | None = None
-    ) -> Any | None:
-        return (await self._connection.execute(statement, values or {})).first()
-
-    async def run(
-        self, statement: Executable, values: Mapping[str, Any] | list[dict[str, Any]] | None = None
-    ) -> int:
-        """Execute, once or for each row of *values*; returns how many rows changed."""
-        if isinstance(values, list) and not values:
-            return 0
-        return (await self._connection.execute(statement, values)).rowcount
+T = TypeVar("T")
+_READY = Prepared(sqlalchemy.text("SELECT 1 FROM alembic_version"))
 
 
 class Database:
     """An open database. Make one with opened()."""
 
-    def __init__(self, url: URL, clock: Callable[[], Instant] = instants.now) -> None:
+    def __init__(self, url: URL, clock: Callable[[], Instant], read_seconds: float | None) -> None:
         self.url = url
         self.clock = clock
-        self.path = _sqlite_path(url)
-        self._engine = _writer(url)
-        self.dialect = self._engine.dialect
-        self._turn = asyncio.Lock()
-        self._lock = FileLock(self.path.with_name(self.path.name + "-lock"))
-        self._readers: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
-        self._opened: list[aiosqlite.Connection] = []
+        self.path = Path(url.database or "")
+        self.dialect = sqlite_dialect(paramstyle="qmark")
+        self._read_seconds = read_seconds
+        self._writer = Writer(self.path, self.dialect)
+        self._readers = Readers(self.path, self.dialect)
+        self._inline: InlineReader | None = None
 
     async def open(self, *, migrate: bool = True) -> None:
         """Connect and bring the schema up to date. Raises Unavailable, saying what to do."""
-        async with self.write() as transaction:
-            await transaction._connection.run_sync(
-                migrating.upgrade if migrate else migrating.check
-            )
-        with _translated():
-            for _ in range(READERS):
-                reader = await aiosqlite.connect(
-                    f"{self.path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None
-                )
-                self._opened.append(reader)
-                for pragma in _READER_PRAGMAS:
-                    await reader.execute(pragma)
-                self._readers.put_nowait(reader)
+        async with self._writer.turn():
+            await migrating.run(self.url, migrating.upgrade if migrate else migrating.check)
+        await self._writer.open()
+        with translated():
+            self._inline = InlineReader(self.path, self.dialect)
+            await self._readers.open()
 
     async def close(self) -> None:
-        for reader in self._opened:
-            await reader.close()
-        # The last connection to close checkpoints the WAL, so closing takes its turn, too.
-        async with self._turn, self._lock:
-            await self._engine.dispose()
+        if self._inline is not None:
+            self._inline.close()
+            self._inline = None
+        await self._readers.close()
+        await self._writer.close()
 
-    @contextlib.asynccontextmanager
-    async def read(self) -> AsyncIterator[Snapshot]:
+    def read(self) -> AbstractAsyncContextManager[Snapshot]:
         """One snapshot, read-only, for as long as the block lasts: keep it short."""
-        reader = await self._readers.get()
-        try:
-            with _translated():
-                try:
-                    await reader.execute("BEGIN")
-                except ValueError as error:  # aiosqlite's word for a connection that was lost
-                    raise Unavailable from error
-            try:
-                yield Snapshot(reader, self.dialect)
-            finally:
-                # Shielded: a cancelled request must not give back a reader in mid-transaction.
-                await asyncio.shield(_end(reader))
-        finally:
-            self._readers.put_nowait(reader)
+        return self._readers.snapshot(self._read_seconds)
 
-    @contextlib.asynccontextmanager
-    async def write(self) -> AsyncIterator[Transaction]:
+    async def run(self, make: Callable[[], Steps[T]], pace: Pace) -> T:
+        """Drive steps in one snapshot: at once if they are brief, else in a thread.
+
+        *make* makes them, twice if they turn out not to be brief. *pace* is remembered by the
+        caller for each kind of steps. Raises TimedOut, Unavailable, and what the steps raise.
+        """
+        if self._inline is not None and pace.brief():
+            try:
+                return self._inline.run(make())
+            except Overrun:
+                pace.overran()
+        async with self.read() as snapshot:
+            return await snapshot.run(make())
+
+    def write(self) -> AbstractAsyncContextManager[Transaction]:
         """One transaction: committed durably when the block ends, rolled back if it raises."""
-        async with self._turn, self._lock:
-            with _translated():
-                async with self._engine.begin() as connection:
-                    yield Transaction(connection, self.clock())
+        return self._writer.transaction(self.clock)
 
     async def damage(self) -> list[tuple[str, str]]:
         """What the database itself finds wrong: a place and a sentence for each."""
-        found: list[tuple[str, str]] = []
-        async with self._raw_writer() as raw:
-            for (message,) in await raw.execute_fetchall("PRAGMA integrity_check"):
-                if message != "ok":
-                    found.append(("file", f"{message}."))
-            for table, _row, parent, _key in await raw.execute_fetchall("PRAGMA foreign_key_check"):
-                found.append((f"table {table}", f"a row refers to nothing in {parent}."))
-            try:
-                await raw.execute(
-                    "INSERT INTO search_index(search_index, rank) VALUES ('integrity-check', 1)"
-                )
-            except sqlite3.DatabaseError:
-                found.append(("search index", "it does not fit the search entries."))
-        return found
+        return await self._writer.maintain(_damage)
 
     async def rewrite(self) -> None:
         """Write the file anew, so that nothing that was erased is left in it."""
-        async with self._raw_writer() as raw:
-            await raw.execute("INSERT INTO search_index(search_index) VALUES ('optimize')")
-            await raw.execute("VACUUM")
-            await raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    @contextlib.asynccontextmanager
-    async def _raw_writer(self) -> AsyncIterator[aiosqlite.Connection]:
-        """The writer's own connection, for what cannot stand in a transaction."""
-        async with self._turn, self._lock:
-            with _translated():
-                async with self._engine.connect() as connection:
-                    raw = (await connection.get_raw_connection()).driver_connection
-                    assert raw is not None
-                    yield raw
+        await self._writer.maintain(_rewrite)
 
     async def ready(self) -> None:
         """Raise Unavailable unless a read works."""
         async with self.read() as snapshot:
-            with _translated():
-                await snapshot._connection.execute_fetchall("SELECT 1 FROM alembic_version")
+            await snapshot.fetch(Fetch(_READY, {}))
 
 
 @contextlib.asynccontextmanager
 async def opened(
-    url: str, *, migrate: bool = True, clock: Callable[[], Instant] = instants.now
+    url: str,
+    *,
+    migrate: bool = True,
+    clock: Callable[[], Instant] = instants.now,
+    read_seconds: float | None = None,
 ) -> AsyncIterator[Database]:
-    """The database at *url*, open for as long as the block lasts."""
-    database = Database(parse_url(url), clock)
+    """The database at *url*, open for as long as the block lasts.
+
+    A snapshot that is read for longer than *read_seconds* ends with TimedOut.
+    """
+    database = Database(parse_url(url), clock, read_seconds)
     # Before anything is opened: closing takes a lock, which would need the folder and leave a file.
     if not database.path.parent.is_dir():
         raise Unavailable(f"There is no folder {database.path.parent}.")
@@ -223,53 +143,23 @@ def parse_url(text: str) -> URL:
     return url.set(drivername="sqlite+aiosqlite")
 
 
-def _sqlite_path(url: URL) -> Path:
-    return Path(url.database or "")
-
-
-def _writer(url: URL) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        poolclass=AsyncAdaptedQueuePool,
-        pool_size=1,
-        max_overflow=0,
-        pool_timeout=30,
-        hide_parameters=True,  # they are clients' names, and errors are logged
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves, below
-        cursor = connection.cursor()
-        for pragma in _WRITER_PRAGMAS:
-            cursor.execute(pragma)
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-async def _end(reader: aiosqlite.Connection) -> None:
-    with contextlib.suppress(sqlite3.Error, ValueError):
-        await reader.execute("ROLLBACK")
-
-
-@contextlib.contextmanager
-def _translated() -> Any:
-    """The driver's trouble becomes Unavailable: the caller may try again, and sees no SQL."""
+def _damage(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for (message,) in connection.execute("PRAGMA integrity_check"):
+        if message != "ok":
+            found.append(("file", f"{message}."))
+    for table, _row, parent, _key in connection.execute("PRAGMA foreign_key_check"):
+        found.append((f"table {table}", f"a row refers to nothing in {parent}."))
     try:
-        yield
-    except (
-        sqlite3.DatabaseError,
-        sqlalchemy.exc.DatabaseError,
-        sqlalchemy.exc.TimeoutError,
-        OSError,
-    ) as error:
-        cause = getattr(error, "orig", error)
-        if isinstance(cause, sqlite3.IntegrityError | sqlite3.ProgrammingError):
-            raise
-        log.error("database: %s", cause)
-        raise Unavailable from error
+        connection.execute(
+            "INSERT INTO search_index(search_index, rank) VALUES ('integrity-check', 1)"
+        )
+    except sqlite3.DatabaseError:
+        found.append(("search index", "it does not fit the search entries."))
+    return found
+
+
+def _rewrite(connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO search_index(search_index) VALUES ('optimize')")
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -16,6 +16,7 @@ DomainError
 │   ├── LinkExists           LINK_EXISTS
 │   ├── VersionConflict      VERSION_CONFLICT
 │   └── IdempotencyKeyReused IDEMPOTENCY_KEY_REUSED
+├── TimedOut             QUERY_TIMEOUT, a read that took too long
 └── Unavailable          SERVICE_UNAVAILABLE, about the moment: try again
 """
 
@@ -173,6 +174,15 @@ class IdempotencyKeyReused(Refused):
         )
 
 
+class TimedOut(DomainError):
+    """A read that was stopped at the deadline."""
+
+    code = "QUERY_TIMEOUT"
+
+    def __init__(self) -> None:
+        super().__init__("The query took too long and was stopped. Ask for less at once.")
+
+
 class Unavailable(DomainError):
     """The database cannot be reached or written for the moment; nothing was changed."""
 
@@ -197,6 +207,7 @@ CODES: dict[str, type[DomainError]] = {
         LinkExists,
         VersionConflict,
         IdempotencyKeyReused,
+        TimedOut,
         Unavailable,
     )
 }

@@ -10,16 +10,30 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from domain import instants, texts
 from domain.auth import Principal
 from domain.database import Transaction
 from domain.errors import IdempotencyKeyReused
+from domain.prepared import Prepared
 from domain.tables import idempotency_key
 from domain.texts import Check
 
 KEPT = timedelta(hours=24)
+
+
+_REMEMBERED = Prepared(
+    select(idempotency_key.c.request, idempotency_key.c.result_id).where(
+        idempotency_key.c.workspace_id == bindparam("workspace_id"),
+        idempotency_key.c.id == bindparam("id"),
+        idempotency_key.c.created_at > bindparam("limit"),
+    )
+)
+_EXPIRE = Prepared(
+    delete(idempotency_key).where(idempotency_key.c.created_at <= bindparam("limit"))
+)
+_REMEMBER = Prepared(insert(idempotency_key))
 
 
 def checked(key: str | None) -> str | None:
@@ -44,19 +58,13 @@ async def replayed(db: Transaction, who: Principal, key: str | None, request: st
     """
     if key is None:
         return None
-    c = idempotency_key.c
-    row = await db.first(
-        select(c.request, c.result_id).where(
-            c.workspace_id == who.workspace_id,
-            c.id == f"{who.key_id}:{key}",
-            c.created_at > _limit(),
-        )
-    )
+    row = await db.first(_REMEMBERED, {**_name(who, key), "limit": _limit()})
     if row is None:
         return None
-    if row.request != request:
+    first_request, result_id = row
+    if first_request != request:
         raise IdempotencyKeyReused
-    found: str = row.result_id
+    found: str = result_id
     return found
 
 
@@ -66,17 +74,13 @@ async def remember(
     """Note what the first request with *key* made, in its own transaction."""
     if key is None:
         return
-    await db.run(delete(idempotency_key).where(idempotency_key.c.created_at <= _limit()))
-    await db.run(
-        insert(idempotency_key),
-        {
-            "workspace_id": who.workspace_id,
-            "id": f"{who.key_id}:{key}",
-            "request": request,
-            "result_id": result_id,
-            "created_at": instants.now(),
-        },
-    )
+    await db.run(_EXPIRE, {"limit": _limit()})
+    row = {"request": request, "result_id": result_id, "created_at": instants.now()}
+    await db.run(_REMEMBER, _name(who, key) | row)
+
+
+def _name(who: Principal, key: str) -> dict[str, Any]:
+    return {"workspace_id": who.workspace_id, "id": f"{who.key_id}:{key}"}
 
 
 def _limit() -> str:

@@ -420,7 +420,7 @@ class _Batch:
             cases.c.workspace_id == self.who.workspace_id, cases.c.id == case_id
         )
         row = await self.db.first(deleted)
-        return row is not None and row.deleted_at is not None
+        return row is not None and row[0] is not None
 
     async def flush(self) -> None:
         """Put in the rows so far, in an order that foreign keys allow."""

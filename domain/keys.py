@@ -15,11 +15,11 @@ import zlib
 from sqlalchemy import bindparam, select
 
 from domain.auth import Principal, Scope
-from domain.database import Database, Row
+from domain.database import Database, Pace, Row, rows_of
 from domain.errors import InvalidKey
 from domain.ids import crockford
 from domain.models import Mode
-from domain.prepared import Prepared
+from domain.prepared import Fetch, Prepared
 from domain.tables import api_key, workspace
 
 CACHED_SECONDS = 1.0
@@ -67,6 +67,7 @@ class KeyRing:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._pace = Pace()
         self._known: dict[str, tuple[float, Principal]] = {}
 
     async def authenticate(self, raw: str | None) -> Principal:
@@ -78,8 +79,8 @@ class KeyRing:
         until, principal = self._known.get(digest, (0.0, None))
         if principal is not None and time.monotonic() < until:
             return principal
-        async with self._database.read() as db:
-            rows = await db.fetch(KEY_BY_ID, {"id": id})
+        wanted = Fetch(KEY_BY_ID, {"id": id})
+        rows = await self._database.run(lambda: rows_of(wanted), self._pace)
         if not rows or not hmac.compare_digest(rows[0][0], digest):
             self._known.pop(digest, None)
             raise InvalidKey

@@ -1,6 +1,6 @@
 """Keyset pages in SQL: the conditions, the order and the parameters."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +33,17 @@ class Window:
         return [column.desc() if down else column.asc() for column in key]
 
 
-def values(paging: Paging, sealed: str, types: tuple[type, ...]) -> dict[str, Any]:
-    """The parameters of a page's statement. Raises Invalid for a cursor of another list."""
-    found: dict[str, Any] = {"limit": paging.limit + 1}
+def values(
+    paging: Paging, seal: Callable[[], str], types: tuple[type, ...], ahead: int = 1
+) -> dict[str, Any]:
+    """The parameters of a page's statement, which finds up to *ahead* rows more than asked for.
+
+    Raises Invalid for a cursor of another list than *seal* names.
+    """
+    found: dict[str, Any] = {"limit": paging.limit + ahead, "others": paging.limit + ahead - 1}
     for name, cursor in (("after", paging.after), ("before", paging.before)):
         if cursor is not None:
-            position = cursors.decode(cursor, sealed, types, name)
+            position = cursors.decode(cursor, seal(), types, name)
             found |= {f"{name}_{index}": part for index, part in enumerate(position)}
     return found
 

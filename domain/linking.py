@@ -121,7 +121,7 @@ async def _require_new(
         )
     )
     if row is not None:
-        raise LinkExists(row.type)
+        raise LinkExists(row[0])
 
 
 async def _ends(db: Transaction, who: Principal, link_id: str) -> list[CaseLink]:

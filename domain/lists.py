@@ -1,18 +1,16 @@
 """The lists at the root: cases, parties and staff of a workspace, as statements."""
 
-from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, func, or_, select
 
 from domain import filters
 from domain.filters import Shape
 from domain.inputs import CaseOrder, CaseOrderField
 from domain.keyset import Window
-from domain.models import Case, Party, Staff
 from domain.prepared import Prepared, each
-from domain.relations import CASE_LINKS, CASE_TIMELINE
+from domain.relations import NODE
 from domain.tables import case_link, cases, party, staff, timeline_event
 
 _ORDER_COLUMN = {
@@ -21,16 +19,25 @@ _ORDER_COLUMN = {
     CaseOrderField.CREATED_AT: "created_at",
     CaseOrderField.UPDATED_AT: "updated_at",
 }
-REGISTER = {"party": (party, Party), "staff": (staff, Staff)}
+REGISTER = {"party": party, "staff": staff}
+BY_ID = {
+    "case": cases,
+    "party": party,
+    "staff": staff,
+    "link": case_link,
+    "event": timeline_event,
+}
 KEY_TYPES = (str, str)
 """Every list at the root is ordered by a text and then by id."""
 
 
 @lru_cache(maxsize=1024)
-def cases_page(order: CaseOrder, shape: Shape, window: Window) -> Prepared:
-    """The two parts of the key, then a Case."""
+def cases_page(
+    order: CaseOrder, shape: Shape, window: Window, columns: tuple[str, ...], *, keyed: bool
+) -> Prepared:
+    """The two parts of the key if *keyed*, then *columns* of cases."""
     key = [cases.c[_ORDER_COLUMN[order.field]], cases.c.id]
-    statement = select(*key, *_columns(cases, Case)).where(
+    statement = select(*(key if keyed else ()), *(cases.c[name] for name in columns)).where(
         *_visible(),
         filters.condition(shape),
         *window.conditions(key, descending=order.descending),
@@ -46,12 +53,14 @@ def cases_count(shape: Shape) -> Prepared:
     )
 
 
-@lru_cache(maxsize=128)
-def register_page(kind: str, shape: Shape, window: Window) -> Prepared:
-    """Parties or staff by name: the two parts of the key, then a Party or Staff."""
-    table, model = REGISTER[kind]
+@lru_cache(maxsize=256)
+def register_page(
+    kind: str, shape: Shape, window: Window, columns: tuple[str, ...], *, keyed: bool
+) -> Prepared:
+    """Parties or staff by name: the two parts of the key if *keyed*, then *columns*."""
+    table = REGISTER[kind]
     key = [table.c.name_order, table.c.id]
-    statement = select(*key, *_columns(table, model)).where(
+    statement = select(*(key if keyed else ()), *(table.c[name] for name in columns)).where(
         table.c.workspace_id == bindparam("workspace_id"),
         filters.searched(kind, table, shape),
         *window.conditions(key, descending=False),
@@ -62,7 +71,7 @@ def register_page(kind: str, shape: Shape, window: Window) -> Prepared:
 
 @lru_cache(maxsize=64)
 def register_count(kind: str, shape: Shape) -> Prepared:
-    table, _model = REGISTER[kind]
+    table = REGISTER[kind]
     statement = select(func.count()).select_from(table)
     return Prepared(
         statement.where(
@@ -72,8 +81,47 @@ def register_count(kind: str, shape: Shape) -> Prepared:
     )
 
 
-def _columns(table: Any, model: Any) -> list[ColumnElement[Any]]:
-    return [table.c[field.name] for field in fields(model)]
+@lru_cache(maxsize=256)
+def by_id(kind: str, columns: tuple[str, ...]) -> Prepared:
+    """*columns* of those among *ids* that can be seen.
+
+    Of a link, both ends' cases must be there, and a row is had for each end; of an event, its
+    case, if it has one.
+    """
+    table = BY_ID[kind]
+    c = table.c
+    source: FromClause = table
+    mine = [c.workspace_id == bindparam("workspace_id"), c.id.in_(_listed())]
+    if kind == "case":
+        mine.append(c.deleted_at.is_(None))
+    elif kind == "link":
+        here = cases.alias("here")
+        source = source.join(cases, _same(cases, c.workspace_id, c.linked_case_id))
+        source = source.join(here, _same(here, c.workspace_id, c.case_id))
+    elif kind == "event":
+        source = source.outerjoin(cases, _same(cases, c.workspace_id, c.case_id))
+        mine.append(or_(c.case_id.is_(None), cases.c.id.is_not(None)))
+    selected = [
+        cases.c[name.removeprefix(NODE)] if name.startswith(NODE) else c[name] for name in columns
+    ]
+    return Prepared(select(*selected).select_from(source).where(*mine))
+
+
+def _same(visible: Any, workspace_id: Any, case_id: Any) -> ColumnElement[bool]:
+    return and_(
+        visible.c.workspace_id == workspace_id,
+        visible.c.id == case_id,
+        visible.c.deleted_at.is_(None),
+    )
+
+
+@lru_cache(maxsize=64)
+def case_by_file_number(columns: tuple[str, ...]) -> Prepared:
+    return Prepared(
+        select(*(cases.c[name] for name in columns)).where(
+            *_visible(), cases.c.file_number == bindparam("file_number")
+        )
+    )
 
 
 def _visible() -> list[ColumnElement[bool]]:
@@ -82,38 +130,3 @@ def _visible() -> list[ColumnElement[bool]]:
 
 def _listed() -> Any:
     return select(each.value(bindparam("ids")).c.value)
-
-
-CASES_BY_ID = Prepared(select(*_columns(cases, Case)).where(*_visible(), cases.c.id.in_(_listed())))
-CASE_BY_FILE_NUMBER = Prepared(
-    select(*_columns(cases, Case)).where(
-        *_visible(), cases.c.file_number == bindparam("file_number")
-    )
-)
-REGISTER_BY_ID = {
-    kind: Prepared(
-        select(*_columns(table, model)).where(
-            table.c.workspace_id == bindparam("workspace_id"), table.c.id.in_(_listed())
-        )
-    )
-    for kind, (table, model) in REGISTER.items()
-}
-LINKS_BY_ID = Prepared(
-    select(*(case_link.c[name] for name in CASE_LINKS.columns), *_columns(cases, Case))
-    .join(
-        cases,
-        (cases.c.workspace_id == case_link.c.workspace_id)
-        & (cases.c.id == case_link.c.linked_case_id),
-    )
-    .where(
-        *_visible(),
-        case_link.c.workspace_id == bindparam("workspace_id"),
-        case_link.c.id.in_(_listed()),
-    )
-)
-EVENTS_BY_ID = Prepared(
-    select(*(timeline_event.c[name] for name in CASE_TIMELINE.columns)).where(
-        timeline_event.c.workspace_id == bindparam("workspace_id"),
-        timeline_event.c.id.in_(_listed()),
-    )
-)

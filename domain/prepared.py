@@ -4,36 +4,49 @@ Also the few constructs that databases spell differently: each has one name here
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, Dialect, Integer, Select, column, select
+from sqlalchemy import Boolean, ClauseElement, Dialect, Integer, column, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 
 class Prepared:
-    """A SELECT with named parameters; its SQL is compiled once for a dialect."""
+    """A statement with named parameters; its SQL is compiled once for a dialect.
 
-    __slots__ = ("_compiled", "select")
+    Of an INSERT, all columns are parameters; those without a value are null.
+    """
 
-    def __init__(self, select: Select[Any]) -> None:
-        self.select = select
+    __slots__ = ("_compiled", "statement")
+
+    def __init__(self, statement: ClauseElement) -> None:
+        self.statement = statement
         self._compiled: dict[str, tuple[str, tuple[tuple[str, Any], ...]]] = {}
 
     def bound(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
         """The SQL text and its positional parameters."""
-        compiled = self._compiled.get(dialect.name)
-        if compiled is None:
-            compiled = self._compiled[dialect.name] = self._compile(dialect)
-        sql, names = compiled
+        sql, names = self._compiled.get(dialect.name) or self._compile(dialect)
         return sql, tuple([values.get(name, default) for name, default in names])
 
+    def sql(self, dialect: Dialect) -> str:
+        """The SQL text alone."""
+        return (self._compiled.get(dialect.name) or self._compile(dialect))[0]
+
     def _compile(self, dialect: Dialect) -> tuple[str, tuple[tuple[str, Any], ...]]:
-        made = self.select.compile(dialect=dialect)
+        made = self.statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         assert isinstance(made, SQLCompiler)
         defaults = made.construct_params(_check=False)
-        return str(made), tuple((name, defaults.get(name)) for name in made.positiontup or ())
+        names = tuple((name, defaults.get(name)) for name in made.positiontup or ())
+        found = self._compiled[dialect.name] = str(made), names
+        return found
+
+
+class Fetch(NamedTuple):
+    """Something to be read: a statement and the values of its parameters."""
+
+    statement: Prepared
+    values: Mapping[str, Any]
 
 
 class each(FunctionElement[Any]):
@@ -45,6 +58,11 @@ class each(FunctionElement[Any]):
     @classmethod
     def value(cls, parameter: Any, alias: str = "each") -> Any:
         return cls(parameter).table_valued("value", name=alias)
+
+    @classmethod
+    def numbered(cls, parameter: Any, alias: str = "each") -> Any:
+        """With the place of each text in the array, from 0 on, as the column *key*."""
+        return cls(parameter).table_valued(column("key", Integer), "value", name=alias)
 
 
 @compiles(each, "sqlite")

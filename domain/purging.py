@@ -59,7 +59,7 @@ async def purge(
     if before is not None:
         wanted.append(c.deleted_at < before)
     async with database.write() as db:
-        ids = [row.id for row in await db.rows(select(c.id).where(*wanted).order_by(c.id))]
+        ids = [id for (id,) in await db.rows(select(c.id).where(*wanted).order_by(c.id))]
         if dry_run:
             return Purged(len(ids), sum([len(await _events(db, who, id)) for id in ids]))
     events = 0
@@ -84,16 +84,16 @@ async def _erase(db: Transaction, who: Principal, case_id: str) -> int:
         [
             {
                 "workspace_id": workspace_id,
-                "seq": event.seq,
-                "id": event.id,
+                "seq": seq,
+                "id": id,
                 "type": TOMBSTONE,
                 "actor": "",
-                "at": event.at,
-                "occurred_at": event.at,
+                "at": at,
+                "occurred_at": at,
                 "changes": "[]",
-                "hash": event.hash,
+                "hash": hash,
             }
-            for event in events
+            for seq, id, at, hash in events
         ],
     )
     for roles in (case_party, staff_assignment):
@@ -114,7 +114,7 @@ async def _erase(db: Transaction, who: Principal, case_id: str) -> int:
     ):
         await db.run(delete(table).where(table.c.workspace_id == workspace_id, column == case_id))
     await store.remove_entry(db, who, "case", case_id)
-    erased = Change("events", [event.seq for event in events], None)
+    erased = Change("events", [seq for seq, *_rest in events], None)
     told = NewEvent(CASE_PURGED, subject_id=case_id, changes=[erased])
     await timeline.record(db, workspace_id, who.key_name, [told])
     return len(events)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, FromClause, Table, and_, bindparam, func, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Table, and_, bindparam, func, select
 
 from domain import tables
 from domain.keyset import Window
@@ -27,6 +27,11 @@ from domain.models import (
     TimelineEvent,
 )
 from domain.prepared import Prepared, each
+
+NODE = "node."
+"""Before the name of a column of the node; the edge's own columns have bare names."""
+_BEYOND: dict[type, Any] = {int: 2**63 - 1, str: "\U0010ffff"}
+_BELOW: dict[type, Any] = {int: -(2**63), str: ""}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -48,6 +53,11 @@ class Relation:
     @property
     def key_types(self) -> tuple[type, ...]:
         return tuple(self.edges.c[name].type.python_type for name in self.key)
+
+    @property
+    def all_columns(self) -> tuple[str, ...]:
+        """What *build* takes: the edge's columns, then the node's."""
+        return (*self.columns, *(NODE + name for name in self.node_columns))
 
 
 def _names(kind: type, *without: str) -> tuple[str, ...]:
@@ -144,60 +154,89 @@ STAFF_CASES = Relation(
 )
 
 
-@lru_cache(maxsize=256)
-def page(relation: Relation, window: Window, *, narrowed: bool) -> Prepared:
-    """The parent, the key, then the edge's and the node's columns; *limit* rows a parent.
+@lru_cache(maxsize=1024)
+def page(
+    relation: Relation,
+    window: Window | None,
+    columns: tuple[str, ...],
+    *,
+    narrowed: bool,
+    keyed: bool,
+) -> Prepared:
+    """The parent's place among the parents, the key if *keyed*, then *columns*.
 
-    Each parent's rows are found by its own bounded walk along the index, so a party with a
-    hundred thousand cases costs no more than one with three.
+    Each parent has *limit* rows, or somewhat more where the key has several parts; all of them
+    if *window* is None. Its rows are found by its own bounded walk along the index, so a party
+    with a hundred thousand cases costs no more than one with three.
     """
-    parents = each.value(bindparam("parents"), "parent")
+    parents = each.numbered(bindparam("parents"), "parent")
+    edges = relation.edges
+    key = [edges.c[name] for name in relation.key]
+    mine = [
+        edges.c.workspace_id == bindparam("workspace_id"),
+        edges.c[relation.parent] == parents.c.value,
+        *_narrowing(relation, edges, narrowed),
+    ]
+    if window is not None:
+        mine += window.conditions(key, descending=relation.descending)
+        mine.append(_within(relation, window, parents, narrowed))
+    source: FromClause = parents.join(edges, and_(*mine))
+    nodes = relation.nodes
+    # A role's party or staff member is there for certain; a case may be deleted.
+    if nodes is tables.cases or any(name.startswith(NODE) for name in columns):
+        assert nodes is not None
+        found = [
+            nodes.c.workspace_id == bindparam("workspace_id"),
+            nodes.c.id == edges.c[relation.node_id],
+        ]
+        if nodes is tables.cases:
+            found.append(nodes.c.deleted_at.is_(None))
+        source = source.join(nodes, and_(*found))
+    selected = [
+        nodes.c[name.removeprefix(NODE)]
+        if nodes is not None and name.startswith(NODE)
+        else edges.c[name]
+        for name in columns
+    ]
+    statement = select(parents.c.key, *(key if keyed else ()), *selected).select_from(source)
+    order = Window(False, False, False) if window is None else window
+    return Prepared(
+        statement.order_by(parents.c.key, *order.order(key, descending=relation.descending))
+    )
+
+
+def _within(
+    relation: Relation, window: Window, parents: Any, narrowed: bool
+) -> ColumnElement[bool]:
+    """That a row is not behind the last one of its parent's page, by the first part of the key."""
     inner = relation.edges.alias("inner")
-    inner_key = [inner.c[name] for name in relation.key]
-    walk = (
-        select(*inner_key)
+    key = [inner.c[name] for name in relation.key]
+    last = (
+        select(key[0])
         .select_from(_with_visible_nodes(relation, inner, tables.cases.alias("inner_node")))
         .where(
             inner.c.workspace_id == bindparam("workspace_id"),
             inner.c[relation.parent] == parents.c.value,
-            *window.conditions(inner_key, descending=relation.descending),
+            *window.conditions(key, descending=relation.descending),
             *_narrowing(relation, inner, narrowed),
         )
-        .order_by(*window.order(inner_key, descending=relation.descending))
-        .limit(bindparam("limit"))
+        .order_by(*window.order(key, descending=relation.descending))
+        .limit(1)
+        .offset(bindparam("others"))
         .correlate(parents)
+        .scalar_subquery()
     )
-    outer = relation.edges
-    key = [outer.c[name] for name in relation.key]
-    within = key[0].in_(walk) if len(key) == 1 else tuple_(*key).in_(walk)
-    source = parents.join(
-        outer,
-        and_(
-            outer.c.workspace_id == bindparam("workspace_id"),
-            outer.c[relation.parent] == parents.c.value,
-            within,
-        ),
-    )
-    columns = [outer.c[name] for name in relation.columns]
-    if relation.nodes is not None:
-        nodes = relation.nodes
-        source = source.join(
-            nodes,
-            and_(
-                nodes.c.workspace_id == bindparam("workspace_id"),
-                nodes.c.id == outer.c[relation.node_id],
-            ),
-        )
-        columns += [nodes.c[name] for name in relation.node_columns]
-    order = window.order(key, descending=relation.descending)
-    statement = select(parents.c.value, *key, *columns).select_from(source)
-    return Prepared(statement.order_by(parents.c.value, *order))
+    column = relation.edges.c[relation.key[0]]
+    kind = column.type.python_type
+    if relation.descending != window.backwards:
+        return column >= func.coalesce(last, _BELOW[kind])
+    return column <= func.coalesce(last, _BEYOND[kind])
 
 
 @lru_cache(maxsize=64)
 def count(relation: Relation, *, narrowed: bool) -> Prepared:
-    """For each parent that has any: the parent and the number of rows."""
-    parents = each.value(bindparam("parents"), "parent")
+    """For each parent that has any: its place among the parents and the number of rows."""
+    parents = each.numbered(bindparam("parents"), "parent")
     edges = relation.edges
     source = parents.join(
         _with_visible_nodes(relation, edges, tables.cases),
@@ -206,9 +245,9 @@ def count(relation: Relation, *, narrowed: bool) -> Prepared:
             edges.c[relation.parent] == parents.c.value,
         ),
     )
-    statement = select(parents.c.value, func.count()).select_from(source)
+    statement = select(parents.c.key, func.count()).select_from(source)
     statement = statement.where(*_narrowing(relation, edges, narrowed))
-    return Prepared(statement.group_by(parents.c.value))
+    return Prepared(statement.group_by(parents.c.key))
 
 
 def _with_visible_nodes(relation: Relation, edges: Any, nodes: Any) -> FromClause:

@@ -4,22 +4,25 @@ Shared by everything that writes. No rules here, and no timeline: callers see to
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from domain import folding, search, texts
 from domain.auth import Principal
-from domain.database import Transaction
+from domain.database import Row, Transaction
 from domain.errors import CaseNotFound, PartyNotFound, StaffNotFound, VersionConflict
 from domain.ids import canonical_case_id
 from domain.instants import Instant
 from domain.models import Case, Party, Staff
-from domain.prepared import each
+from domain.prepared import Prepared, each
 from domain.tables import case_party, cases, party, search_entry, staff, staff_assignment
 
+_KEY = ("workspace_id", "id")
+_ENTRY_KEY = ("workspace_id", "kind", "id")
 ORDER_MAX = 200  # characters of a name that count in its order
 
 
@@ -65,16 +68,9 @@ async def case_to_change(
 ) -> Case:
     """The case, locked until the transaction ends. Raises CaseNotFound, VersionConflict."""
     canonical = canonical_case_id(case_id)
-    row = canonical and await db.first(
-        select(*_columns(cases, Case))
-        .where(
-            cases.c.workspace_id == who.workspace_id,
-            cases.c.id == canonical,
-            cases.c.deleted_at.is_(None),
-        )
-        .with_for_update()
-    )
-    if not row:
+    mine = {"workspace_id": who.workspace_id, "id": canonical}
+    row = await db.first(_CASE, mine) if canonical else None
+    if row is None:
         raise CaseNotFound(case_id, field)
     case = Case(*row)
     _require_version(case.version, expected_version)
@@ -85,7 +81,7 @@ async def party_to_change(
     db: Transaction, who: Principal, party_id: str, expected_version: int | None = None
 ) -> Party:
     """The party, locked until the transaction ends. Raises PartyNotFound, VersionConflict."""
-    row = await _register_row(db, who, party, Party, party_id)
+    row = await _register_row(db, who, "party", party_id)
     if row is None:
         raise PartyNotFound(party_id)
     found = Party(*row)
@@ -97,7 +93,7 @@ async def staff_to_change(
     db: Transaction, who: Principal, staff_id: str, expected_version: int | None = None
 ) -> Staff:
     """The staff member, locked until the end. Raises StaffNotFound, VersionConflict."""
-    row = await _register_row(db, who, staff, Staff, staff_id)
+    row = await _register_row(db, who, "staff", staff_id)
     if row is None:
         raise StaffNotFound(staff_id)
     found = Staff(*row)
@@ -111,40 +107,24 @@ async def names_of(
     """The names of those parties or staff among *ids* that exist."""
     if not ids:
         return {}
-    table = {"party": party, "staff": staff}[kind]
-    listed = select(each.value(bindparam("ids")).c.value)
-    rows = await db.rows(
-        select(table.c.id, table.c.name).where(
-            table.c.workspace_id == workspace_id, table.c.id.in_(listed)
-        ),
-        {"ids": json.dumps(sorted(ids))},
-    )
-    return {row.id: row.name for row in rows}
+    values = {"workspace_id": workspace_id, "ids": json.dumps(sorted(ids))}
+    return dict(await db.rows(_NAMES[kind], values))
 
 
 async def roles_of(db: Transaction, who: Principal, roles: RoleTable, case_id: str) -> list[Role]:
     """All rows of a case, in order."""
-    c = roles.table.c
-    columns = [c.case_id, c.position, c[roles.node], c.role, c[roles.remark], c[roles.since]]
-    rows = await db.rows(
-        select(*columns)
-        .where(c.workspace_id == who.workspace_id, c.case_id == case_id)
-        .order_by(c.position)
-    )
-    return [Role(*row) for row in rows]
+    values = {"workspace_id": who.workspace_id, "case_id": case_id}
+    return [Role(*row) for row in await db.rows(_roles(roles), values)]
 
 
 async def next_position(db: Transaction, who: Principal, case_id: str, count: int) -> int:
     """Take *count* positions in a case; the first of them."""
-    mine = (cases.c.workspace_id == who.workspace_id, cases.c.id == case_id)
-    row = await db.first(select(cases.c.last_position).where(*mine))
+    mine = {"workspace_id": who.workspace_id, "id": case_id}
+    row = await db.first(_LAST_POSITION, mine)
     assert row is not None
-    await db.run(
-        update(cases).where(*mine).values(last_position=bindparam("last")),
-        {"last": row.last_position + count},
-    )
-    first: int = row.last_position + 1
-    return first
+    last: int = row[0]
+    await update_case(db, who, case_id, {"last_position": last + count})
+    return last + 1
 
 
 async def touch(db: Transaction, who: Principal, case: Case, **changes: Any) -> Case:
@@ -156,11 +136,18 @@ async def touch(db: Transaction, who: Principal, case: Case, **changes: Any) -> 
         values["name_order"] = name_order(touched.name)
     if "file_number" in changes:
         values["number_order"] = folding.number_order(touched.file_number)[:ORDER_MAX]
-    mine = (cases.c.workspace_id == who.workspace_id, cases.c.id == case.id)
-    await db.run(update(cases).where(*mine).values(values))
+    await update_case(db, who, case.id, values)
     if {"name", "file_number"} & changes.keys():
         await replace_entry(db, case_entry(who.workspace_id, touched))
     return touched
+
+
+async def update_case(
+    db: Transaction, who: Principal, case_id: str, values: Mapping[str, Any]
+) -> None:
+    """Store *values* in columns of a case."""
+    mine = {"workspace_id": who.workspace_id, "id": case_id}
+    await db.run(_update(cases, tuple(values)), _changed(mine, values))
 
 
 async def insert_cases(
@@ -177,8 +164,8 @@ async def insert_cases(
         }
         for case, last in zip(new, positions or [0] * len(new), strict=True)
     ]
-    await db.run(insert(cases), rows)
-    await db.run(insert(search_entry), [case_entry(workspace_id, case) for case in new])
+    await db.run(_INSERT[cases], rows)
+    await db.run(_INSERT[search_entry], [case_entry(workspace_id, case) for case in new])
 
 
 async def insert_parties(db: Transaction, workspace_id: int, new: Sequence[Party]) -> None:
@@ -204,7 +191,7 @@ async def insert_roles(
         }
         for role in new
     ]
-    await db.run(insert(roles.table), rows)
+    await db.run(_INSERT[roles.table], rows)
 
 
 async def delete_roles(
@@ -216,7 +203,10 @@ async def delete_roles(
         c.case_id == bindparam("gone_case"),
         c.position == bindparam("gone_position"),
     )
-    await db.run(gone, [{"gone_case": row.case_id, "gone_position": row.position} for row in rows])
+    await db.run(
+        Prepared(gone),
+        [{"gone_case": row.case_id, "gone_position": row.position} for row in rows],
+    )
 
 
 async def update_register(
@@ -225,20 +215,21 @@ async def update_register(
     """Store a changed party or staff member."""
     table = {"party": party, "staff": staff}[kind]
     values = {**asdict(changed), "name_order": name_order(changed.name)}
-    id = values.pop("id")
-    mine = (table.c.workspace_id == who.workspace_id, table.c.id == id)
-    await db.run(update(table).where(*mine).values(values))
+    mine = {"workspace_id": who.workspace_id, "id": values.pop("id")}
+    await db.run(_update(table, tuple(values)), _changed(mine, values))
     await replace_entry(db, register_entry(who.workspace_id, kind, changed))
 
 
 async def replace_entry(db: Transaction, entry: dict[str, Any]) -> None:
-    await db.run(update(search_entry).where(*_entry(entry)).values(entry))
+    mine = {name: entry[name] for name in _ENTRY_KEY}
+    rest = {name: value for name, value in entry.items() if name not in mine}
+    await db.run(_update(search_entry, tuple(rest), _ENTRY_KEY), _changed(mine, rest))
 
 
 async def remove_entry(db: Transaction, who: Principal, kind: str, id: str) -> None:
     """Take an object out of search."""
-    mine = _entry({"workspace_id": who.workspace_id, "kind": kind, "id": id})
-    await db.run(delete(search_entry).where(*mine))
+    mine = {"workspace_id": who.workspace_id, "kind": kind, "id": id}
+    await db.run(delete(search_entry).where(*(search_entry.c[name] == mine[name] for name in mine)))
 
 
 def case_entry(workspace_id: int, case: Case) -> dict[str, Any]:
@@ -261,19 +252,15 @@ async def _insert_register(
         {"workspace_id": workspace_id, **asdict(one), "name_order": name_order(one.name)}
         for one in new
     ]
-    await db.run(insert(table), rows)
+    await db.run(_INSERT[table], rows)
     entries = [register_entry(workspace_id, kind, one) for one in new]
-    await db.run(insert(search_entry), entries)
+    await db.run(_INSERT[search_entry], entries)
 
 
-async def _register_row(db: Transaction, who: Principal, table: Any, model: Any, id: str) -> Any:
+async def _register_row(db: Transaction, who: Principal, kind: str, id: str) -> Row | None:
     if not texts.may_be_id(id):
         return None
-    return await db.first(
-        select(*_columns(table, model))
-        .where(table.c.workspace_id == who.workspace_id, table.c.id == id)
-        .with_for_update()
-    )
+    return await db.first(_REGISTER[kind], {"workspace_id": who.workspace_id, "id": id})
 
 
 def _require_version(actual: int, expected: int | None) -> None:
@@ -285,5 +272,47 @@ def _columns(table: Any, model: Any) -> list[Any]:
     return [table.c[field.name] for field in fields(model)]
 
 
-def _entry(entry: dict[str, Any]) -> list[Any]:
-    return [search_entry.c[name] == entry[name] for name in ("workspace_id", "kind", "id")]
+def _one(table: Any, *columns: Any) -> Any:
+    mine = (table.c.workspace_id == bindparam("workspace_id"), table.c.id == bindparam("id"))
+    return select(*columns).where(*mine).with_for_update()
+
+
+def _named(table: Any) -> Prepared:
+    listed = select(each.value(bindparam("ids")).c.value)
+    mine = (table.c.workspace_id == bindparam("workspace_id"), table.c.id.in_(listed))
+    return Prepared(select(table.c.id, table.c.name).where(*mine))
+
+
+@cache
+def _roles(roles: RoleTable) -> Prepared:
+    c = roles.table.c
+    columns = [c.case_id, c.position, c[roles.node], c.role, c[roles.remark], c[roles.since]]
+    mine = (c.workspace_id == bindparam("workspace_id"), c.case_id == bindparam("case_id"))
+    return Prepared(select(*columns).where(*mine).order_by(c.position))
+
+
+@lru_cache(maxsize=256)
+def _update(table: Any, columns: tuple[str, ...], key: tuple[str, ...] = _KEY) -> Prepared:
+    """Sets *columns* of one row; see _changed() for its parameters."""
+    mine = [table.c[name] == bindparam(f"mine_{name}") for name in key]
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in columns}
+    return Prepared(update(table).where(*mine).values(values))
+
+
+def _changed(mine: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of an _update(): of which row, and what."""
+    found = {f"mine_{name}": value for name, value in mine.items()}
+    return found | {f"new_{name}": value for name, value in values.items()}
+
+
+_CASE = Prepared(_one(cases, *_columns(cases, Case)).where(cases.c.deleted_at.is_(None)))
+_LAST_POSITION = Prepared(_one(cases, cases.c.last_position))
+_REGISTER = {
+    "party": Prepared(_one(party, *_columns(party, Party))),
+    "staff": Prepared(_one(staff, *_columns(staff, Staff))),
+}
+_NAMES = {"party": _named(party), "staff": _named(staff)}
+_INSERT = {
+    table: Prepared(insert(table))
+    for table in (cases, party, staff, case_party, staff_assignment, search_entry)
+}

@@ -17,10 +17,24 @@ from domain import ids
 from domain.database import Transaction
 from domain.instants import Instant
 from domain.models import Change
+from domain.prepared import Prepared
 from domain.tables import timeline_event, timeline_head
 
 GENESIS = "0" * 64
 """The hash before the first event."""
+
+
+_HEAD = Prepared(
+    select(timeline_head.c.seq, timeline_head.c.hash)
+    .where(timeline_head.c.workspace_id == bindparam("workspace_id"))
+    .with_for_update()
+)
+_APPEND = Prepared(insert(timeline_event))
+_MOVE_HEAD = Prepared(
+    update(timeline_head)
+    .where(timeline_head.c.workspace_id == bindparam("mine"))
+    .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +56,7 @@ async def record(db: Transaction, workspace_id: int, actor: str, events: list[Ne
     """Append *events* to the workspace's timeline, in the transaction of what they tell of."""
     if not events:
         return
-    head = await db.first(
-        select(timeline_head.c.seq, timeline_head.c.hash)
-        .where(timeline_head.c.workspace_id == workspace_id)
-        .with_for_update()
-    )
+    head = await db.first(_HEAD, {"workspace_id": workspace_id})
     if head is None:
         raise AssertionError(f"workspace {workspace_id} has no timeline")
     seq, last = head
@@ -69,13 +79,9 @@ async def record(db: Transaction, workspace_id: int, actor: str, events: list[Ne
         }
         last = row["hash"] = chained(last, row)
         rows.append(row)
-    await db.run(insert(timeline_event), rows)
-    await db.run(
-        update(timeline_head)
-        .where(timeline_head.c.workspace_id == workspace_id)
-        .values(seq=bindparam("new_seq"), hash=bindparam("new_hash")),
-        {"new_seq": seq, "new_hash": last},
-    )
+    await db.run(_APPEND, rows)
+    new_head = {"mine": workspace_id, "new_seq": seq, "new_hash": last}
+    await db.run(_MOVE_HEAD, new_head)
 
 
 CONTENT = (

@@ -14,7 +14,7 @@ from sqlalchemy import Select, and_, bindparam, func, not_, or_, select
 from domain import administration, store, timeline
 from domain.database import Database, Snapshot
 from domain.models import Case, LinkType, Party, Staff, Workspace
-from domain.prepared import Prepared
+from domain.prepared import Fetch, Prepared
 from domain.purging import CASE_PURGED, TOMBSTONE
 from domain.tables import (
     case_link,
@@ -65,7 +65,7 @@ async def verify(
         found.findings.append(Finding("database", place, message))
     workspaces = await administration.workspaces(database)
     async with database.read() as db:
-        [[total]] = await db.fetch(_COUNT_EVENTS, {})
+        [[total]] = await db.fetch(Fetch(_COUNT_EVENTS, {}))
         for workspace in workspaces:
             name = workspace.slug if workspace.mode == "live" else f"{workspace.slug} (test)"
 
@@ -91,7 +91,7 @@ async def _chain(
     tombstones: set[int] = set()
     purged: set[int] = set()
     values: dict[str, Any] = {"workspace_id": workspace.id, "seq": 0}
-    while rows := await db.fetch(_EVENTS, values):
+    while rows := await db.fetch(Fetch(_EVENTS, values)):
         for *content, hash in rows:
             event = dict(zip(timeline.CONTENT, content, strict=True))
             seq = event["seq"]
@@ -113,7 +113,7 @@ async def _chain(
         yield
     for seq in sorted(tombstones - purged):
         note(f"event {seq}", "it was erased, but not by purging.")
-    head = await db.fetch(_HEAD, {"workspace_id": workspace.id})
+    head = await db.fetch(Fetch(_HEAD, {"workspace_id": workspace.id}))
     if head != [(expected - 1, last)]:
         note(
             "timeline",
@@ -135,7 +135,7 @@ def _erased(changes: str) -> set[int]:
 
 async def _links(db: Snapshot, workspace: Workspace, note: Note) -> None:
     """Each link has two ends, which mirror each other."""
-    rows = await db.fetch(_LINKS, {"workspace_id": workspace.id})
+    rows = await db.fetch(Fetch(_LINKS, {"workspace_id": workspace.id}))
     for id, group in itertools.groupby(rows, key=lambda row: row[0]):
         ends = {(case_id, other, kind) for _id, case_id, other, kind in group}
         mirrored = {(other, case_id, _inverse(kind)) for case_id, other, kind in ends}
@@ -150,7 +150,7 @@ def _inverse(kind: str) -> str:
 async def _roles(db: Snapshot, workspace: Workspace, note: Note) -> None:
     """Every role is of a case and of someone, and its position was given out."""
     for statement, what in _ORPHANS:
-        for case_id, position in await db.fetch(statement, {"workspace_id": workspace.id}):
+        for case_id, position in await db.fetch(Fetch(statement, {"workspace_id": workspace.id})):
             note(f"case {case_id}", f"{what} {position} refers to nothing.")
 
 
@@ -189,7 +189,7 @@ async def _all(
 ) -> AsyncIterator[tuple[Any, ...]]:
     """All rows of a statement of _rows(), a block at a time."""
     after = ""
-    while rows := await db.fetch(statement, {**values, "after": after}):
+    while rows := await db.fetch(Fetch(statement, {**values, "after": after})):
         for row in rows:
             yield row
         after = rows[-1][0]

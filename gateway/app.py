@@ -44,7 +44,7 @@ def create_app(chosen: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opened(chosen.database_url) as database:
+        async with opened(chosen.database_url, read_seconds=chosen.query_seconds) as database:
             services = Services(database, KeyRing(database), RateLimiter(chosen.rate_limit))
             app.state.services = rest.state.services = services
             yield

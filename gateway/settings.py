@@ -19,6 +19,7 @@ class Settings:
     workers: int = 1
     cors_origins: tuple[str, ...] = ()
     rate_limit: int = 6_000
+    query_seconds: int = 10
     log_level: str = "info"
     log_format: str = "json"
     demo_key: str = ""
@@ -37,6 +38,7 @@ DESCRIPTIONS = {
     "workers": "How many server processes.",
     "cors_origins": "Origins, separated by commas, whose pages may call the API; * for all.",
     "rate_limit": "Calls a minute that one API key may make in one process.",
+    "query_seconds": "How long one query may read before it is stopped.",
     "log_level": "debug (with every SQL statement), info, warning or error.",
     "log_format": "json, or text for people.",
     "demo_key": "A key to fill in on the GraphiQL page. For demonstrations only.",

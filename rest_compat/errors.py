@@ -40,6 +40,7 @@ STATUS = {
     "UNSUPPORTED_MEDIA_TYPE": 415,
     "RATE_LIMIT_EXCEEDED": 429,
     "INTERNAL_ERROR": 500,
+    "QUERY_TIMEOUT": 503,
     "SERVICE_UNAVAILABLE": 503,
 }
 """The closed list of codes. A code is public and permanent."""

@@ -21,8 +21,7 @@ async def test_the_process_is_healthy_and_ready(api):
 
 
 async def test_a_lost_database_is_not_ready(api, settings):
-    for reader in api.services.database._opened:
-        await reader.close()
+    await api.services.database.close()
 
     ready = await api.http.get("/readyz")
     rest = await api.rest("GET", "/cases")
