@@ -29,6 +29,7 @@ def columns_of(model: type) -> tuple[str, ...]:
 CASE = columns_of(Case)
 PARTY = columns_of(Party)
 STAFF = columns_of(Staff)
+_MODELS: dict[str, Any] = {"case": Case, "party": Party, "staff": Staff}
 
 
 async def case(who: Principal, db: Snapshot, case_id: str) -> Case:
@@ -88,11 +89,11 @@ async def cases(
     paging: Paging = Paging(),  # noqa: B008 - frozen
 ) -> Page[Case]:
     """A page of the workspace's cases. Raises Invalid for a bad filter or cursor."""
-    return await _page(db, asking.cases(who, wanted, order), paging, Case)
+    return await page(db, asking.cases(who, wanted, order), paging)
 
 
 async def count_cases(who: Principal, db: Snapshot, wanted: CaseFilter | None = None) -> int:
-    return await _count(db, asking.cases(who, wanted))
+    return await count(db, asking.cases(who, wanted))
 
 
 async def parties(
@@ -102,11 +103,11 @@ async def parties(
     paging: Paging = Paging(),  # noqa: B008 - frozen
 ) -> Page[Party]:
     """A page of the workspace's parties, by name."""
-    return await _page(db, asking.parties(who, search), paging, Party)
+    return await page(db, asking.parties(who, search), paging)
 
 
 async def count_parties(who: Principal, db: Snapshot, search: str | None = None) -> int:
-    return await _count(db, asking.parties(who, search))
+    return await count(db, asking.parties(who, search))
 
 
 async def staff(
@@ -116,11 +117,26 @@ async def staff(
     paging: Paging = Paging(),  # noqa: B008 - frozen
 ) -> Page[Staff]:
     """A page of the workspace's staff, by name."""
-    return await _page(db, asking.staff(who, search), paging, Staff)
+    return await page(db, asking.staff(who, search), paging)
 
 
 async def count_staff(who: Principal, db: Snapshot, search: str | None = None) -> int:
-    return await _count(db, asking.staff(who, search))
+    return await count(db, asking.staff(who, search))
+
+
+async def page(db: Snapshot, asked: RootList, paging: Paging) -> Page[Any]:
+    """A page of a list at the root."""
+    model = _MODELS[asked.kind]
+    rows = await db.fetch(asked.page(paging, columns_of(model), keyed=True))
+    sealed = asked.seal()
+    return page_of([Edge(model(*row[2:]), row[:2], sealed) for row in rows], paging)
+
+
+async def count(db: Snapshot, asked: RootList) -> int:
+    """How many there are in a list at the root."""
+    rows = await db.fetch(asked.count())
+    counted: int = rows[0][0]
+    return counted
 
 
 async def related(
@@ -166,15 +182,3 @@ async def count_related(
 
 async def _rows(db: Snapshot, wanted: Fetch | None) -> list[Any]:
     return [] if wanted is None else await db.fetch(wanted)
-
-
-async def _page(db: Snapshot, asked: RootList, paging: Paging, model: Any) -> Page[Any]:
-    rows = await db.fetch(asked.page(paging, columns_of(model), keyed=True))
-    sealed = asked.seal()
-    return page_of([Edge(model(*row[2:]), row[:2], sealed) for row in rows], paging)
-
-
-async def _count(db: Snapshot, asked: RootList) -> int:
-    rows = await db.fetch(asked.count())
-    counted: int = rows[0][0]
-    return counted

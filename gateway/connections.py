@@ -3,30 +3,17 @@
 At run time a connection is a Listing, an edge is the domain's own Edge: nothing is copied.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 
 from domain import models, paging
-from domain.auth import Principal
-from domain.database import Snapshot
-from domain.paging import Page, Paging
-from domain.relations import Relation
-from gateway.context import Context, Info
+from domain.paging import Page
+from gateway.execution.loads import Listing
 
 N = TypeVar("N")
 E = TypeVar("E")
 ROLES = (models.CaseParty, models.PartyCase, models.StaffAssignment, models.StaffCase)
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A page, and how to count the whole list if someone asks."""
-
-    page: Page[Any]
-    count: Callable[[], Awaitable[int]]
 
 
 def node_of(edge: paging.Edge[Any]) -> Any:
@@ -87,7 +74,8 @@ class Connection(Generic[E, N]):
 
     @strawberry.field(description="How many there are in the whole list. Costs a count; optional.")
     async def total_count(root: strawberry.Parent[Listing]) -> int:
-        return await root.count()
+        counted: int = await root.count()
+        return counted
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -106,26 +94,3 @@ Last = Annotated[
 Before = Annotated[
     str | None, strawberry.argument(description="Only what comes before this cursor.")
 ]
-
-
-async def related(
-    info: Info, relation: Relation, parent: str, paging: Paging, only: str | None = None
-) -> Listing:
-    """A page of what hangs on *parent*; its siblings' pages are loaded in the same statement."""
-    context = info.context
-    page = await context.related(relation, parent, paging, only)
-    return Listing(page, lambda: context.count_related(relation, parent, only))
-
-
-async def listing(
-    context: Context,
-    read: Callable[[Principal, Snapshot], Awaitable[Page[Any]]],
-    count: Callable[[Principal, Snapshot], Awaitable[int]],
-) -> Listing:
-    """A page of a list at the root."""
-    page = await read(context.who, await context.snapshot())
-
-    async def counted() -> int:
-        return await count(context.who, await context.snapshot())
-
-    return Listing(page, counted)

@@ -8,6 +8,7 @@ from strawberry import Parent
 from domain import models, relations
 from domain.models import CaseStatus, LinkType, Mode, PartyKind
 from domain.paging import relay_paging
+from domain.relations import NODE
 from gateway import globalids
 from gateway.connections import (
     After,
@@ -16,9 +17,18 @@ from gateway.connections import (
     Edge,
     First,
     Last,
-    related,
 )
-from gateway.context import Info
+from gateway.execution.declarations import (
+    SHOWN,
+    Along,
+    Column,
+    Embedded,
+    GlobalId,
+    choice,
+    column,
+    of_item,
+)
+from gateway.execution.loads import ItsCase, RelatedPage, loading
 from gateway.scalars import JSON, DateTime
 
 Role = Annotated[
@@ -29,17 +39,18 @@ _DATABASE_ID = "The id that the REST routes use. Also taken wherever this schema
 
 @strawberry.interface(description="An object with a global id (Relay).")
 class Node:
-    @strawberry.field(description="The global id: opaque, and the same for as long as it exists.")
+    @strawberry.field(
+        description="The global id: opaque, and the same for as long as it exists.",
+        metadata={SHOWN: GlobalId()},
+    )
     def id(root: Parent[Any]) -> strawberry.ID:
         return strawberry.ID(globalids.of(root))
 
 
 @strawberry.type(description="A person, organization or court, whatever cases it appears in.")
 class Party(Node):
-    database_id: str = strawberry.field(description=_DATABASE_ID, resolver=lambda root: root.id)
-    kind: PartyKind = strawberry.field(
-        description="What the party is.", resolver=lambda root: PartyKind(root.kind)
-    )
+    database_id: str = column("id", _DATABASE_ID)
+    kind: PartyKind = choice("kind", PartyKind, "What the party is.")
     name: str = strawberry.field(description="The full name, at most 500 characters.")
     created_at: DateTime = strawberry.field(description="When the party was entered.")
     updated_at: DateTime = strawberry.field(description="When it changed last.")
@@ -47,10 +58,8 @@ class Party(Node):
         description="Raised by one with every change; for `expectedVersion`."
     )
 
-    @strawberry.field(description="The cases the party has a role in, newest id first.")
-    async def cases(
-        root: Parent[models.Party],
-        info: Info,
+    @loading("The cases the party has a role in, newest id first.")
+    def cases(
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -58,7 +67,7 @@ class Party(Node):
         role: Role = None,
     ) -> "PartyCaseConnection":
         paging = relay_paging(first, after, last, before)
-        return await related(info, relations.PARTY_CASES, root.id, paging, role)  # type: ignore[return-value]
+        return RelatedPage(relations.PARTY_CASES, paging, role)  # type: ignore[return-value]
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -67,7 +76,7 @@ class Party(Node):
 
 @strawberry.type(description="Someone who works at the firm.")
 class Staff(Node):
-    database_id: str = strawberry.field(description=_DATABASE_ID, resolver=lambda root: root.id)
+    database_id: str = column("id", _DATABASE_ID)
     name: str = strawberry.field(description="The full name, at most 500 characters.")
     email: str | None = strawberry.field(description="The address at the firm, if known.")
     created_at: DateTime = strawberry.field(description="When the staff member was entered.")
@@ -76,10 +85,8 @@ class Staff(Node):
         description="Raised by one with every change; for `expectedVersion`."
     )
 
-    @strawberry.field(description="The cases the staff member is assigned to, newest id first.")
-    async def cases(
-        root: Parent[models.Staff],
-        info: Info,
+    @loading("The cases the staff member is assigned to, newest id first.")
+    def cases(
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -87,7 +94,7 @@ class Staff(Node):
         role: Role = None,
     ) -> "StaffCaseConnection":
         paging = relay_paging(first, after, last, before)
-        return await related(info, relations.STAFF_CASES, root.id, paging, role)  # type: ignore[return-value]
+        return RelatedPage(relations.STAFF_CASES, paging, role)  # type: ignore[return-value]
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -109,7 +116,7 @@ class Change:
 
 @strawberry.type(description="What happened in a case. Events are never changed.")
 class TimelineEvent(Node):
-    database_id: str = strawberry.field(description=_DATABASE_ID, resolver=lambda root: root.id)
+    database_id: str = column("id", _DATABASE_ID)
     seq: int = strawberry.field(
         description="The number of the event in its workspace, without gaps."
     )
@@ -123,16 +130,14 @@ class TimelineEvent(Node):
         description="When it took place: as `at`, but for events from elsewhere."
     )
     title: str | None = strawberry.field(description="A heading, for events from elsewhere.")
-    changes: list[Change] = strawberry.field(description="What the event changed, field by field.")
+    changes: list[Change] = strawberry.field(
+        description="What the event changed, field by field.",
+        metadata={SHOWN: Embedded("changes")},
+    )
 
-    @strawberry.field(description="The case it happened in; null for parties and staff.")
-    async def case(
-        root: Parent[models.TimelineEvent],
-        info: Info,
-    ) -> "Case | None":
-        if root.case_id is None:
-            return None
-        return await info.context.case(root.case_id)  # type: ignore[return-value]
+    @loading("The case it happened in; null for parties and staff.")
+    def case() -> "Case | None":
+        return ItsCase()  # type: ignore[return-value]
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -141,19 +146,17 @@ class TimelineEvent(Node):
 
 @strawberry.type(description="A link between two cases, as seen from one of them.")
 class CaseLink(Node):
-    database_id: str = strawberry.field(
-        description=_DATABASE_ID + " The same at both ends.", resolver=lambda root: root.id
-    )
-    type: LinkType = strawberry.field(
-        description="What `linkedCase` is to `case`.", resolver=lambda root: LinkType(root.type)
-    )
+    database_id: str = column("id", _DATABASE_ID + " The same at both ends.")
+    type: LinkType = choice("type", LinkType, "What `linkedCase` is to `case`.")
     created_at: DateTime = strawberry.field(description="When the cases were linked.")
 
-    @strawberry.field(description="The case at this end.")
-    async def case(root: Parent[models.CaseLink], info: Info) -> "Case":
-        return await info.context.case(root.case_id)  # type: ignore[return-value]
+    @loading("The case at this end.")
+    def case() -> "Case":
+        return ItsCase()  # type: ignore[return-value]
 
-    @strawberry.field(description="The case at the other end.")
+    @strawberry.field(
+        description="The case at the other end.", metadata={SHOWN: Along(NODE, "linked")}
+    )
     def linked_case(root: Parent[models.CaseLink]) -> "Case":
         return root.linked  # type: ignore[return-value]
 
@@ -164,9 +167,8 @@ class CaseLink(Node):
 
 @strawberry.type(description="A matter the firm works on (Akte).")
 class Case(Node):
-    uuid: str = strawberry.field(
-        description="The id that the REST routes use, a UUID. Also taken wherever an id is taken.",
-        resolver=lambda root: root.id,
+    uuid: str = column(
+        "id", "The id that the REST routes use, a UUID. Also taken wherever an id is taken."
     )
     name: str = strawberry.field(
         description="The short title, usually the parties; at most 500 characters."
@@ -175,10 +177,7 @@ class Case(Node):
         description="The firm's own reference (Aktenzeichen), like `AZ-2026-042`. No two cases of "
         "a workspace have the same; null if none was given."
     )
-    status: CaseStatus = strawberry.field(
-        description="Where the case stands in its life.",
-        resolver=lambda root: CaseStatus(root.status),
-    )
+    status: CaseStatus = choice("status", CaseStatus, "Where the case stands in its life.")
     type: str | None = strawberry.field(
         description="A free lower-case word, like `litigation`; null if none was given."
     )
@@ -197,10 +196,8 @@ class Case(Node):
         "or links; for `expectedVersion`, and the ETag of the REST routes."
     )
 
-    @strawberry.field(description="Everyone involved, in the order they were added.")
-    async def parties(
-        root: Parent[models.Case],
-        info: Info,
+    @loading("Everyone involved, in the order they were added.")
+    def parties(
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -208,12 +205,10 @@ class Case(Node):
         role: Role = None,
     ) -> "CasePartyConnection":
         paging = relay_paging(first, after, last, before)
-        return await related(info, relations.CASE_PARTIES, root.id, paging, role)  # type: ignore[return-value]
+        return RelatedPage(relations.CASE_PARTIES, paging, role)  # type: ignore[return-value]
 
-    @strawberry.field(description="Who works on the case, in the order they were assigned.")
-    async def staff(
-        root: Parent[models.Case],
-        info: Info,
+    @loading("Who works on the case, in the order they were assigned.")
+    def staff(
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -221,12 +216,10 @@ class Case(Node):
         role: Role = None,
     ) -> "CaseStaffConnection":
         paging = relay_paging(first, after, last, before)
-        return await related(info, relations.CASE_STAFF, root.id, paging, role)  # type: ignore[return-value]
+        return RelatedPage(relations.CASE_STAFF, paging, role)  # type: ignore[return-value]
 
-    @strawberry.field(description="Links to other cases, in the order they were made.")
-    async def links(
-        root: Parent[models.Case],
-        info: Info,
+    @loading("Links to other cases, in the order they were made.")
+    def links(
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -237,19 +230,17 @@ class Case(Node):
     ) -> "CaseLinkConnection":
         paging = relay_paging(first, after, last, before)
         only = None if type is None else str(type.value)
-        return await related(info, relations.CASE_LINKS, root.id, paging, only)  # type: ignore[return-value]
+        return RelatedPage(relations.CASE_LINKS, paging, only)  # type: ignore[return-value]
 
-    @strawberry.field(description="What happened in the case, newest first.")
-    async def timeline(
-        root: Parent[models.Case],
-        info: Info,
+    @loading("What happened in the case, newest first.")
+    def timeline(
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> "TimelineEventConnection":
         paging = relay_paging(first, after, last, before)
-        return await related(info, relations.CASE_TIMELINE, root.id, paging)  # type: ignore[return-value]
+        return RelatedPage(relations.CASE_TIMELINE, paging)  # type: ignore[return-value]
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -286,11 +277,6 @@ class StaffConnection(Connection[StaffEdge, Staff]):
     pass
 
 
-def _of_item(name: str, description: str) -> Any:
-    """A field of the relation itself, which the domain keeps on the edge's item."""
-    return strawberry.field(description=description, resolver=lambda root: getattr(root.item, name))
-
-
 _PARTY_ROLE = "The party's role in the case, a lower-case word like `client` or `opponent`."
 _REFERENCE = "The party's own reference for the case, or null."
 _STAFF_ROLE = "Their role in the case, a lower-case word like `lead_attorney`."
@@ -299,9 +285,9 @@ _NOTE = "A note on the assignment, or null."
 
 @strawberry.type(description="A party's role in a case.")
 class CasePartyEdge(Edge[Party]):
-    role: str = _of_item("role", _PARTY_ROLE)
-    reference: str | None = _of_item("reference", _REFERENCE)
-    added_at: DateTime = _of_item("added_at", "When the party was added to the case.")
+    role: str = of_item("role", _PARTY_ROLE)
+    reference: str | None = of_item("reference", _REFERENCE)
+    added_at: DateTime = of_item("added_at", "When the party was added to the case.")
 
 
 @strawberry.type(description="A page of a case's parties.")
@@ -311,9 +297,9 @@ class CasePartyConnection(Connection[CasePartyEdge, Party]):
 
 @strawberry.type(description="A party's role in a case, seen from the party.")
 class PartyCaseEdge(Edge[Case]):
-    role: str = _of_item("role", _PARTY_ROLE)
-    reference: str | None = _of_item("reference", _REFERENCE)
-    added_at: DateTime = _of_item("added_at", "When the party was added to the case.")
+    role: str = of_item("role", _PARTY_ROLE)
+    reference: str | None = of_item("reference", _REFERENCE)
+    added_at: DateTime = of_item("added_at", "When the party was added to the case.")
 
 
 @strawberry.type(description="A page of a party's cases.")
@@ -323,9 +309,9 @@ class PartyCaseConnection(Connection[PartyCaseEdge, Case]):
 
 @strawberry.type(description="A staff member's role in a case.")
 class CaseStaffEdge(Edge[Staff]):
-    role: str = _of_item("role", _STAFF_ROLE)
-    note: str | None = _of_item("note", _NOTE)
-    assigned_at: DateTime = _of_item("assigned_at", "When they were assigned to the case.")
+    role: str = of_item("role", _STAFF_ROLE)
+    note: str | None = of_item("note", _NOTE)
+    assigned_at: DateTime = of_item("assigned_at", "When they were assigned to the case.")
 
 
 @strawberry.type(description="A page of a case's staff.")
@@ -335,9 +321,9 @@ class CaseStaffConnection(Connection[CaseStaffEdge, Staff]):
 
 @strawberry.type(description="A staff member's role in a case, seen from the staff member.")
 class StaffCaseEdge(Edge[Case]):
-    role: str = _of_item("role", _STAFF_ROLE)
-    note: str | None = _of_item("note", _NOTE)
-    assigned_at: DateTime = _of_item("assigned_at", "When they were assigned to the case.")
+    role: str = of_item("role", _STAFF_ROLE)
+    note: str | None = of_item("note", _NOTE)
+    assigned_at: DateTime = of_item("assigned_at", "When they were assigned to the case.")
 
 
 @strawberry.type(description="A page of a staff member's cases.")
@@ -367,13 +353,11 @@ class TimelineEventConnection(Connection[TimelineEventEdge, TimelineEvent]):
 
 @strawberry.type(description="Who asks: what the API key of this request stands for.")
 class Viewer:
-    workspace: str = strawberry.field(
-        description="The name of the workspace, the law firm.",
-        resolver=lambda root: root.workspace_name,
-    )
+    workspace: str = column("workspace_name", "The name of the workspace, the law firm.")
     key_name: str = strawberry.field(description="The name the API key was given.")
-    mode: Mode = strawberry.field(description="Whether the key sees live or sandbox data.")
+    mode: Mode = choice("mode", Mode, "Whether the key sees live or sandbox data.")
     scopes: list[str] = strawberry.field(
         description="What the key may do: `cases:read`, `cases:write`, `cases:delete`.",
         resolver=lambda root: sorted(root.scopes),
+        metadata={SHOWN: Column("scopes", sorted)},
     )

@@ -1,0 +1,100 @@
+"""What a field of the schema shows. The one declaration serves graphql-core and compiled plans.
+
+A field of the schema is one of these: a column of what was read, an object that came along with
+it (an edge's node, a link's other case), or something to be loaded (see loads.py).
+"""
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import strawberry
+
+SHOWN = "casegraph.shown"
+"""The key of a field's declaration in its metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A leaf: a column, shown as it is or as *shown* says.
+
+    A field without a resolver needs no declaration: it is the column of its name.
+    """
+
+    name: str
+    shown: Mapping[Any, Any] | Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalId:
+    """The object's global id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, whose attributes are the columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """An object in the same row, whose columns have *prefix* before their names.
+
+    Where there is no row but a domain object, it is the attribute *attribute*.
+    """
+
+    prefix: str
+    attribute: str
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A column that holds JSON: a list of objects."""
+
+    name: str
+
+
+def column(name: str, description: str) -> Any:
+    """A field that shows the column *name* under another name."""
+    return strawberry.field(
+        description=description,
+        resolver=lambda root: getattr(root, name),
+        metadata={SHOWN: Column(name)},
+    )
+
+
+def choice(name: str, kind: type[Enum], description: str) -> Any:
+    """A field that shows a stored value as a member of an enum."""
+    return strawberry.field(
+        description=description,
+        resolver=lambda root: kind(getattr(root, name)),
+        metadata={SHOWN: Column(name, {member.value: member.name for member in kind})},
+    )
+
+
+def of_item(name: str, description: str) -> Any:
+    """A field of the relation itself, which the domain keeps on the edge's item."""
+    return strawberry.field(
+        description=description,
+        resolver=lambda root: getattr(root.item, name),
+        metadata={SHOWN: Column(name)},
+    )
+
+
+class GlobalIds(dict[Any, str]):
+    """The global ids of one type by the id within it, or by the parts of it; made when missed."""
+
+    MOST = 20_000
+
+    def __init__(self, type_name: str) -> None:
+        super().__init__()
+        self._prefix = f"{type_name}:"
+
+    def __missing__(self, id: Any) -> str:
+        if len(self) >= self.MOST:
+            self.clear()
+        text = id if isinstance(id, str) else "/".join(id)
+        made = base64.b64encode((self._prefix + text).encode()).decode()
+        self[id] = made
+        return made

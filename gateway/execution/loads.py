@@ -1,0 +1,177 @@
+"""What a field loads, as data: a declared field answers one of these, whoever executes it.
+
+graphql-core resolves it, batched with its siblings by a DataLoader; a compiled plan asks for it
+once for all parents of a layer.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import strawberry
+from strawberry.extensions import FieldExtension
+
+from domain import asking, reads
+from domain.asking import RelatedList, RootList
+from domain.auth import Principal
+from domain.paging import Page, Paging
+from domain.prepared import Fetch
+from domain.relations import Relation
+from gateway import globalids
+from gateway.context import Context
+
+KINDS = {
+    "Case": "case",
+    "Party": "party",
+    "Staff": "staff",
+    "CaseLink": "link",
+    "TimelineEvent": "event",
+}
+"""The types that have a global id, and what the domain calls them."""
+
+_READ: dict[str, Any] = {
+    "case": reads.cases_by_id,
+    "party": reads.parties_by_id,
+    "staff": reads.staff_by_id,
+    "link": reads.links_by_id,
+    "event": reads.events_by_id,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page, and how to count the whole list if someone asks."""
+
+    page: Page[Any]
+    count: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RootPage:
+    """A page of a list at the root."""
+
+    ask: Callable[[Principal], RootList]
+    paging: Paging
+
+    async def resolve(self, context: Context, _root: Any) -> Listing:
+        asked = self.ask(context.who)
+        page = await reads.page(await context.snapshot(), asked, self.paging)
+
+        async def count() -> int:
+            return await reads.count(await context.snapshot(), asked)
+
+        return Listing(page, count)
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedPage:
+    """A page of what hangs on the object, for its *id*."""
+
+    relation: Relation
+    paging: Paging
+    only: str | None = None
+
+    def ask(self, who: Principal) -> RelatedList:
+        return asking.related(who, self.relation, self.only)
+
+    async def resolve(self, context: Context, root: Any) -> Listing:
+        page = await context.related(self.relation, root.id, self.paging, self.only)
+        return Listing(page, lambda: context.count_related(self.relation, root.id, self.only))
+
+
+@dataclass(frozen=True, slots=True)
+class OneById:
+    """One object of *kind* by the id within its type."""
+
+    kind: str
+    id: str
+
+    def fetch(self, who: Principal, columns: tuple[str, ...]) -> Fetch | None:
+        return asking.by_id(who, self.kind, [self.id], columns)
+
+    async def resolve(self, context: Context, _root: Any) -> Any:
+        found = await _READ[self.kind](context.who, await context.snapshot(), [self.id])
+        return next(iter(found.values()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseByFileNumber:
+    """The case with a file number."""
+
+    file_number: str
+
+    def fetch(self, who: Principal, columns: tuple[str, ...]) -> Fetch | None:
+        return asking.case_by_file_number(who, self.file_number, columns)
+
+    async def resolve(self, context: Context, _root: Any) -> Any:
+        return await reads.case_by_file_number(
+            context.who, await context.snapshot(), self.file_number
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ItsCase:
+    """The case whose id is the object's *case_id*, if it has one."""
+
+    async def resolve(self, context: Context, root: Any) -> Any:
+        return None if root.case_id is None else await context.case(root.case_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """Objects of any type by their global ids; only the first, not in a list, if *single*."""
+
+    ids: Sequence[str]
+    single: bool = False
+
+    def wanted(self) -> list[tuple[str, Any]]:
+        """The type and the id within it for each; the type "" for what is no global id."""
+        return [_typed(id) for id in self.ids]
+
+    async def resolve(self, context: Context, _root: Any) -> Any:
+        wanted = self.wanted()
+        found: dict[str, dict[Any, Any]] = {}
+        for name, kind in KINDS.items():
+            ids = plain_ids(wanted, name)
+            # Also where none is asked for: whether the caller may read does not depend on it.
+            found[name] = await _READ[kind](context.who, await context.snapshot(), ids)
+        listed = [found[name].get(id) if name else None for name, id in wanted]
+        return listed[0] if self.single else listed
+
+
+def plain_ids(wanted: Sequence[tuple[str, Any]], type_name: str) -> list[str]:
+    """The ids of one type as the domain takes them."""
+    return [id[1] if isinstance(id, tuple) else id for name, id in wanted if name == type_name]
+
+
+def _typed(global_id: str) -> tuple[str, Any]:
+    decoded = globalids.decode(global_id)
+    if decoded is None:
+        return "", None
+    name, id = decoded
+    if name == "CaseLink":
+        case_id, _, link_id = id.rpartition("/")
+        return name, (case_id, link_id)
+    return name, id
+
+
+Load = RootPage | RelatedPage | OneById | CaseByFileNumber | ItsCase | Nodes
+
+
+class Loads(FieldExtension):
+    """Resolves what a declared field answers."""
+
+    async def resolve_async(
+        self, next_: Callable[..., Any], source: Any, info: Any, **arguments: Any
+    ) -> Any:
+        load: Load = await next_(source, info, **arguments)
+        return await load.resolve(info.context, source)
+
+
+def loading(description: str) -> Callable[[Callable[..., Any]], Any]:
+    """A field that loads. The function takes the field's arguments only, and answers a Load."""
+
+    def field(declared: Callable[..., Any]) -> Any:
+        return strawberry.field(resolver=declared, description=description, extensions=[Loads()])
+
+    return field
