@@ -31,7 +31,7 @@ Steps = Generator[Batch, list[list[Row]], T]
 READERS = 4
 BUSY_TIMEOUT_MS = 5_000
 BRIEF_SECONDS = 0.003
-"""How long a read may hold up the event loop before it is given to a thread instead."""
+"""How long a statement may hold up the event loop before it is given to a thread instead."""
 THREADED_AFTER_OVERRUN = 50
 """How many reads of a kind go to a thread at once after one of them was not brief."""
 
@@ -91,7 +91,6 @@ class InlineReader:
 
     def run(self, steps: Steps[T]) -> T:
         """Drive *steps* to the end. Raises Overrun, Unavailable, and what the steps raise."""
-        self._until = time.perf_counter() + BRIEF_SECONDS
         try:
             self._connection.execute("BEGIN")
             batch = next(steps)
@@ -116,6 +115,7 @@ class InlineReader:
     def _rows(self, wanted: Fetch) -> list[Row]:
         sql, parameters = wanted.statement.bound(self._dialect, wanted.values)
         log.debug("%s", sql)
+        self._until = time.perf_counter() + BRIEF_SECONDS
         return self._connection.execute(sql, parameters).fetchall()
 
     def _overrun(self) -> bool:

@@ -20,6 +20,7 @@ from domain.keys import KeyRing
 from domain.rates import RateLimiter
 from domain.services import Services
 from gateway import graphiql, logs, settings
+from gateway.execution.documents import Documents
 from gateway.http import graphql
 from gateway.middleware import AccessLog, Failures, RequestId
 from gateway.settings import Settings
@@ -63,6 +64,7 @@ def create_app(chosen: Settings) -> FastAPI:
         ],
     )
     app.state.settings = chosen
+    app.state.documents = Documents()
     for status in (404, 405):
         app.add_exception_handler(status, http_failure)
     app.mount("/graphql/static", graphiql.static_files())

@@ -26,6 +26,13 @@ class Context:
     def __init__(self, who: Principal, services: Services) -> None:
         self.who = who
         self.services = services
+        # The mutations of this operation that were executed already, by response name: what each
+        # answered or raised. They are never executed twice.
+        self.done: dict[str, Any] = {}
+        # What the document was compiled to, for whoever executes it; None if it is not covered.
+        self.operation: Any = None
+        # Whether graphql-core is to execute it, though there may be a plan.
+        self.by_reference = False
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._snapshot: Snapshot | None = None

@@ -11,18 +11,19 @@ from typing import Any
 
 import orjson
 import structlog
-from graphql import ExecutionResult, GraphQLError
+from graphql import ExecutionResult, GraphQLError, OperationType
 from starlette.requests import Request
 from starlette.responses import Response
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types.graphql import OperationType
+from strawberry.types.graphql import OperationType as Allowed
 
 from domain.auth import Principal
-from domain.errors import DomainError, InvalidKey, RateLimited, Unavailable
+from domain.errors import DomainError, InvalidKey, RateLimited, TimedOut, Unavailable
 from domain.rates import Allowance
 from domain.services import Services
 from gateway import graphiql
 from gateway.context import Context
+from gateway.execution.documents import Documents
 from gateway.refusals import extensions_of, formatted
 from gateway.schema import schema
 
@@ -33,8 +34,8 @@ MAX_BODY = 1 << 20
 
 RESPONSE_TYPE = "application/graphql-response+json"
 JSON_TYPE = "application/json"
-_QUERY_ONLY = {OperationType.QUERY}
-_QUERY_OR_MUTATION = {OperationType.QUERY, OperationType.MUTATION}
+_QUERY_ONLY = {Allowed.QUERY}
+_QUERY_OR_MUTATION = {Allowed.QUERY, Allowed.MUTATION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +79,12 @@ async def _answered(request: Request) -> Response:
         request.state.key_id = who.key_id
         request.state.allowance = _taken(services, who, request)
         parameters = await _parameters(request)
-        context = Context(who, services)
-        try:
-            result = await _execute(request, parameters, context)
-        finally:
-            await context.forget()
+        answer = await _execute(request, parameters, Context(who, services))
     except BadRequest as refused:
         errors = [{"message": str(refused), "extensions": {"code": refused.code}}]
         return _response({"errors": errors}, refused.status, media_type, refused.headers)
     except DomainError as refusal:
         return _refused(refusal, media_type)
-    answer = _answer(result)
     executed = "data" in answer
     status = 200 if executed or media_type == JSON_TYPE else 400
     return _response(answer, status, media_type)
@@ -102,7 +98,28 @@ def _taken(services: Services, who: Principal, request: Request) -> Allowance:
         raise
 
 
-async def _execute(request: Request, parameters: Parameters, context: Context) -> Any:
+async def _execute(request: Request, parameters: Parameters, context: Context) -> dict[str, Any]:
+    """The answer: by a plan if there is one, else as graphql-core executes it."""
+    documents: Documents = request.app.state.documents
+    name = parameters.operation_name
+    operation = documents.find(parameters.query, name)
+    if operation is None:
+        result = await _through_pipeline(request, parameters, context)
+        operation = context.operation
+        if operation is None:
+            return _answer(result)
+        documents.remember(parameters.query, name, operation)
+    elif operation.type is not OperationType.QUERY and request.method != "POST":
+        raise _mutation_by_get("Mutations are not allowed over GET.")
+    data = await operation.run(context, parameters.variables)
+    if data is not None:
+        return {"data": data}
+    context.by_reference = True
+    return _answer(await _through_pipeline(request, parameters, context))
+
+
+async def _through_pipeline(request: Request, parameters: Parameters, context: Context) -> Any:
+    """What Strawberry makes of a document: guarded, validated and, unless compiled, executed."""
     allowed = _QUERY_OR_MUTATION if request.method == "POST" else _QUERY_ONLY
     try:
         return await schema.execute(
@@ -118,8 +135,14 @@ async def _execute(request: Request, parameters: Parameters, context: Context) -
     except InvalidOperationTypeError as error:
         message = error.as_http_error_reason(request.method)
         if request.method != "POST":
-            raise BadRequest(405, "METHOD_NOT_ALLOWED", message, Allow="POST") from error
+            raise _mutation_by_get(message) from error
         raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message) from error
+    finally:
+        await context.forget()
+
+
+def _mutation_by_get(message: str) -> BadRequest:
+    return BadRequest(405, "METHOD_NOT_ALLOWED", message, Allow="POST")
 
 
 def _answer(result: Any) -> dict[str, Any]:
@@ -139,6 +162,8 @@ def _refused(refusal: DomainError, media_type: str) -> Response:
         status, headers = 401, {"WWW-Authenticate": "Bearer"}
     elif isinstance(refusal, RateLimited):
         status, headers = 429, {"Retry-After": str(refusal.retry_after)}
+    elif isinstance(refusal, TimedOut):
+        status = 503
     elif isinstance(refusal, Unavailable):
         status, headers = 503, {"Retry-After": "1"}
     error = {"message": refusal.message, "extensions": extensions_of(refusal)}

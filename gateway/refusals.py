@@ -14,6 +14,7 @@ from graphql import GraphQLError
 from strawberry.extensions import FieldExtension
 
 from domain.errors import DomainError, Path, Problem, RateLimited, Refused
+from gateway.execution.declarations import SHOWN, Column
 from gateway.scalars import UserErrorCode
 
 log = structlog.get_logger("casegraph.graphql")
@@ -23,7 +24,10 @@ _INPUT = strawberry.argument(description="All that the mutation is told.")
 
 @strawberry.type(description="One reason why a mutation was refused; nothing was changed.")
 class UserError:
-    code: UserErrorCode = strawberry.field(description="The kind of reason, for programs.")
+    code: UserErrorCode = strawberry.field(
+        description="The kind of reason, for programs.",
+        metadata={SHOWN: Column("code", {member: member.name for member in UserErrorCode})},
+    )
     message: str = strawberry.field(description="A sentence for people.")
     field: list[str] | None = strawberry.field(
         description="The path of the field within `input`, like `[parties, 0, role]`, if one is to "
@@ -44,6 +48,11 @@ class Refusals(FieldExtension):
     async def resolve_async(
         self, next_: Callable[..., Any], source: Any, info: Any, **arguments: Any
     ) -> Any:
+        done = info.context.done.get(info.path.key)
+        if isinstance(done, Exception):
+            raise done
+        if done is not None:
+            return done
         try:
             # What was read before this write must not be shown after it.
             await info.context.forget()

@@ -11,6 +11,7 @@ from graphql import (
     print_schema,
 )
 
+from gateway.execution.documents import Compiling
 from gateway.limits import extensions
 from gateway.mutations import Mutation
 from gateway.queries import Query
@@ -29,7 +30,11 @@ class Schema(strawberry.Schema):
 
 
 schema = Schema(
-    Query, Mutation, types=[CaseLink, TimelineEvent], config=CONFIG, extensions=extensions()
+    Query,
+    Mutation,
+    types=[CaseLink, TimelineEvent],
+    config=CONFIG,
+    extensions=[*extensions(), Compiling],
 )
 
 

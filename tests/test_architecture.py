@@ -5,12 +5,12 @@ import inspect
 from pathlib import Path
 
 import pytest
-from rest_compat.errors import STATUS
 
 from domain import asking, casework, linking, register, roles
 from domain.auth import Principal
 from domain.errors import CODES, Refused
 from gateway.scalars import UserErrorCode
+from rest_compat.errors import STATUS
 
 ROOT = Path(__file__).parent.parent
 WEB = {"fastapi", "graphql", "pydantic", "starlette", "strawberry", "uvicorn"}

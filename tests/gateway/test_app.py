@@ -7,7 +7,7 @@ from dataclasses import replace
 import httpx2
 import pytest
 
-from domain import casework, reads
+from domain import asking, casework
 from gateway import logs
 from gateway.app import create_app
 
@@ -71,10 +71,10 @@ async def test_every_answer_has_the_security_headers(api, path):
 
 
 async def test_a_defect_is_masked_on_both_surfaces(api, monkeypatch):
-    async def broken(*_arguments, **_options):
+    def broken(*_arguments, **_options):
         raise RuntimeError("SELECT secret FROM clients")
 
-    monkeypatch.setattr(reads, "cases", broken)
+    monkeypatch.setattr(asking, "cases", broken)
     monkeypatch.setattr(casework, "create_case", broken)
 
     rest = await api.rest("GET", "/cases")

@@ -1,0 +1,59 @@
+"""The operations that were compiled before, by document text and operation name."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from graphql import ExecutionResult
+from strawberry.extensions import SchemaExtension
+
+from gateway.execution.operations import Operation
+from gateway.execution.selections import NotCovered
+
+MOST = 1_000
+MOST_CHARACTERS = 4_000_000
+"""Of all remembered documents together; a plan takes some ten times as much."""
+
+
+class Documents:
+    """Remembers compiled operations, the least recently used no longer than there is room."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str, str | None], Operation] = OrderedDict()
+        self._characters = 0
+
+    def find(self, query: str, operation_name: str | None) -> Operation | None:
+        found = self._known.get((query, operation_name))
+        if found is not None:
+            self._known.move_to_end((query, operation_name))
+        return found
+
+    def remember(self, query: str, operation_name: str | None, operation: Operation) -> None:
+        key = query, operation_name
+        if key not in self._known:
+            self._characters += len(query)
+        self._known[key] = operation
+        while len(self._known) > MOST or self._characters > MOST_CHARACTERS:
+            (dropped, _name), _operation = self._known.popitem(last=False)
+            self._characters -= len(dropped)
+
+
+class Compiling(SchemaExtension):
+    """Compiles what came through Strawberry's pipeline, so that graphql-core need not execute it.
+
+    The compiled operation is left in the context for whoever asked, with an empty result.
+    """
+
+    def on_execute(self) -> Iterator[None]:
+        execution = self.execution_context
+        context = execution.context
+        if not context.by_reference and execution.graphql_document is not None:
+            try:
+                context.operation = Operation(
+                    execution.schema._schema,
+                    execution.graphql_document,
+                    execution._provided_operation_name,
+                )
+                execution.result = ExecutionResult(data=None, errors=None)
+            except NotCovered:
+                context.operation = None
+        yield

@@ -1,0 +1,190 @@
+"""A compiled operation at work.
+
+What a plan cannot answer goes to graphql-core, by one rule: run() answers None if the operation has
+no plan, if its variables cannot be coerced, or if anything at all was raised on the way. Errors
+are then exactly the specification's. Only a database that is too slow or gone is not asked again.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    get_named_type,
+    get_operation_ast,
+)
+from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
+from graphql.pyutils import Path, is_awaitable
+
+from domain.database import Pace
+from domain.errors import DomainError, TimedOut, Unavailable
+from gateway.context import Context
+from gateway.execution.planning import Plan, plan_payload, plan_query
+from gateway.execution.requests import NO_VARIABLES
+from gateway.execution.selections import ALWAYS, Collector, NotCovered, When
+from gateway.execution.source import function_of
+
+log = structlog.get_logger("casegraph.graphql")
+
+Run = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MutationField:
+    """A root field of a mutation, and the plan of what is selected from its payload."""
+
+    name: str
+    when: When
+    definition: GraphQLField
+    nodes: list[FieldNode]
+    plan: Plan
+    run: Run
+
+
+class Operation:
+    """One operation of a validated document, compiled. Raises NotCovered if it cannot be."""
+
+    def __init__(
+        self, schema: GraphQLSchema, document: DocumentNode, operation_name: str | None
+    ) -> None:
+        operation = get_operation_ast(document, operation_name)
+        assert operation is not None
+        self._schema = schema
+        self._node = operation
+        self._pace = Pace()
+        self._fragments = {
+            definition.name.value: definition
+            for definition in document.definitions
+            if isinstance(definition, FragmentDefinitionNode)
+        }
+        self.type = operation.operation
+        self.plan = Plan()
+        self.mutations: list[MutationField] = []
+        if self.type is OperationType.QUERY:
+            self.plan = plan_query(schema, self._fragments, operation)
+            self._run = function_of(self.plan)
+        elif self.type is OperationType.MUTATION:
+            self.mutations = list(_mutations(schema, self._fragments, operation))
+        else:
+            raise NotCovered("it is a subscription")
+
+    async def run(self, context: Context, given: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """The data of the answer, or None if graphql-core is to execute the operation.
+
+        Raises TimedOut, Unavailable.
+        """
+        variables = self._variables(given)
+        if variables is None:
+            return None
+        try:
+            if self.type is OperationType.QUERY:
+                return await self._query(context, variables)
+            return await self._mutation(context, variables)
+        except (TimedOut, Unavailable):
+            if context.done:
+                return None
+            raise
+        except DomainError:
+            return None
+        except Exception as error:
+            # Perhaps a defect of the plan: its kind and place may be logged, its text may not.
+            log.warning("plan_failed", error=type(error).__name__, line=_line_of(error))
+            return None
+
+    async def _query(self, context: Context, variables: VariableValues) -> dict[str, Any]:
+        data: dict[str, Any] = await context.services.database.run(
+            lambda: self._run(context.who, variables, None), self._pace
+        )
+        return data
+
+    async def _mutation(self, context: Context, variables: VariableValues) -> dict[str, Any]:
+        """Execute the root fields one after the other, each followed by its selection."""
+        data: dict[str, Any] = {}
+        for field in self.mutations:
+            if not all(variables.coerced[name] is wanted for name, wanted in field.when):
+                continue
+            try:
+                payload = await self._resolved(context, field, variables)
+            except Exception as error:
+                context.done[field.name] = error
+                raise
+            context.done[field.name] = payload
+            data[field.name] = await context.services.database.run(
+                lambda field=field, payload=payload: field.run(context.who, variables, payload),  # type: ignore[misc]
+                self._pace,
+            )
+        return data
+
+    async def _resolved(
+        self, context: Context, field: MutationField, variables: VariableValues
+    ) -> Any:
+        """What the resolver answers: the one that graphql-core would call."""
+        arguments = get_argument_values(field.definition, field.nodes[0], variables)
+        parent = self._schema.mutation_type
+        assert parent is not None
+        info = GraphQLResolveInfo(
+            field_name=field.nodes[0].name.value,
+            field_nodes=field.nodes,
+            return_type=field.definition.type,
+            parent_type=parent,
+            path=Path(None, field.name, parent.name),
+            schema=self._schema,
+            fragments=self._fragments,
+            root_value=None,
+            operation=self._node,
+            variable_values=variables,
+            context=context,
+            is_awaitable=is_awaitable,
+            abort_signal=None,
+            async_helpers=None,  # type: ignore[arg-type]
+        )
+        assert field.definition.resolve is not None
+        return await field.definition.resolve(None, info, **arguments)
+
+    def _variables(self, given: Mapping[str, Any] | None) -> VariableValues | None:
+        definitions = self._node.variable_definitions
+        if not definitions:
+            return NO_VARIABLES
+        found = get_variable_values(self._schema, definitions, dict(given or {}), max_errors=1)
+        return found if isinstance(found, VariableValues) else None
+
+
+def _mutations(
+    schema: GraphQLSchema,
+    fragments: Mapping[str, FragmentDefinitionNode],
+    operation: OperationDefinitionNode,
+) -> list[MutationField]:
+    root = schema.mutation_type
+    assert isinstance(root, GraphQLObjectType)
+    sets = [(operation.selection_set, ALWAYS)]
+    fields = []
+    for name, when, selected in Collector(schema, fragments).collect(root, sets):
+        node = selected.occurrences[0].node
+        if node.name.value == "__typename" or len(selected.places) > 1:
+            raise NotCovered("it selects something strange beside the mutation")
+        definition = root.fields[node.name.value]
+        plan = plan_payload(schema, fragments, get_named_type(definition.type), selected)
+        nodes = [one.node for one in selected.occurrences]
+        fields.append(MutationField(name, when, definition, nodes, plan, function_of(plan)))
+    return fields
+
+
+def _line_of(error: BaseException) -> int:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace.tb_lineno if trace else 0
+
+
+__all__ = ["GraphQLError", "NotCovered", "Operation"]

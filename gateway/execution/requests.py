@@ -1,0 +1,114 @@
+"""What a field that loads is asked for: its arguments, from the document and the variables."""
+
+from collections.abc import Callable
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLScalarType,
+    ListValueNode,
+    Node,
+    ObjectValueNode,
+    VariableNode,
+    is_specified_scalar_type,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+from strawberry.schema.types.scalar import DEFAULT_SCALAR_REGISTRY
+from strawberry.types.arguments import convert_arguments
+from strawberry.types.field import StrawberryField
+
+from domain.errors import DomainError
+from gateway.execution.loads import Load
+from gateway.execution.selections import NotCovered
+from gateway.scalars import CONFIG
+
+NO_VARIABLES = VariableValues({}, {})
+_SCALARS: Any = {**DEFAULT_SCALAR_REGISTRY, **CONFIG.scalar_map}
+
+
+class Request:
+    """Makes the Load of a field for a request's variables; once, if it has none."""
+
+    def __init__(self, definition: GraphQLField, node: FieldNode) -> None:
+        self._definition = definition
+        self._node = node
+        self._field: StrawberryField = definition.extensions["strawberry-definition"]
+        resolver = self._field.base_resolver
+        assert resolver is not None
+        self._declared: Callable[..., Load] = resolver.wrapped_func
+        self.names = frozenset(argument.name.value for argument in node.arguments or ())
+        self._constant: Load | None = None
+        self._direct: dict[str, str] | None = None
+        self._fixed: dict[str, Any] = {}
+        variable = [one for one in node.arguments or () if _has_variable(one.value)]
+        if not variable:
+            try:
+                self._constant = self._declared(**self._arguments(NO_VARIABLES))
+            except DomainError:
+                raise NotCovered(f"the arguments of {node.name.value} are refused") from None
+        elif all(
+            isinstance(one.value, VariableNode) and _as_it_is(definition.args[one.name.value].type)
+            for one in variable
+        ):
+            self._direct = {
+                self._python_name(one.name.value): one.value.name.value  # type: ignore[attr-defined]
+                for one in variable
+            }
+            fixed = tuple(one for one in node.arguments or () if one not in variable)
+            literals = FieldNode(name=node.name, arguments=fixed, directives=())
+            self._fixed = _converted(self._field, _literals(definition, literals))
+
+    def load(self, variables: VariableValues) -> Load:
+        """Raises DomainError for arguments that are refused."""
+        if self._constant is not None:
+            return self._constant
+        if self._direct is None:
+            return self._declared(**self._arguments(variables))
+        coerced = variables.coerced
+        given = {
+            name: coerced[variable]
+            for name, variable in self._direct.items()
+            if variable in coerced
+        }
+        return self._declared(**self._fixed, **given)
+
+    def _arguments(self, variables: VariableValues) -> dict[str, Any]:
+        return _converted(self._field, get_argument_values(self._definition, self._node, variables))
+
+    def _python_name(self, name: str) -> str:
+        return next(
+            one.python_name
+            for one in self._field.arguments
+            if CONFIG.name_converter.from_argument(one) == name
+        )
+
+
+def _converted(field: StrawberryField, values: dict[str, Any]) -> dict[str, Any]:
+    return convert_arguments(values, field.arguments, _SCALARS, CONFIG)
+
+
+def _literals(definition: GraphQLField, node: FieldNode) -> dict[str, Any]:
+    """The values of the arguments that are literals; a required one may be missing."""
+    given = {argument.name.value for argument in node.arguments or ()}
+    args = {name: one for name, one in definition.args.items() if name in given}
+    return get_argument_values(GraphQLField(definition.type, args), node)
+
+
+def _has_variable(node: Node) -> bool:
+    if isinstance(node, VariableNode):
+        return True
+    if isinstance(node, ListValueNode):
+        return any(map(_has_variable, node.values))
+    if isinstance(node, ObjectValueNode):
+        return any(_has_variable(field.value) for field in node.fields)
+    return False
+
+
+def _as_it_is(type: Any) -> bool:
+    """Whether a coerced variable of this type is what the resolver takes."""
+    while isinstance(type, GraphQLNonNull | GraphQLList):
+        type = type.of_type
+    return isinstance(type, GraphQLScalarType) and is_specified_scalar_type(type)

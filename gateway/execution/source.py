@@ -1,0 +1,371 @@
+"""From a Plan to the Python function that runs it: generated source, compiled once.
+
+The function is a generator of domain.reading.Steps: it asks for each depth of layers in one batch,
+then builds the answer from the bottom up, one comprehension for each selection set. Names in the
+source come from the plan; of the document's own text only response names are there, as constants.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from domain import asking, cursors
+from domain.paging import Paging
+from gateway.execution.declarations import GlobalIds
+from gateway.execution.loads import KINDS, plain_ids
+from gateway.execution.planning import (
+    Given,
+    Id,
+    Items,
+    Kind,
+    Layer,
+    Loaded,
+    NodeList,
+    Object,
+    PageFact,
+    PageRows,
+    Plan,
+    Shape,
+    Text,
+    Value,
+)
+from gateway.execution.selections import NotCovered, When
+
+LONGEST = 200_000
+"""Characters of generated source; a plan that needs more is not covered."""
+
+_CHANGE = ("field", "before", "after")
+_IDS = {name: GlobalIds(name) for name in KINDS}
+_PAGE_FACTS = {
+    "hasNextPage": "more{n}",
+    "hasPreviousPage": "less{n}",
+    "startCursor": "cursor(g{n}[0][{key}], seal{n}) if g{n} else None",
+    "endCursor": "cursor(g{n}[-1][{key}], seal{n}) if g{n} else None",
+    "totalCount": "total{n}",
+}
+
+
+def function_of(plan: Plan) -> Callable[..., Any]:
+    """The function: who asks, the variables and a mutation's payload in, Steps out."""
+    writer = _Writer(plan)
+    code = compile(writer.source(), "<plan>", "exec")
+    exec(code, writer.names)  # noqa: S102 - see the module's docstring
+    made: Callable[..., Any] = writer.names["run"]
+    return made
+
+
+def source_of(plan: Plan) -> str:
+    """The source of the function, for people."""
+    return _Writer(plan).source()
+
+
+def grouped(rows: Sequence[tuple[Any, ...]], parents: int) -> list[list[tuple[Any, ...]]]:
+    """Rows by the parent's place, which is their first column."""
+    groups: list[list[tuple[Any, ...]]] = [[] for _ in range(parents)]
+    for row in rows:
+        groups[row[0]].append(row)
+    return groups
+
+
+def ended(rows: list[Any], paging: Paging) -> tuple[bool, bool]:
+    """Cut rows to the page, in the list's order; whether there is more, and less.
+
+    As domain.paging.page_of(): in the direction the client came from there is known to be
+    something, the item of its cursor.
+    """
+    more = len(rows) > paging.limit
+    del rows[paging.limit :]
+    if paging.backwards:
+        rows.reverse()
+        return paging.before is not None, more
+    return more, paging.after is not None
+
+
+class _Writer:
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._lines: list[str] = []
+        self._indent = 1
+        self._conditions: dict[When, str] = {}
+        self.names: dict[str, Any] = {
+            "asking": asking,
+            "cursor": cursors.encode,
+            "ended": ended,
+            "grouped": grouped,
+            "loads": orjson.loads,
+            "Fragment": orjson.Fragment,
+            "plain_ids": plain_ids,
+            "NONE": {},
+        }
+
+    def source(self) -> str:
+        plan = self._plan
+        for depth in range(1 + max((layer.depth for layer in plan.layers), default=-1)):
+            self._load([layer for layer in plan.layers if layer.depth == depth])
+        if not plan.layers:
+            self._line("yield []")
+        for layer in reversed(plan.layers):
+            self._build(layer)
+        self._line(f"return {self._object(plan.root)}")
+        head = ["def run(who, variables, payload):", "    given = variables.coerced"]
+        head += [f"    {name} = {self._test(when)}" for when, name in self._conditions.items()]
+        made = "\n".join([*head, *self._lines]) + "\n"
+        if len(made) > LONGEST:
+            raise NotCovered("its plan is too long")
+        return made
+
+    def _load(self, layers: Sequence[Layer]) -> None:
+        """Ask for one depth of layers, in one batch."""
+        asked: list[str] = []
+        for layer in layers:
+            n = layer.number
+            self._line(f"fetch{n} = count{n} = None")
+            with_condition = self._if(layer.when)
+            self._ask(layer)
+            self._indent -= with_condition
+            if layer.kind is Kind.NODES or layer.listed or layer.kind in (Kind.ONE, Kind.ITS_CASE):
+                asked.append(f"fetch{n}")
+            if layer.counted:
+                asked.append(f"count{n}")
+        targets = [name.replace("fetch", "rows").replace("count", "counted") for name in asked]
+        if asked:
+            self._line(f"[{', '.join(targets)}] = yield [{', '.join(asked)}]")
+        for layer in layers:
+            self._take(layer)
+
+    def _ask(self, layer: Layer) -> None:
+        n = layer.number
+        self.names[f"request{n}"] = layer.request.load
+        self.names[f"columns{n}"] = tuple(layer.columns) or (
+            layer.relation.key[0] if layer.relation else "id",
+        )
+        page = f"columns{n}, keyed={layer.keyed}, ahead={int(layer.ended)}"
+        # A cursor is checked also where only the total is asked for.
+        bounded = bool(layer.request.names & {"after", "before"})
+        match layer.kind:
+            case Kind.ROOT_PAGE:
+                self._line(f"load{n} = request{n}(variables)")
+                self._line(f"asked{n} = load{n}.ask(who)")
+                if layer.listed or bounded:
+                    self._line(f"fetch{n} = asked{n}.page(load{n}.paging, {page})")
+                if layer.counted:
+                    self._line(f"count{n} = asked{n}.count()")
+            case Kind.RELATED_PAGE:
+                self._line(f"load{n} = request{n}(variables)")
+                self._line(f"asked{n} = load{n}.ask(who)")
+                self._line(f"parents{n} = {self._parents(layer, 'id')}")
+                self._line(f"if parents{n}:")
+                self._indent += 1
+                if layer.listed or bounded:
+                    self._line(f"fetch{n} = asked{n}.page(parents{n}, load{n}.paging, {page})")
+                if layer.counted:
+                    self._line(f"count{n} = asked{n}.count(parents{n})")
+                if not (layer.listed or layer.counted or bounded):
+                    self._line("pass")
+                self._indent -= 1
+            case Kind.ONE:
+                self._line(f"fetch{n} = request{n}(variables).fetch(who, columns{n})")
+            case Kind.ITS_CASE:
+                parents = self._parents(layer, "case_id")
+                self._line(f"parents{n} = [id for id in {parents} if id is not None]")
+                self._line(f"if parents{n}:")
+                self._line(f"    fetch{n} = asking.by_id(who, 'case', parents{n}, columns{n})")
+            case Kind.NODES:
+                kind = KINDS[layer.type_name]
+                self._line(f"wanted{n} = request{n}(variables).wanted()")
+                ids = f"plain_ids(wanted{n}, {layer.type_name!r})"
+                self._line(f"fetch{n} = asking.by_id(who, {kind!r}, {ids}, columns{n})")
+
+    def _parents(self, layer: Layer, column: str) -> str:
+        """An expression for the distinct ids of the objects above a layer, in their order."""
+        parent = layer.parent
+        assert parent is not None
+        above = parent.layer
+        if above is None:
+            ids = f"[{parent.column(column)}]"
+            return f"({ids} if {parent.given} is not None else [])" if parent.given else ids
+        place = above.columns.index(parent.prefix + column) + len(above.key)
+        if above.kind is Kind.RELATED_PAGE:
+            rows = f"for g in groups{above.number} for row in g"
+            return f"list({{row[{place + 1}]: None {rows}}})"
+        if above.kind is Kind.ROOT_PAGE:
+            return f"list({{row[{place}]: None for row in g{above.number}}})"
+        return f"list({{row[{place}]: None for row in rows{above.number}}})"
+
+    def _take(self, layer: Layer) -> None:
+        """Put the rows of a layer in order."""
+        n = layer.number
+        with_condition = self._if(layer.when)
+        before = len(self._lines)
+        # By a key of several parts, a page may come with a few rows too many.
+        parts = len(layer.relation.key) if layer.relation else 1
+        cut = layer.ended or "last" in layer.request.names or parts > 1
+        if layer.kind is Kind.ROOT_PAGE:
+            if layer.listed:
+                self._line(f"g{n} = rows{n}")
+                if cut:
+                    self._line(f"more{n}, less{n} = ended(g{n}, load{n}.paging)")
+            if layer.counted:
+                self._line(f"total{n} = counted{n}[0][0]")
+            if layer.keyed:
+                self._line(f"seal{n} = asked{n}.seal()")
+        elif layer.kind is Kind.RELATED_PAGE:
+            if layer.listed:
+                self._line(f"groups{n} = grouped(rows{n}, len(parents{n}))")
+                if cut:
+                    self._line(f"ends{n} = [ended(g, load{n}.paging) for g in groups{n}]")
+            if layer.counted:
+                self._line(f"totals{n} = dict(counted{n})")
+        if with_condition:
+            if len(self._lines) == before:
+                self._line("pass")
+            self._indent -= 1
+            if layer.kind is Kind.ROOT_PAGE and layer.listed:
+                self._line(f"else: g{n} = []")
+            elif layer.kind is Kind.RELATED_PAGE and layer.listed:
+                self._line(f"else: groups{n} = []")
+
+    def _build(self, layer: Layer) -> None:
+        """Make what a layer answers, for its parents to find."""
+        n = layer.number
+        assert isinstance(layer.shape, Object)
+        with_condition = self._if(layer.when)
+        made = self._object(layer.shape, layer)
+        match layer.kind:
+            case Kind.ROOT_PAGE:
+                self._line(f"made{n} = {made}")
+            case Kind.RELATED_PAGE:
+                of_each = [("parent", f"parents{n}")]
+                if layer.listed:
+                    of_each.append((f"g{n}", f"groups{n}"))
+                if layer.ended:
+                    of_each.append((f"(more{n}, less{n})", f"ends{n}"))
+                if layer.keyed:
+                    of_each.append((f"seal{n}", f"map(asked{n}.seal, parents{n})"))
+                if layer.counted:
+                    each = f"[totals{n}.get(i, 0) for i in range(len(parents{n}))]"
+                    of_each.append((f"total{n}", each))
+                names = ", ".join(name for name, _ in of_each)
+                lists = ", ".join(rows for _, rows in of_each)
+                # The comma: what zip() gives is a tuple, also of one.
+                self._line(f"made{n} = {{parent: {made} for {names}, in zip({lists})}}")
+            case Kind.ONE:
+                self._line(f"made{n} = [{made} for {self._row(layer)} in rows{n}]")
+                self._line(f"made{n} = made{n}[0] if made{n} else None")
+            case _:
+                width = 2 if layer.type_name == "CaseLink" else 1
+                key = ", ".join(f"r{n}_{index}" for index in range(width))
+                key = f"({key})" if width > 1 else key
+                self._line(f"made{n} = {{{key}: {made} for {self._row(layer)} in rows{n}}}")
+        self._indent -= with_condition
+
+    def _row(self, layer: Layer) -> str:
+        """The targets that a row of a layer is unpacked to."""
+        n = layer.number
+        names = ["_"] if layer.kind is Kind.RELATED_PAGE else []
+        names += [f"k{n}_{index}" for index in range(len(layer.key))]
+        names += [f"r{n}_{index}" for index in range(len(layer.columns) or 1)]
+        return "(" + ", ".join(names) + ",)"
+
+    def _object(self, object: Object, layer: Layer | None = None) -> str:
+        parts = []
+        for field in object.fields:
+            value = self._shape(field.value, layer)
+            if field.when:
+                condition = self._condition(field.when)
+                parts.append(f"**({{{field.name!r}: {value}}} if {condition} else NONE)")
+            else:
+                parts.append(f"{field.name!r}: {value}")
+        return "{" + ", ".join(parts) + "}"
+
+    def _shape(self, shape: Shape, layer: Layer | None) -> str:
+        """The expression for a value; *layer* is the one whose page or row it stands in."""
+        match shape:
+            case Text():
+                return repr(shape.text)
+            case Value(shown=None):
+                return shape.expression
+            case Value():
+                name = self._named("show", shape.shown)
+                if callable(shape.shown):
+                    return f"{name}({shape.expression})"
+                return f"{name}[{shape.expression}]"
+            case Id():
+                name = self._named("ids", _IDS[shape.type_name])
+                return f"{name}[{', '.join(shape.expressions)}]"
+            case Object():
+                return self._object(shape, layer)
+            case Given():
+                made = self._object(shape.object, layer)
+                return f"({made} if {shape.expression} is not None else None)"
+            case Items():
+                return self._items(shape)
+            case Loaded():
+                return self._loaded(shape)
+            case NodeList():
+                found = ", ".join(f"{one.type_name!r}: made{one.number}" for one in shape.layers)
+                each = "NONE.get(name) if not name else found[name].get(id)"
+                made = f"[{each} for found in [{{{found}}}] for name, id in wanted{shape.number}]"
+                return f"{made}[0]" if shape.single else made
+            case PageRows():
+                assert layer is not None
+                made = self._object(shape.object, layer)
+                return f"[{made} for {self._row(layer)} in g{layer.number}]"
+            case PageFact():
+                return self._fact(shape.name, layer)
+        raise AssertionError(shape)
+
+    def _items(self, shape: Items) -> str:
+        fields = [(field.name, field.when, field.value) for field in shape.object.fields]
+        whole: list[tuple[str, When, Shape]] = [
+            (name, frozenset(), Value(f"{shape.variable}[{name!r}]")) for name in _CHANGE
+        ]
+        if shape.of_json and fields == whole:
+            # Everything, as it is stored: spliced into the answer.
+            return f"Fragment({shape.expression})"
+        made = self._object(shape.object)
+        listed = f"loads({shape.expression})" if shape.of_json else shape.expression
+        return f"[{made} for {shape.variable} in {listed}]"
+
+    def _loaded(self, shape: Loaded) -> str:
+        made = f"made{shape.layer.number}"
+        if not shape.key:
+            return made
+        return f"{made}.get({shape.key})" if shape.nullable else f"{made}[{shape.key}]"
+
+    def _fact(self, name: str, layer: Layer | None) -> str:
+        assert layer is not None
+        n, width = layer.number, len(layer.key)
+        if name == "cursor":
+            position = ", ".join(f"k{n}_{index}" for index in range(width))
+            return f"cursor(({position},), seal{n})"
+        start = 1 if layer.kind is Kind.RELATED_PAGE else 0
+        return "(" + _PAGE_FACTS[name].format(n=n, key=f"{start}:{start + width}") + ")"
+
+    def _named(self, stem: str, value: Any) -> str:
+        """A name in the function's globals for *value*."""
+        for name, known in self.names.items():
+            if known is value:
+                return name
+        name = f"{stem}_{len(self.names)}"
+        self.names[name] = value
+        return name
+
+    def _if(self, alternatives: Sequence[When]) -> int:
+        """Begin a block for what is there only if one of the conditions holds; its indent."""
+        if any(not when for when in alternatives):
+            return 0
+        tests = " or ".join(dict.fromkeys(map(self._condition, alternatives)))
+        self._line(f"if {tests}:")
+        self._indent += 1
+        return 1
+
+    def _condition(self, when: When) -> str:
+        return self._conditions.setdefault(when, f"if{len(self._conditions)}")
+
+    def _test(self, when: When) -> str:
+        return " and ".join(f"given[{name!r}] is {wanted}" for name, wanted in sorted(when))
+
+    def _line(self, text: str) -> None:
+        self._lines.append("    " * self._indent + text)
