@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, FromClause, Table, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, FromClause, Table, and_, bindparam, func, select, tuple_
 
 from domain import tables
 from domain.keyset import Window
@@ -170,8 +170,7 @@ def page(
 ) -> Prepared:
     """The parent's place among the parents, the key if *keyed*, then *columns*.
 
-    Each parent has *limit* rows, or somewhat more where the key has several parts; all of them
-    if *window* is None. Its rows are found by its own bounded walk along the index, so a party
+    Each parent has *limit* rows, or all of them if *window* is None. Its rows are found by its own bounded walk along the index, so a party
     with a hundred thousand cases costs no more than one with three.
     """
     parents = each.numbered(bindparam("parents"), "parent")
@@ -213,11 +212,11 @@ def page(
 def _within(
     relation: Relation, window: Window, parents: Any, narrowed: bool
 ) -> ColumnElement[bool]:
-    """That a row is not behind the last one of its parent's page, by the first part of the key."""
+    """That a row is on its parent's page."""
     inner = relation.edges.alias("inner")
     key = [inner.c[name] for name in relation.key]
-    last = (
-        select(key[0])
+    walk = (
+        select(*key)
         .select_from(_with_visible_nodes(relation, inner, tables.cases.alias("inner_node")))
         .where(
             inner.c.workspace_id == bindparam("workspace_id"),
@@ -226,16 +225,18 @@ def _within(
             *_narrowing(relation, inner, narrowed),
         )
         .order_by(*window.order(key, descending=relation.descending))
-        .limit(1)
-        .offset(bindparam("others"))
         .correlate(parents)
-        .scalar_subquery()
     )
-    column = relation.edges.c[relation.key[0]]
-    kind = column.type.python_type
+    outer = [relation.edges.c[name] for name in relation.key]
+    if relation.edges.primary_key.columns.keys()[1] != relation.parent:
+        listed = walk.limit(bindparam("limit"))
+        return outer[0].in_(listed) if len(outer) == 1 else tuple_(*outer).in_(listed)
+    # Where the table itself is in the parents' order, one range is faster than single rows.
+    last = walk.limit(1).offset(bindparam("others")).scalar_subquery()
+    kind = outer[0].type.python_type
     if relation.descending != window.backwards:
-        return column >= func.coalesce(last, _BELOW[kind])
-    return column <= func.coalesce(last, _BEYOND[kind])
+        return outer[0] >= func.coalesce(last, _BELOW[kind])
+    return outer[0] <= func.coalesce(last, _BEYOND[kind])
 
 
 @lru_cache(maxsize=64)

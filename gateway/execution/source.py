@@ -198,9 +198,7 @@ class _Writer:
         n = layer.number
         with_condition = self._if(layer.when)
         before = len(self._lines)
-        # By a key of several parts, a page may come with a few rows too many.
-        parts = len(layer.relation.key) if layer.relation else 1
-        cut = layer.ended or "last" in layer.request.names or parts > 1
+        cut = layer.ended or "last" in layer.request.names
         if layer.kind is Kind.ROOT_PAGE:
             if layer.listed:
                 self._line(f"g{n} = rows{n}")
