@@ -6,10 +6,10 @@ SQLite, in WAL: one writer connection in a process, and read-only readers.
 import contextlib
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy.exc
 from sqlalchemy import make_url
@@ -21,7 +21,7 @@ from domain.driver_errors import translated
 from domain.errors import Unavailable
 from domain.instants import Instant
 from domain.prepared import Fetch, Prepared
-from domain.reading import InlineReader, Overrun, Pace, Readers, Row, Snapshot, Steps, rows_of
+from domain.reading import InlineReader, Overrun, Pace, Readers, Row, Snapshot
 from domain.writing import Transaction, Writer
 
 __all__ = [
@@ -29,11 +29,9 @@ __all__ = [
     "Pace",
     "Row",
     "Snapshot",
-    "Steps",
     "Transaction",
     "opened",
     "parse_url",
-    "rows_of",
 ]
 
 T = TypeVar("T")
@@ -73,19 +71,20 @@ class Database:
         """One snapshot, read-only, for as long as the block lasts: keep it short."""
         return self._readers.snapshot(self._read_seconds)
 
-    async def run(self, make: Callable[[], Steps[T]], pace: Pace) -> T:
-        """Drive steps in one snapshot: at once if they are brief, else in a thread.
+    async def run(self, work: Callable[[Snapshot], Coroutine[Any, Any, T]], pace: Pace) -> T:
+        """Do *work* in one snapshot: at once if it is brief, else in a thread.
 
-        *make* makes them, twice if they turn out not to be brief. *pace* is remembered by the
-        caller for each kind of steps. Raises TimedOut, Unavailable, and what the steps raise.
+        It waits for nothing but its rows, and is done again if it turns out not to be brief.
+        *pace* is kept by the caller for each kind of work. Raises TimedOut, Unavailable, and what
+        *work* raises.
         """
         if self._inline is not None and pace.brief():
             try:
-                return self._inline.run(make())
+                return self._inline.run(work)
             except Overrun:
                 pace.overran()
         async with self.read() as snapshot:
-            return await snapshot.run(make())
+            return await work(snapshot)
 
     def write(self) -> AbstractAsyncContextManager[Transaction]:
         """One transaction: committed durably when the block ends, rolled back if it raises."""

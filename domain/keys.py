@@ -15,7 +15,7 @@ import zlib
 from sqlalchemy import bindparam, select
 
 from domain.auth import Principal, Scope
-from domain.database import Database, Pace, Row, rows_of
+from domain.database import Database, Pace, Row
 from domain.errors import InvalidKey
 from domain.ids import crockford
 from domain.models import Mode
@@ -80,7 +80,7 @@ class KeyRing:
         if principal is not None and time.monotonic() < until:
             return principal
         wanted = Fetch(KEY_BY_ID, {"id": id})
-        rows = await self._database.run(lambda: rows_of(wanted), self._pace)
+        rows = await self._database.run(lambda db: db.fetch(wanted), self._pace)
         if not rows or not hmac.compare_digest(rows[0][0], digest):
             self._known.pop(digest, None)
             raise InvalidKey

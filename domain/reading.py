@@ -1,7 +1,7 @@
 """Reading one snapshot: on the event loop for what is brief, in a thread for the rest.
 
-What to read is decided apart from how it is read: *steps* is a generator that asks for
-statements, a batch at a time, and is sent their rows.
+Whoever reads is a coroutine function that is given a Snapshot, and need not know which kind. On
+the event loop nothing is waited for, so its coroutine is simply run to the end.
 """
 
 import asyncio
@@ -10,7 +10,8 @@ import logging
 import math
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Generator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,8 +26,6 @@ log = logging.getLogger("casegraph.sql")
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
-Batch = Sequence[Fetch | None]
-Steps = Generator[Batch, list[list[Row]], T]
 
 READERS = 4
 BUSY_TIMEOUT_MS = 5_000
@@ -37,12 +36,6 @@ THREADED_AFTER_OVERRUN = 50
 
 _CHECK_EVERY = 2_000  # virtual machine instructions, some 20 to 50 microseconds
 _PRAGMAS = ("PRAGMA query_only=ON", f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-
-
-def rows_of(wanted: Fetch) -> Steps[list[Row]]:
-    """Steps that read one statement."""
-    [rows] = yield [wanted]
-    return rows
 
 
 class Pace:
@@ -68,7 +61,19 @@ class Overrun(Exception):
     """A read was not brief; nothing of it was used."""
 
 
-class InlineReader:
+class Snapshot(ABC):
+    """One state of the database: whatever is fetched through it belongs together."""
+
+    @abstractmethod
+    async def fetch(self, wanted: Fetch) -> list[Row]:
+        """The rows. Raises TimedOut, Unavailable."""
+
+    async def fetch_each(self, wanted: Sequence[Fetch | None]) -> list[list[Row]]:
+        """The rows of each, none for None."""
+        return [[] if one is None else await self.fetch(one) for one in wanted]
+
+
+class InlineReader(Snapshot):
     """A connection that is read on the event loop itself.
 
     Asking a thread takes longer than most reads do. SQLite stops a statement that is not done
@@ -89,30 +94,39 @@ class InlineReader:
             self._connection.execute(pragma)
         self._connection.set_progress_handler(self._overrun, _CHECK_EVERY)
 
-    def run(self, steps: Steps[T]) -> T:
-        """Drive *steps* to the end. Raises Overrun, Unavailable, and what the steps raise."""
+    def run(self, work: Callable[[Snapshot], Coroutine[Any, Any, T]]) -> T:
+        """Do *work*, which waits for nothing but its rows, in one snapshot.
+
+        Raises Overrun, Unavailable, and what *work* raises.
+        """
         try:
             self._connection.execute("BEGIN")
-            batch = next(steps)
-            while True:
-                batch = steps.send([[] if one is None else self._rows(one) for one in batch])
+            coroutine = work(self)
+            coroutine.send(None)
         except StopIteration as done:
             found: T = done.value
             return found
         except sqlite3.Error as error:
             if interrupted(error):
                 raise Overrun from None
-            found_wrong = translation(error)
-            raise found_wrong from None if found_wrong is error else error
+            known = translation(error)
+            raise known from None if known is error else error
         finally:
-            self._until = math.inf
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
+        coroutine.close()
+        raise AssertionError("what reads must wait for nothing but its rows")
 
     def close(self) -> None:
         self._connection.close()
 
-    def _rows(self, wanted: Fetch) -> list[Row]:
+    async def fetch(self, wanted: Fetch) -> list[Row]:
+        return self._fetched(wanted)
+
+    async def fetch_each(self, wanted: Sequence[Fetch | None]) -> list[list[Row]]:
+        return [[] if one is None else self._fetched(one) for one in wanted]
+
+    def _fetched(self, wanted: Fetch) -> list[Row]:
         sql, parameters = wanted.statement.bound(self._dialect, wanted.values)
         log.debug("%s", sql)
         self._until = time.perf_counter() + BRIEF_SECONDS
@@ -122,30 +136,16 @@ class InlineReader:
         return time.perf_counter() > self._until
 
 
-class Snapshot:
-    """One state of the database: whatever is fetched through it belongs together."""
-
+class _ThreadSnapshot(Snapshot):
     def __init__(self, connection: aiosqlite.Connection, dialect: Dialect) -> None:
         self._connection = connection
         self._dialect = dialect
 
     async def fetch(self, wanted: Fetch) -> list[Row]:
-        """The rows. Raises TimedOut, Unavailable."""
         sql, parameters = wanted.statement.bound(self._dialect, wanted.values)
         log.debug("%s", sql)
         with translated():
             return list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
-
-    async def run(self, steps: Steps[T]) -> T:
-        """Drive *steps* to the end. Raises TimedOut, Unavailable, and what the steps raise."""
-        try:
-            batch = next(steps)
-            while True:
-                rows = [[] if one is None else await self.fetch(one) for one in batch]
-                batch = steps.send(rows)
-        except StopIteration as done:
-            found: T = done.value
-            return found
 
 
 class _Reader:
@@ -200,7 +200,7 @@ class Readers:
                 except ValueError as error:  # aiosqlite's word for a connection that was lost
                     raise Unavailable from error
             try:
-                yield Snapshot(connection, self._dialect)
+                yield _ThreadSnapshot(connection, self._dialect)
             finally:
                 reader.deadline = math.inf
                 # Shielded: a cancelled request must not give back a reader in mid-transaction.

@@ -170,8 +170,9 @@ def page(
 ) -> Prepared:
     """The parent's place among the parents, the key if *keyed*, then *columns*.
 
-    Each parent has *limit* rows, or all of them if *window* is None. Its rows are found by its own bounded walk along the index, so a party
-    with a hundred thousand cases costs no more than one with three.
+    Each parent has *limit* rows, or all of them if *window* is None. They are found by its own
+    bounded walk along the index, so a party with a hundred thousand cases costs no more than one
+    with three.
     """
     parents = each.numbered(bindparam("parents"), "parent")
     edges = relation.edges

@@ -1,19 +1,20 @@
 """What the routes answer, as plain dicts with the names of the contract, encoded once."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
 from starlette.responses import Response
 
-from domain import reads, relations
+from domain import asking, cursors, relations
+from domain.asking import RootList
 from domain.auth import Principal
 from domain.database import Snapshot
-from domain.models import Case, CaseLink, CaseParty, StaffAssignment, TimelineEvent
-from domain.paging import MAX_LIMIT, Page, Paging
+from domain.models import CaseLink, CaseParty, StaffAssignment, TimelineEvent
+from domain.paging import Page, Paging
 from domain.relations import Relation
 
-_CASE = (
+CASE = (
     "id",
     "name",
     "file_number",
@@ -24,6 +25,8 @@ _CASE = (
     "created_at",
     "updated_at",
 )
+_PARTY = ("party_id", "role", "node.name")
+_STAFF = ("staff_id", "role", "node.name")
 
 
 def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -41,53 +44,84 @@ def page_answer(page: Page[Any], items: Iterable[Any], status: int = 200) -> Res
     return answer({"data": list(items), "pagination": pagination}, status)
 
 
-async def case_objects(who: Principal, db: Snapshot, cases: Iterable[Case]) -> list[dict[str, Any]]:
-    """The full case objects: everyone involved, in one statement for parties and one for staff."""
-    listed = list(cases)
-    ids = [case.id for case in listed]
-    parties = await whole_lists(who, db, relations.CASE_PARTIES, ids)
-    staff = await whole_lists(who, db, relations.CASE_STAFF, ids)
+async def case_page(db: Snapshot, asked: RootList, paging: Paging) -> Response:
+    """A page of full case objects."""
+    rows = await db.fetch(asked.page(paging, CASE, keyed=True))
+    more = len(rows) > paging.limit
+    del rows[paging.limit :]
+    # Before the columns, each row has the parts of its place in the list.
+    last = rows[-1][:2] if more else None
+    objects = await case_objects(asked.who, db, [row[2:] for row in rows])
+    pagination: dict[str, Any] = {"has_more": more}
+    if last is not None:
+        pagination["cursor"] = cursors.encode(last, asked.seal())
+    return answer({"data": objects, "pagination": pagination})
+
+
+async def case_objects(
+    who: Principal, db: Snapshot, rows: Sequence[tuple[Any, ...]]
+) -> list[dict[str, Any]]:
+    """The full case objects for rows of CASE: everyone involved, in one statement a kind."""
+    ids = [row[0] for row in rows]
+    parties: list[list[dict[str, Any]]] = [[] for _ in ids]
+    staff: list[list[dict[str, Any]]] = [[] for _ in ids]
+    if ids:
+        involved = await db.fetch_each(
+            [
+                asking.related(who, relations.CASE_PARTIES).whole(ids, _PARTY),
+                asking.related(who, relations.CASE_STAFF).whole(ids, _STAFF),
+            ]
+        )
+        for place, id, role, name in involved[0]:
+            parties[place].append({"id": id, "role": role, "name": name})
+        for place, id, role, name in involved[1]:
+            staff[place].append({"id": id, "name": name, "role": role})
     return [
-        {name: getattr(case, name) for name in _CASE}
-        | {
-            "parties": [
-                {"id": part.node.id, "role": part.role, "name": part.node.name}
-                for part in parties[case.id]
-            ],
-            "staff": [
-                {"id": part.node.id, "name": part.node.name, "role": part.role}
-                for part in staff[case.id]
-            ],
+        {
+            "id": id,
+            "name": name,
+            "file_number": file_number,
+            "status": status,
+            "type": type,
+            "description": description,
+            "dezernat": dezernat,
+            "created_at": created_at,
+            "updated_at": updated_at,
+            "parties": case_parties,
+            "staff": case_staff,
         }
-        for case in listed
+        for (
+            id,
+            name,
+            file_number,
+            status,
+            type,
+            description,
+            dezernat,
+            created_at,
+            updated_at,
+        ), case_parties, case_staff in zip(rows, parties, staff, strict=True)
     ]
 
 
-async def renamed_since(who: Principal, db: Snapshot, case: Case) -> bool:
-    """Whether a party or staff member may have another name than when *case* got its version.
+async def renamed_since(who: Principal, db: Snapshot, id: str, updated_at: str) -> bool:
+    """Whether a party or staff member may have another name than when a case got its version.
 
     Their names stand in the case object, but a new name is no new version of their cases. Where
     both happened in the same second it is not known, and counts as yes.
     """
+    columns = ("node.version", "node.updated_at")
     for relation in (relations.CASE_PARTIES, relations.CASE_STAFF):
-        for part in (await whole_lists(who, db, relation, [case.id]))[case.id]:
-            if part.node.version > 1 and part.node.updated_at >= case.updated_at:
-                return True
+        rows = await db.fetch(asking.related(who, relation).whole([id], columns))
+        if any(version > 1 and changed >= updated_at for _, version, changed in rows):
+            return True
     return False
 
 
-async def whole_lists(
-    who: Principal, db: Snapshot, relation: Relation, parents: list[str]
-) -> dict[str, list[Any]]:
-    """Everything in a relation, which is bounded by the domain; more pages only where needed."""
-    pages = await reads.related(who, db, relation, parents, Paging(MAX_LIMIT))
-    found = {parent: list(page) for parent, page in pages.items()}
-    for parent, page in pages.items():
-        while page.has_next:
-            paging = Paging(MAX_LIMIT, after=page.end_cursor)
-            page = (await reads.related(who, db, relation, [parent], paging))[parent]
-            found[parent] += page
-    return found
+async def whole_list(who: Principal, db: Snapshot, relation: Relation, id: str) -> list[Any]:
+    """Everything a case has in a relation that the domain bounds."""
+    rows = await db.fetch(asking.related(who, relation).whole([id], relation.all_columns))
+    return [relation.build(row[1:]) for row in rows]
 
 
 def party(part: CaseParty) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from domain.errors import Invalid, Problem, invalid
 from domain.inputs import UNSET, CaseChanges, NewCase, NewParty, NewStaff, PartyRole, StaffRole
 from domain.models import LinkType, PartyKind
-from rest_compat.deps import single
 from rest_compat.errors import MAX_DETAILS, Unreadable
+from rest_compat.parameters import single
 
 MAX_BODY = 1 << 20
 """Bytes of a request's body."""

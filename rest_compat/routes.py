@@ -1,6 +1,6 @@
 """The fifteen routes, in the order of the published contract.
 
-Checked in this order: key, rate and scope (deps.py), then whether the case exists, then the body.
+Checked in this order: key, rate and scope (door.py), then whether the case exists, then the body.
 """
 
 from typing import Any
@@ -8,29 +8,35 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from domain import casework, linking, reads, relations, roles
+from domain import asking, casework, linking, reads, relations, roles
 from domain.auth import Principal
-from domain.errors import Invalid, Problem
+from domain.database import Pace, Snapshot
+from domain.errors import CaseNotFound, Invalid, Problem
 from domain.inputs import CaseFilter
 from domain.models import Case
+from domain.paging import Page
 from domain.relations import Relation
 from domain.services import Services
 from rest_compat import bodies, documentation
 from rest_compat.answers import (
+    CASE,
     SHAPES,
     answer,
     case_objects,
+    case_page,
     link,
     page_answer,
     renamed_since,
-    whole_lists,
+    whole_list,
 )
 from rest_compat.conditions import etag, expected_version, unchanged
-from rest_compat.deps import Deleter, Domain, Reader, Writer, paging_of, single
 from rest_compat.documentation import documented
+from rest_compat.door import Deleter, Domain, Door, Reader, Writer
 from rest_compat.errors import named_as
+from rest_compat.parameters import paging_of, single
 
-router = APIRouter()
+router = APIRouter(route_class=Door)
+_QUICK, _SEARCH = Pace(), Pace()
 _READ, _WRITE, _DELETE = "cases:read", "cases:write", "cases:delete"
 _IDEMPOTENT = ("Idempotency-Key",)
 _GUARDED = ("If-Match",)
@@ -49,12 +55,12 @@ async def list_cases(request: Request, who: Reader, services: Domain) -> Respons
     paging = paging_of(request)
     status = single(request, "status")
     wanted = CaseFilter(status=[status] if status else None, search=single(request, "search"))
-    async with services.database.read() as db:
-        try:
-            page = await reads.cases(who, db, wanted, paging=paging)
-        except Invalid as error:
-            raise as_parameters(error) from None
-        return page_answer(page, await case_objects(who, db, page))
+    try:
+        asked = asking.cases(who, wanted)
+        pace = _SEARCH if wanted.search else _QUICK
+        return await services.database.run(lambda db: case_page(db, asked, paging), pace)
+    except Invalid as error:
+        raise as_parameters(error) from None
 
 
 @router.post(
@@ -84,12 +90,20 @@ async def create_case(request: Request, who: Writer, services: Domain) -> Respon
     ),
 )
 async def get_case(request: Request, case_id: str, who: Reader, services: Domain) -> Response:
-    async with services.database.read() as db:
-        case = await reads.case(who, db, case_id)
-        if unchanged(request, case) and not await renamed_since(who, db, case):
-            return Response(status_code=304, headers={"ETag": etag(case)})
-        [content] = await case_objects(who, db, [case])
-    return answer(content, headers={"ETag": etag(case)})
+    async def read(db: Snapshot) -> Response:
+        [row] = await db.fetch_each([asking.by_id(who, "case", [case_id], (*CASE, "version"))])
+        if not row:
+            raise CaseNotFound(case_id)
+        [(*columns, version)] = row
+        tag = {"ETag": etag(version)}
+        if unchanged(request, version) and not await renamed_since(
+            who, db, columns[0], columns[-1]
+        ):
+            return Response(status_code=304, headers=tag)
+        [content] = await case_objects(who, db, [tuple(columns)])
+        return answer(content, headers=tag)
+
+    return await services.database.run(read, _QUICK)
 
 
 @router.put(
@@ -250,7 +264,7 @@ async def unassign_staff(request: Request, case_id: str, who: Writer, services: 
         role=role,
         expected_version=expected,
     )
-    return Response(status_code=204, headers={"ETag": etag(case)})
+    return Response(status_code=204, headers={"ETag": etag(case.version)})
 
 
 @router.get(
@@ -291,7 +305,9 @@ async def link_cases(request: Request, case_id: str, who: Writer, services: Doma
             expected_version=expected,
             idempotency_key=_idempotency_key(request),
         )
-    return answer(link(made), 201, {"ETag": etag(await _existing(who, services, current.id))})
+    return answer(
+        link(made), 201, {"ETag": etag((await _existing(who, services, current.id)).version)}
+    )
 
 
 @router.get(
@@ -318,33 +334,33 @@ async def unlink_cases(
         expected_version=expected_version(request, current),
     )
     changed = await _existing(who, services, current.id)
-    return Response(status_code=204, headers={"ETag": etag(changed)})
+    return Response(status_code=204, headers={"ETag": etag(changed.version)})
 
 
 async def _existing(who: Principal, services: Services, case_id: str) -> Case:
-    async with services.database.read() as db:
-        return await reads.case(who, db, case_id)
+    return await services.database.run(lambda db: reads.case(who, db, case_id), _QUICK)
 
 
 async def _case_answer(
     who: Principal, services: Services, case: Case, status: int = 200
 ) -> Response:
-    async with services.database.read() as db:
-        [content] = await case_objects(who, db, [case])
-    return answer(content, status, {"ETag": etag(case)})
+    row = tuple(getattr(case, name) for name in CASE)
+    [content] = await services.database.run(lambda db: case_objects(who, db, [row]), _QUICK)
+    return answer(content, status, {"ETag": etag(case.version)})
 
 
 async def _related(
     request: Request, case_id: str, who: Principal, services: Services, relation: Relation
 ) -> Response:
-    async with services.database.read() as db:
+    async def read(db: Snapshot) -> Page[Any]:
         case = await reads.case(who, db, case_id)
         paging = paging_of(request)
         try:
-            pages = await reads.related(who, db, relation, [case.id], paging)
+            return (await reads.related(who, db, relation, [case.id], paging))[case.id]
         except Invalid as error:
             raise as_parameters(error) from None
-    page = pages[case.id]
+
+    page = await services.database.run(read, _QUICK)
     return page_answer(page, map(SHAPES[relation.name], page))
 
 
@@ -352,13 +368,12 @@ async def _whole(
     who: Principal, services: Services, case: Case, relation: Relation, status: int
 ) -> Response:
     """The case's whole list after a change."""
-    async with services.database.read() as db:
-        found = (await whole_lists(who, db, relation, [case.id]))[case.id]
+    found = await services.database.run(lambda db: whole_list(who, db, relation, case.id), _QUICK)
     content = {
         "data": [SHAPES[relation.name](item) for item in found],
         "pagination": {"has_more": False},
     }
-    return answer(content, status, {"ETag": etag(case)})
+    return answer(content, status, {"ETag": etag(case.version)})
 
 
 def as_parameters(error: Invalid) -> Invalid:

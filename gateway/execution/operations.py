@@ -7,6 +7,7 @@ are then exactly the specification's. Only a database that is too slow or gone i
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -27,7 +28,7 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
 from graphql.pyutils import Path, is_awaitable
 
-from domain.database import Pace
+from domain.database import Pace, Snapshot
 from domain.errors import DomainError, TimedOut, Unavailable
 from gateway.context import Context
 from gateway.execution.planning import Plan, plan_payload, plan_query
@@ -104,7 +105,7 @@ class Operation:
 
     async def _query(self, context: Context, variables: VariableValues) -> dict[str, Any]:
         data: dict[str, Any] = await context.services.database.run(
-            lambda: self._run(context.who, variables, None), self._pace
+            lambda db: self._run(db, context.who, variables, None), self._pace
         )
         return data
 
@@ -121,8 +122,7 @@ class Operation:
                 raise
             context.done[field.name] = payload
             data[field.name] = await context.services.database.run(
-                lambda field=field, payload=payload: field.run(context.who, variables, payload),  # type: ignore[misc]
-                self._pace,
+                partial(_selected, field, context, variables, payload), self._pace
             )
         return data
 
@@ -158,6 +158,16 @@ class Operation:
             return NO_VARIABLES
         found = get_variable_values(self._schema, definitions, dict(given or {}), max_errors=1)
         return found if isinstance(found, VariableValues) else None
+
+
+async def _selected(
+    field: MutationField,
+    context: Context,
+    variables: VariableValues,
+    payload: Any,
+    db: Snapshot,
+) -> Any:
+    return await field.run(db, context.who, variables, payload)
 
 
 def _mutations(

@@ -1,8 +1,8 @@
 """From a Plan to the Python function that runs it: generated source, compiled once.
 
-The function is a generator of domain.reading.Steps: it asks for each depth of layers in one batch,
-then builds the answer from the bottom up, one comprehension for each selection set. Names in the
-source come from the plan; of the document's own text only response names are there, as constants.
+The function is a coroutine function: it fetches each depth of layers in one batch, then builds the
+answer from the bottom up, one comprehension for each selection set. Names in the source come from
+the plan; of the document's own text only response names are there, as constants.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,7 +47,7 @@ _PAGE_FACTS = {
 
 
 def function_of(plan: Plan) -> Callable[..., Any]:
-    """The function: who asks, the variables and a mutation's payload in, Steps out."""
+    """The function: a snapshot, who asks, variables and a mutation's payload in, data out."""
     writer = _Writer(plan)
     code = compile(writer.source(), "<plan>", "exec")
     exec(code, writer.names)  # noqa: S102 - see the module's docstring
@@ -104,11 +104,11 @@ class _Writer:
         for depth in range(1 + max((layer.depth for layer in plan.layers), default=-1)):
             self._load([layer for layer in plan.layers if layer.depth == depth])
         if not plan.layers:
-            self._line("yield []")
+            self._line("pass")
         for layer in reversed(plan.layers):
             self._build(layer)
         self._line(f"return {self._object(plan.root)}")
-        head = ["def run(who, variables, payload):", "    given = variables.coerced"]
+        head = ["async def run(db, who, variables, payload):", "    given = variables.coerced"]
         head += [f"    {name} = {self._test(when)}" for when, name in self._conditions.items()]
         made = "\n".join([*head, *self._lines]) + "\n"
         if len(made) > LONGEST:
@@ -130,7 +130,7 @@ class _Writer:
                 asked.append(f"count{n}")
         targets = [name.replace("fetch", "rows").replace("count", "counted") for name in asked]
         if asked:
-            self._line(f"[{', '.join(targets)}] = yield [{', '.join(asked)}]")
+            self._line(f"[{', '.join(targets)}] = await db.fetch_each([{', '.join(asked)}])")
         for layer in layers:
             self._take(layer)
 

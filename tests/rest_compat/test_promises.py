@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import reads, register
+from domain import asking, register
 from domain.inputs import PartyChanges
 from rest_compat.application import build
 
@@ -90,10 +90,10 @@ async def test_every_method_that_a_path_takes_is_in_allow(rest, path, allowed):
 
 
 async def test_a_defect_is_answered_in_the_envelope_and_tells_nothing(rest, monkeypatch):
-    async def broken(*_arguments, **_options):
+    def broken(*_arguments, **_options):
         raise RuntimeError("the secret")
 
-    monkeypatch.setattr(reads, "cases", broken)
+    monkeypatch.setattr(asking, "cases", broken)
 
     response = await rest("GET", "/cases")
 

@@ -1,0 +1,66 @@
+"""What every route passes before its handler: key, rate and scope, in this order.
+
+FastAPI documents the routes; that a handler takes who asks and the services is worked out once,
+here, not for each request.
+"""
+
+import inspect
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from domain.auth import Principal, Scope
+from domain.errors import RateLimited
+from domain.rates import Allowance
+from domain.services import Services
+
+
+def _documented() -> None:
+    """Keeps FastAPI from looking for the argument in the body. Never called: see Door."""
+
+
+Domain = Annotated[Services, Depends(_documented)]
+Reader = Annotated[Principal, Depends(_documented), Scope.CASES_READ]
+Writer = Annotated[Principal, Depends(_documented), Scope.CASES_WRITE]
+Deleter = Annotated[Principal, Depends(_documented), Scope.CASES_DELETE]
+
+
+class Door(APIRoute):
+    """A route whose handler takes the request, *who* asks, the *services*, and the path's parts."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = self.endpoint
+        who = inspect.signature(handler).parameters["who"].annotation
+        scope = next(part for part in who.__metadata__ if isinstance(part, Scope))
+
+        async def handle(request: Request) -> Response:
+            services: Services = request.app.state.services
+            caller = await _caller(request, services)
+            caller.require(scope)
+            # Whoever may write a case is shown it in the answer, also without the scope to read: a
+            # handler reads only the object that it was allowed to change. This is the only place.
+            if Scope.CASES_READ not in caller.scopes:
+                caller = replace(caller, scopes=caller.scopes | {Scope.CASES_READ})
+            answer: Response = await handler(
+                request, who=caller, services=services, **request.path_params
+            )
+            return answer
+
+        return handle
+
+
+async def _caller(request: Request, services: Services) -> Principal:
+    """The holder of the key, counted against its rate limit. Raises InvalidKey, RateLimited."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    who = await services.keys.authenticate(key.strip() if scheme.lower() == "bearer" else None)
+    request.state.key_id = who.key_id
+    try:
+        request.state.allowance = services.rates.take(who)
+    except RateLimited as error:
+        request.state.allowance = Allowance(services.rates.limit, 0, error.retry_after)
+        raise
+    return who

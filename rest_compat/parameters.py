@@ -1,0 +1,24 @@
+"""What the query string says."""
+
+from fastapi import Request
+
+from domain.errors import invalid
+from domain.paging import Paging, checked_limit
+
+
+def single(request: Request, name: str) -> str | None:
+    """A query parameter that may be given once; an empty one is an absent one."""
+    values = request.query_params.getlist(name)
+    if len(values) > 1:
+        raise invalid(f"{name} must be given once.", name)
+    return values[0] if values and values[0] else None
+
+
+def paging_of(request: Request) -> Paging:
+    """The page that limit and cursor ask for. Raises Invalid."""
+    text = single(request, "limit")
+    # Leading zeros are dropped first: the first nine digits of 0000001000 are 100.
+    if "limit" in request.query_params and not (text and text.isascii() and text.isdecimal()):
+        raise invalid("limit must be between 1 and 100.", "limit")
+    limit = checked_limit(int(text.lstrip("0")[:9] or "0") if text else None, "limit")
+    return Paging(limit, after=single(request, "cursor"))
