@@ -152,17 +152,16 @@ class _Writer:
                 if layer.counted:
                     self._line(f"count{n} = asked{n}.count()")
             case Kind.RELATED_PAGE:
-                self._line(f"load{n} = request{n}(variables)")
-                self._line(f"asked{n} = load{n}.ask(who)")
+                # Without a parent the field is nowhere, and its arguments are not looked at.
                 self._line(f"parents{n} = {self._parents(layer, 'id')}")
                 self._line(f"if parents{n}:")
                 self._indent += 1
+                self._line(f"load{n} = request{n}(variables)")
+                self._line(f"asked{n} = load{n}.ask(who)")
                 if layer.listed or bounded:
                     self._line(f"fetch{n} = asked{n}.page(parents{n}, load{n}.paging, {page})")
                 if layer.counted:
                     self._line(f"count{n} = asked{n}.count(parents{n})")
-                if not (layer.listed or layer.counted or bounded):
-                    self._line("pass")
                 self._indent -= 1
             case Kind.ONE:
                 self._line(f"fetch{n} = request{n}(variables).fetch(who, columns{n})")
@@ -240,7 +239,7 @@ class _Writer:
                 if layer.ended:
                     of_each.append((f"(more{n}, less{n})", f"ends{n}"))
                 if layer.keyed:
-                    of_each.append((f"seal{n}", f"map(asked{n}.seal, parents{n})"))
+                    of_each.append((f"seal{n}", f"[asked{n}.seal(id) for id in parents{n}]"))
                 if layer.counted:
                     each = f"[totals{n}.get(i, 0) for i in range(len(parents{n}))]"
                     of_each.append((f"total{n}", each))
