@@ -60,6 +60,11 @@ async def operator(
     )
 
 
+def nobody() -> Principal:
+    """A principal of no workspace: statements can be made for it, and find nothing."""
+    return Principal(0, "", "", Mode.LIVE, key_id="", key_name=OPERATOR, scopes=frozenset(Scope))
+
+
 async def create_key(
     database: Database,
     name: str,

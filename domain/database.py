@@ -13,14 +13,13 @@ from typing import Any, TypeVar
 
 import sqlalchemy.exc
 from sqlalchemy import make_url
-from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.engine import URL
 
 from domain import instants, migrating
 from domain.driver_errors import translated
 from domain.errors import Unavailable
 from domain.instants import Instant
-from domain.prepared import Fetch, Prepared
+from domain.prepared import SQLITE, Fetch, Prepared
 from domain.reading import InlineReader, Overrun, Pace, Readers, Row, Snapshot
 from domain.writing import Transaction, Writer
 
@@ -45,7 +44,7 @@ class Database:
         self.url = url
         self.clock = clock
         self.path = Path(url.database or "")
-        self.dialect = sqlite_dialect(paramstyle="qmark")
+        self.dialect = SQLITE
         self._read_seconds = read_seconds
         self._writer = Writer(self.path, self.dialect)
         self._readers = Readers(self.path, self.dialect)

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import Boolean, ClauseElement, Dialect, Integer, column, select
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+SQLITE: Dialect = sqlite_dialect(paramstyle="qmark")
 
 
 class Prepared:
@@ -29,7 +32,7 @@ class Prepared:
         sql, names = self._compiled.get(dialect.name) or self._compile(dialect)
         return sql, tuple([values.get(name, default) for name, default in names])
 
-    def sql(self, dialect: Dialect) -> str:
+    def sql(self, dialect: Dialect = SQLITE) -> str:
         """The SQL text alone."""
         return (self._compiled.get(dialect.name) or self._compile(dialect))[0]
 

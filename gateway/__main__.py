@@ -5,7 +5,7 @@ import sys
 import typer
 
 from domain.errors import DomainError
-from gateway.commands import cases, database, keys, schema, serve
+from gateway.commands import cases, database, explain, keys, schema, serve
 from gateway.commands.terminal import err
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command()(database.verify)
 app.command()(database.purge)
 app.command()(database.backup)
 app.command()(schema.schema)
+app.command()(explain.explain)
 
 
 def main() -> None:

@@ -85,7 +85,7 @@ class Operation:
 
         Raises TimedOut, Unavailable.
         """
-        variables = self._variables(given)
+        variables = self.variables(given)
         if variables is None:
             return None
         try:
@@ -152,7 +152,7 @@ class Operation:
         assert field.definition.resolve is not None
         return await field.definition.resolve(None, info, **arguments)
 
-    def _variables(self, given: Mapping[str, Any] | None) -> VariableValues | None:
+    def variables(self, given: Mapping[str, Any] | None) -> VariableValues | None:
         definitions = self._node.variable_definitions
         if not definitions:
             return NO_VARIABLES

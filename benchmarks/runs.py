@@ -1,0 +1,145 @@
+"""A run at one size: servers on copies of one database, checked, then timed in turns.
+
+Servers take turns within each round, so that what the machine does meanwhile hits all of them.
+Works that write come after all that read: what they add would change what is read.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from statistics import median
+
+from benchmarks import checking, load, works
+from benchmarks.data import Firm
+from benchmarks.load import Cell
+from benchmarks.servers import BenchmarkError, Running, Server, running
+from benchmarks.works import Sample, Work
+from domain.database import opened
+from domain.verifying import verify
+
+Tell = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be run at each size."""
+
+    servers: Sequence[Server]
+    works: Sequence[Work]
+    connections: Sequence[int]
+    rounds: int
+    seconds: int
+
+
+@dataclass(slots=True)
+class Figures:
+    """What came out at one size. Cells: one a round, by work, number of connections and server."""
+
+    cases: int
+    deep_page: int
+    cells: dict[tuple[str, int, str], list[Cell]] = field(default_factory=dict)
+    bytes: dict[str, dict[str, int]] = field(default_factory=dict)
+    memory: dict[str, int] = field(default_factory=dict)
+
+    def rate(self, work: str, connections: int, server: str) -> float | None:
+        """The median of the rounds, in requests a second; None if it was not measured."""
+        cells = self.cells.get((work, connections, server))
+        return median(cell.rate for cell in cells) if cells else None
+
+    def latency(self, work: str, connections: int, server: str) -> tuple[float, float] | None:
+        """The medians of p50 and p99, in milliseconds."""
+        cells = self.cells.get((work, connections, server))
+        if not cells:
+            return None
+        return median(cell.p50 for cell in cells), median(cell.p99 for cell in cells)
+
+    def ratio(
+        self, work: str, connections: int, other: str, *, server: str = "casegraph"
+    ) -> float | None:
+        """How many times faster *server* is than *other*: the median of the rounds' ratios."""
+        mine = self.cells.get((work, connections, server))
+        others = self.cells.get((work, connections, other))
+        if not mine or not others:
+            return None
+        return median(one.rate / two.rate for one, two in zip(mine, others, strict=True))
+
+
+def run(firm: Firm, plan: Plan, tell: Tell, *, timed: bool = True, calls: int = 5) -> Figures:
+    """Check every work on every server, and time them if *timed*. Raises BenchmarkError."""
+    sample = Sample.of(firm)
+    figures = Figures(firm.cases, sample.deep_page)
+    cells = count(1)
+    with ExitStack() as stack:
+        temporary = tempfile.TemporaryDirectory(prefix="run-", dir=firm.path.parent)
+        folder = Path(stack.enter_context(temporary))
+        started = [
+            stack.enter_context(running(server, firm.copied(folder, server.name), folder))
+            for server in plan.servers
+        ]
+        for writes in (False, True):
+            chosen = [work for work in plan.works if work.writes == writes]
+            for work in chosen:
+                tell(f"{firm.cases:,} cases: checking {work.name}")
+                figures.bytes[work.name] = checking.check(work, started, sample, 0, calls)
+            for cell in _cells(plan, chosen, started) if timed else ():
+                tell(f"{firm.cases:,} cases, {cell}")
+                calls_of_cell = works.calls(cell.work, sample, next(cells))
+                measured = _measured(cell, calls_of_cell, plan.seconds)
+                key = (cell.work.name, cell.connections, cell.running.server.name)
+                figures.cells.setdefault(key, []).append(measured)
+        for one in started:
+            figures.memory[one.server.name] = one.peak_memory()
+        if any(work.writes for work in plan.works):
+            tell(f"{firm.cases:,} cases: verifying what was written")
+            for one in started:
+                asyncio.run(_verify(one))
+    return figures
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    round: int
+    work: Work
+    connections: int
+    running: Running
+
+    def __str__(self) -> str:
+        return (
+            f"round {self.round}: {self.work.name} at {self.connections} connections, "
+            f"{self.running.server.name}"
+        )
+
+
+def _cells(plan: Plan, chosen: Sequence[Work], started: Sequence[Running]) -> Iterator[_Planned]:
+    for round in range(1, plan.rounds + 1):
+        for work in chosen:
+            for connections in plan.connections:
+                for one in started:
+                    if one.server.knows(work):
+                        yield _Planned(round, work, connections, one)
+
+
+def _measured(cell: _Planned, calls: Sequence[works.Call], seconds: int) -> Cell:
+    one, work = cell.running, cell.work
+    counted = work.writes and one.server.name != "finished"
+    before = load.written(one.firm) if counted else 0
+    measured = load.measure(one, work, calls, cell.connections, seconds)
+    if counted:
+        # wrk does not look into answers: each that it counted must have written its event.
+        events = load.written(one.firm) - before
+        if events < measured.requests:
+            raise BenchmarkError(
+                f"{cell}: {measured.requests} were answered, but {events} were written."
+            )
+    return measured
+
+
+async def _verify(one: Running) -> None:
+    async with opened(f"sqlite:///{one.firm.path}") as database:
+        found = (await verify(database)).findings
+    if found:
+        raise BenchmarkError(f"{one.server.name}: casegraph verify finds: {found[0]}")

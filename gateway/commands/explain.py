@@ -1,0 +1,78 @@
+"""casegraph explain: what becomes of a GraphQL operation."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from domain.errors import invalid
+from gateway.commands.terminal import out
+from gateway.execution.explaining import explain as explained
+from gateway.schema import schema
+
+
+def explain(
+    query: Annotated[
+        str, typer.Argument(help="The document; @FILE to read it from a file, - from the input.")
+    ],
+    variables: Annotated[
+        str, typer.Option(metavar="JSON", help="The variables, a JSON object.")
+    ] = "{}",
+    operation: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which of several operations.")
+    ] = None,
+    source: Annotated[
+        bool, typer.Option("--source", help="Also show the Python function it becomes.")
+    ] = False,
+) -> None:
+    """Show what a GraphQL operation becomes: its plan, its SQL and at most how many rows it reads.
+
+    Nothing is read from any database.
+
+    Examples:
+
+        casegraph explain '{ cases(first: 10) { nodes { name parties { nodes { name } } } } }'
+
+        casegraph explain @query.graphql --variables '{"id": "..."}' --source
+    """
+    found = explained(schema, _text(query), _object(variables), operation)
+    if found.not_covered:
+        out.print(found.not_covered, markup=False)
+        return
+    for step in found.steps:
+        place = f"below {step.above}" if step.above else "at the root"
+        when = f", if {step.when}" if step.when else ""
+        out.print(
+            f"{step.number}. {step.path}: {step.loads}, {place}, at most {step.rows:,} rows{when}",
+            markup=False,
+        )
+        out.print(f"   columns: {', '.join(step.columns) or 'none'}", markup=False)
+        for statement in step.statements:
+            out.print("   " + statement.replace("\n", "\n   "), markup=False)
+    statements = sum(len(step.statements) for step in found.steps)
+    out.print(f"Cost: at most {found.cost:,} rows, in {statements} statements.", markup=False)
+    for text in found.sources if source else ():
+        out.print("\n" + text, markup=False)
+
+
+def _text(query: str) -> str:
+    if query == "-":
+        return sys.stdin.read()
+    if not query.startswith("@"):
+        return query
+    try:
+        return Path(query[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise invalid(f"{query[1:]} cannot be read: {error}.", "query") from None
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise invalid("--variables must be a JSON object.", "variables")
+    return found

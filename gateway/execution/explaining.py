@@ -1,0 +1,137 @@
+"""A Plan for people: what an operation loads, its SQL, and how much it may read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import GraphQLError, parse, validate
+from graphql.execution.values import VariableValues
+from strawberry import Schema
+
+from domain import administration, asking
+from domain.errors import invalid
+from domain.prepared import Fetch
+from gateway.execution.loads import KINDS, CaseByFileNumber, Nodes, OneById, RelatedPage, RootPage
+from gateway.execution.operations import NotCovered, Operation
+from gateway.execution.planning import Layer, Plan
+from gateway.execution.source import source_of
+
+NOBODY = administration.nobody()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A layer: the response path of its field, what it loads, at most how many rows, by which SQL.
+
+    *when* tells the conditions of @skip and @include, one of which must hold; "" for always.
+    """
+
+    number: int
+    path: str
+    loads: str
+    above: int | None
+    when: str
+    columns: tuple[str, ...]
+    rows: int
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What becomes of an operation. *not_covered* says why it is left to graphql-core, if it is."""
+
+    steps: tuple[Step, ...] = ()
+    sources: tuple[str, ...] = ()
+    not_covered: str = ""
+
+    @property
+    def cost(self) -> int:
+        """At most how many rows are read."""
+        return sum(step.rows for step in self.steps)
+
+
+def explain(
+    schema: Schema,
+    query: str,
+    variables: Mapping[str, Any] | None = None,
+    operation_name: str | None = None,
+) -> Explanation:
+    """Explain an operation. Raises Invalid for a document or variables that are not valid."""
+    try:
+        document = parse(query)
+    except GraphQLError as error:
+        raise invalid(f"The document does not parse: {error.message}", "query") from None
+    if problems := validate(schema._schema, document):
+        raise invalid(f"The document is not valid: {problems[0].message}", "query")
+    try:
+        operation = Operation(schema._schema, document, operation_name)
+    except NotCovered as reason:
+        return Explanation(not_covered=f"graphql-core executes this, since {reason}.")
+    coerced = operation.variables(variables)
+    if coerced is None:
+        raise invalid("The variables do not fit the operation's definitions.", "variables")
+    plans = [field.plan for field in operation.mutations] or [operation.plan]
+    return Explanation(
+        steps=tuple(step for plan in plans for step in _steps(plan, coerced)),
+        sources=tuple(map(source_of, plans)),
+    )
+
+
+def _steps(plan: Plan, variables: VariableValues) -> list[Step]:
+    rows: dict[int, int] = {}
+    steps = []
+    for layer in plan.layers:
+        above = layer.parent.layer if layer.parent else None
+        parents = 1 if above is None else rows[above.number]
+        each, fetches = _fetches(layer, variables)
+        rows[layer.number] = parents * each
+        steps.append(
+            Step(
+                layer.number,
+                ".".join(layer.path),
+                str(layer.kind),
+                above.number if above else None,
+                _conditions(layer),
+                tuple(layer.columns),
+                parents * each,
+                tuple(one.statement.sql() for one in fetches if one is not None),
+            )
+        )
+    return steps
+
+
+def _fetches(layer: Layer, variables: VariableValues) -> tuple[int, list[Fetch | None]]:
+    """At most how many rows a parent has, and what is fetched."""
+    columns = tuple(layer.columns) or ("id",)
+    load = layer.request.load(variables)
+    match load:
+        case RootPage():
+            asked = load.ask(NOBODY)
+            page = asked.page(load.paging, columns, keyed=layer.keyed) if layer.listed else None
+            count = asked.count() if layer.counted else None
+            return load.paging.limit, [page, count]
+        case RelatedPage():
+            hung = load.ask(NOBODY)
+            if not layer.columns:
+                columns = load.relation.key[:1]
+            page = hung.page(["?"], load.paging, columns, keyed=layer.keyed)
+            count = hung.count(["?"]) if layer.counted else None
+            return load.paging.limit, [page if layer.listed else None, count]
+        case OneById() | CaseByFileNumber():
+            return 1, [load.fetch(NOBODY, columns)]
+        case Nodes():
+            kind = KINDS[layer.type_name]
+            return len(load.ids), [asking.by_id(NOBODY, kind, ["?"], columns)]
+    return 1, [asking.by_id(NOBODY, "case", [_SOME_CASE], columns)]
+
+
+_SOME_CASE = "00000000-0000-7000-8000-000000000000"
+
+
+def _conditions(layer: Layer) -> str:
+    if any(not when for when in layer.when):
+        return ""
+    return " or ".join(
+        " and ".join(f"${name}" if wanted else f"not ${name}" for name, wanted in sorted(when))
+        for when in layer.when
+    )
