@@ -5,15 +5,15 @@ application/graphql-response+json, with 400 if nothing was executed. What is ref
 there is an operation (key, rate, media type, body) has its own status for both media types.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import structlog
 from graphql import ExecutionResult, GraphQLError, OperationType
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope, Send
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType as Allowed
 
@@ -47,80 +47,116 @@ class Parameters:
     operation_name: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response but for the headers that all have."""
+
+    status: int
+    media_type: str
+    body: bytes
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+
 class BadRequest(Exception):
     """A request that is refused before there is an operation."""
 
-    def __init__(self, status: int, code: str, message: str, **headers: str) -> None:
+    def __init__(self, status: int, code: str, message: str, *headers: tuple[bytes, bytes]) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.headers = headers
 
 
-async def graphql(request: Request) -> Response:
-    """Answer a GraphQL request, or show GraphiQL to a browser."""
-    if request.method in ("GET", "HEAD") and _wants_page(request):
-        return graphiql.page(demo_key=request.app.state.settings.demo_key or None)
-    response = await _answered(request)
-    services: Services = request.app.state.services
-    allowance = getattr(request.state, "allowance", None) or services.rates.untouched()
-    response.headers["X-RateLimit-Limit"] = str(allowance.limit)
-    response.headers["X-RateLimit-Remaining"] = str(allowance.remaining)
-    response.headers["X-RateLimit-Reset"] = str(allowance.reset)
-    return response
+class Endpoint:
+    """Answers GraphQL requests, and shows GraphiQL to a browser: an ASGI application."""
+
+    def __init__(self, documents: Documents, *, demo_key: str) -> None:
+        self._documents = documents
+        self._demo_key = demo_key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        headers = dict(reversed(scope["headers"]))  # of several, the first counts
+        if request.method in ("GET", "HEAD") and _wants_page(request):
+            page = graphiql.page(demo_key=self._demo_key or None)
+            await page(scope, receive, send)
+            return
+        services: Services = scope["app"].state.services
+        answer = await self._answer(request, headers, services)
+        allowance = request.scope["state"].get("allowance") or services.rates.untouched()
+        start = {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": [
+                *answer.headers,
+                (b"content-type", answer.media_type.encode() + b"; charset=utf-8"),
+                (b"content-length", b"%d" % len(answer.body)),
+                (b"cache-control", b"no-store"),
+                (b"x-ratelimit-limit", b"%d" % allowance.limit),
+                (b"x-ratelimit-remaining", b"%d" % allowance.remaining),
+                (b"x-ratelimit-reset", b"%d" % allowance.reset),
+            ],
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(
+        self, request: Request, headers: dict[bytes, bytes], services: Services
+    ) -> Answer:
+        media_type = JSON_TYPE
+        try:
+            media_type = _media_type(headers.get(b"accept"))
+            who = await services.keys.authenticate(_bearer(headers))
+            state = request.scope.setdefault("state", {})
+            state["key_id"] = who.key_id
+            state["allowance"] = _taken(services, who, state)
+            parameters = await _parameters(request, headers)
+            context = Context(who, services)
+            answer = await _execute(self._documents, request.method, parameters, context)
+        except BadRequest as refused:
+            errors = [{"message": str(refused), "extensions": {"code": refused.code}}]
+            return Answer(
+                refused.status, media_type, orjson.dumps({"errors": errors}), refused.headers
+            )
+        except DomainError as refusal:
+            return _refused(refusal, media_type)
+        executed = "data" in answer
+        status = 200 if executed or media_type == JSON_TYPE else 400
+        return Answer(status, media_type, orjson.dumps(answer))
 
 
-async def _answered(request: Request) -> Response:
-    media_type = JSON_TYPE
-    try:
-        media_type = _media_type(request.headers.get("accept"))
-        services: Services = request.app.state.services
-        who = await services.keys.authenticate(_bearer(request))
-        request.state.key_id = who.key_id
-        request.state.allowance = _taken(services, who, request)
-        parameters = await _parameters(request)
-        answer = await _execute(request, parameters, Context(who, services))
-    except BadRequest as refused:
-        errors = [{"message": str(refused), "extensions": {"code": refused.code}}]
-        return _response({"errors": errors}, refused.status, media_type, refused.headers)
-    except DomainError as refusal:
-        return _refused(refusal, media_type)
-    executed = "data" in answer
-    status = 200 if executed or media_type == JSON_TYPE else 400
-    return _response(answer, status, media_type)
-
-
-def _taken(services: Services, who: Principal, request: Request) -> Allowance:
+def _taken(services: Services, who: Principal, state: dict[str, Any]) -> Allowance:
     try:
         return services.rates.take(who)
     except RateLimited as error:
-        request.state.allowance = Allowance(services.rates.limit, 0, error.retry_after)
+        state["allowance"] = Allowance(services.rates.limit, 0, error.retry_after)
         raise
 
 
-async def _execute(request: Request, parameters: Parameters, context: Context) -> dict[str, Any]:
+async def _execute(
+    documents: Documents, method: str, parameters: Parameters, context: Context
+) -> dict[str, Any]:
     """The answer: by a plan if there is one, else as graphql-core executes it."""
-    documents: Documents = request.app.state.documents
     name = parameters.operation_name
     operation = documents.find(parameters.query, name)
     if operation is None:
-        result = await _through_pipeline(request, parameters, context)
+        result = await _through_pipeline(method, parameters, context)
         operation = context.operation
         if operation is None:
             return _answer(result)
         documents.remember(parameters.query, name, operation)
-    elif operation.type is not OperationType.QUERY and request.method != "POST":
+    elif operation.type is not OperationType.QUERY and method != "POST":
         raise _mutation_by_get("Mutations are not allowed over GET.")
     data = await operation.run(context, parameters.variables)
     if data is not None:
         return {"data": data}
     context.by_reference = True
-    return _answer(await _through_pipeline(request, parameters, context))
+    return _answer(await _through_pipeline(method, parameters, context))
 
 
-async def _through_pipeline(request: Request, parameters: Parameters, context: Context) -> Any:
+async def _through_pipeline(method: str, parameters: Parameters, context: Context) -> Any:
     """What Strawberry makes of a document: guarded, validated and, unless compiled, executed."""
-    allowed = _QUERY_OR_MUTATION if request.method == "POST" else _QUERY_ONLY
+    allowed = _QUERY_OR_MUTATION if method == "POST" else _QUERY_ONLY
     try:
         return await schema.execute(
             parameters.query,
@@ -133,8 +169,8 @@ async def _through_pipeline(request: Request, parameters: Parameters, context: C
         message = "The document has no operation of that name."
         raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message) from error
     except InvalidOperationTypeError as error:
-        message = error.as_http_error_reason(request.method)
-        if request.method != "POST":
+        message = error.as_http_error_reason(method)
+        if method != "POST":
             raise _mutation_by_get(message) from error
         raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message) from error
     finally:
@@ -142,7 +178,7 @@ async def _through_pipeline(request: Request, parameters: Parameters, context: C
 
 
 def _mutation_by_get(message: str) -> BadRequest:
-    return BadRequest(405, "METHOD_NOT_ALLOWED", message, Allow="POST")
+    return BadRequest(405, "METHOD_NOT_ALLOWED", message, (b"allow", b"POST"))
 
 
 def _answer(result: Any) -> dict[str, Any]:
@@ -156,43 +192,30 @@ def _answer(result: Any) -> dict[str, Any]:
     return answer
 
 
-def _refused(refusal: DomainError, media_type: str) -> Response:
-    status, headers = 400, {}
+def _refused(refusal: DomainError, media_type: str) -> Answer:
+    status = 400
+    headers: list[tuple[bytes, bytes]] = []
     if isinstance(refusal, InvalidKey):
-        status, headers = 401, {"WWW-Authenticate": "Bearer"}
+        status, headers = 401, [(b"www-authenticate", b"Bearer")]
     elif isinstance(refusal, RateLimited):
-        status, headers = 429, {"Retry-After": str(refusal.retry_after)}
+        status, headers = 429, [(b"retry-after", b"%d" % refusal.retry_after)]
     elif isinstance(refusal, TimedOut):
         status = 503
     elif isinstance(refusal, Unavailable):
-        status, headers = 503, {"Retry-After": "1"}
+        status, headers = 503, [(b"retry-after", b"1")]
     error = {"message": refusal.message, "extensions": extensions_of(refusal)}
-    return _response({"errors": [error]}, status, media_type, headers)
-
-
-def _response(
-    answer: dict[str, Any],
-    status: int,
-    media_type: str,
-    headers: Mapping[str, str] = {},
-) -> Response:
-    body = orjson.dumps(answer)
-    return Response(
-        body,
-        status,
-        {**headers, "Content-Type": f"{media_type}; charset=utf-8", "Cache-Control": "no-store"},
-    )
+    return Answer(status, media_type, orjson.dumps({"errors": [error]}), headers)
 
 
 def _wants_page(request: Request) -> bool:
     return "query" not in request.query_params and "text/html" in request.headers.get("accept", "")
 
 
-def _media_type(accept: str | None) -> str:
+def _media_type(accept: bytes | None) -> str:
     """The media type to answer with. Raises BadRequest if the client takes none of ours."""
-    if not accept:
+    if not accept or accept == b"*/*":
         return JSON_TYPE
-    ranges = [part.partition(";") for part in accept.lower().split(",")]
+    ranges = [part.partition(";") for part in accept.decode("latin-1").lower().split(",")]
     taken = {
         name.strip()
         for name, _, options in ranges
@@ -207,49 +230,54 @@ def _media_type(accept: str | None) -> str:
     )
 
 
-def _bearer(request: Request) -> str | None:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+def _bearer(headers: dict[bytes, bytes]) -> str | None:
+    scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else None
 
 
-async def _parameters(request: Request) -> Parameters:
+async def _parameters(request: Request, headers: dict[bytes, bytes]) -> Parameters:
     if request.method in ("GET", "HEAD"):
         found: Any = dict(request.query_params)
         for name in ("variables", "extensions"):
             if found.get(name):
-                found[name] = _json(found[name].encode(), name)
+                found[name] = _parsed(found[name].encode(), name)
             else:
                 found.pop(name, None)
         return _checked(found)
-    content_type = request.headers.get("content-type", "").partition(";")
-    if content_type[0].strip().lower() != JSON_TYPE:
+    content_type = headers.get(b"content-type", b"").partition(b";")[0]
+    if content_type.strip().lower() != b"application/json":
         raise BadRequest(
-            415, "UNSUPPORTED_MEDIA_TYPE", f"The body must be {JSON_TYPE}.", Accept=JSON_TYPE
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            f"The body must be {JSON_TYPE}.",
+            (b"accept", JSON_TYPE.encode()),
         )
-    return _checked(_json(await _body(request), "The body"))
+    return _checked(_parsed(await _body(request.receive, headers), "The body"))
 
 
-async def _body(request: Request) -> bytes:
+async def _body(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
     too_large = BadRequest(
         413,
         "PAYLOAD_TOO_LARGE",
         f"The body must have at most {MAX_BODY} bytes.",
-        Connection="close",
+        (b"connection", b"close"),
     )
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > MAX_BODY:
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and int(length) > MAX_BODY:
         raise too_large
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_BODY:
+    body: bytes = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
             raise too_large
-        parts.append(part)
-    return b"".join(parts)
+        if not message.get("more_body"):
+            return body
 
 
-def _json(text: bytes, name: str) -> Any:
+def _parsed(text: bytes, name: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:

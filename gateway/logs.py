@@ -5,16 +5,27 @@ Never logged: keys, names, query texts, variables.
 
 import logging
 import sys
+from contextvars import ContextVar
 
 import structlog
+from structlog.typing import EventDict
+
+REQUEST_ID: ContextVar[str] = ContextVar("request_id")
+"""The id of the request that is being answered."""
 
 LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")}
+
+
+def _with_request_id(_logger: object, _method: str, event: EventDict) -> EventDict:
+    if request_id := REQUEST_ID.get(""):
+        event["request_id"] = request_id
+    return event
 
 
 def configure(level: str, style: str) -> None:
     """Set up logging for the process; the standard library's loggers go the same way."""
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _with_request_id,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -7,16 +7,20 @@ here, not for each request.
 import inspect
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import cached_property
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.types import Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from domain.auth import Principal, Scope
-from domain.errors import RateLimited
+from domain.errors import DomainError, RateLimited
 from domain.rates import Allowance
 from domain.services import Services
+from rest_compat.errors import Unreadable, failed, refused, unreadable
 
 
 def _documented() -> None:
@@ -51,6 +55,25 @@ class Door(APIRoute):
             return answer
 
         return handle
+
+    async def answer(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        """Answer a request that matches; refusals in the envelope."""
+        request = Request(scope, receive)
+        try:
+            response = await self._handle(request)
+        except DomainError as error:
+            response = await refused(request, error)
+        except Unreadable as error:
+            response = await unreadable(request, error)
+        except Exception as error:
+            response = await failed(request, error)
+            await response(scope, receive, send)
+            raise
+        await response(scope, receive, send)
+
+    @cached_property
+    def _handle(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        return self.get_route_handler()
 
 
 async def _caller(request: Request, services: Services) -> Principal:

@@ -3,11 +3,14 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 
+import structlog
 from graphql import ExecutionResult
 from strawberry.extensions import SchemaExtension
 
 from gateway.execution.operations import Operation
 from gateway.execution.selections import NotCovered
+
+log = structlog.get_logger("casegraph.graphql")
 
 MOST = 1_000
 MOST_CHARACTERS = 4_000_000
@@ -55,5 +58,8 @@ class Compiling(SchemaExtension):
                 )
                 execution.result = ExecutionResult(data=None, errors=None)
             except NotCovered:
-                context.operation = None
+                pass
+            except Exception as error:
+                # A defect of the planner costs speed, not the answer.
+                log.warning("plan_not_made", error=type(error).__name__)
         yield

@@ -277,7 +277,9 @@ class _Planner:
         return Object(fields)
 
     def _value(self, type: GraphQLObjectType, selected: Selected, source: Source) -> Shape:
-        definition = type.fields[_field_name(selected)]
+        definition = type.fields.get(_field_name(selected))
+        if definition is None:
+            raise NotCovered("it asks about the schema")
         declared = definition.extensions[DEFINITION]
         if any(isinstance(extension, Loads) for extension in declared.extensions):
             return self._load(definition, selected, source)
