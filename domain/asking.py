@@ -95,42 +95,47 @@ class RelatedList:
         values: dict[str, Any] = {}
         for parent in parents if paging.after or paging.before else parents[:1]:
             seal = partial(self.seal, parent)
-            values = keyset.values(paging, seal, self.relation.key_types, ahead)
-        statement = relations.page(
-            self.relation,
-            Window.of(paging),
-            columns,
-            narrowed=self.only is not None,
-            keyed=keyed,
-        )
-        return self._fetch(statement, parents, **values)
+            values = keyset.values(paging, seal, relations.key_types(self.relation), ahead)
+        return self._page(parents, Window.of(paging), columns, keyed, values)
 
     def whole(self, parents: Sequence[str], columns: tuple[str, ...]) -> Fetch:
         """All there is, which the domain bounds for roles only."""
-        statement = relations.page(
-            self.relation, None, columns, narrowed=self.only is not None, keyed=False
-        )
-        return self._fetch(statement, parents)
+        return self._page(parents, None, columns, False, {})
+
+    def _page(
+        self,
+        parents: Sequence[str],
+        window: Window | None,
+        columns: tuple[str, ...],
+        keyed: bool,
+        values: dict[str, Any],
+    ) -> Fetch:
+        narrowed = self.only is not None
+        if len(parents) == 1:
+            made = relations.page_of_one(
+                self.relation, window, columns, narrowed=narrowed, keyed=keyed
+            )
+            values["parent"] = parents[0]
+        else:
+            made = relations.page(self.relation, window, columns, narrowed=narrowed, keyed=keyed)
+            values["parents"] = orjson.dumps(parents).decode()
+        values["workspace_id"] = self.who.workspace_id
+        values["only"] = self.only
+        return Fetch(made, values)
 
     def count(self, parents: Sequence[str]) -> Fetch:
         """Rows: the place of each parent that has any, and how many it has."""
         statement = relations.count(self.relation, narrowed=self.only is not None)
-        return self._fetch(statement, parents)
+        values = {
+            "workspace_id": self.who.workspace_id,
+            "parents": orjson.dumps(parents).decode(),
+            "only": self.only,
+        }
+        return Fetch(statement, values)
 
     def seal(self, parent: str) -> str:
         """What the cursors of one parent's list are sealed with."""
         return cursors.seal(self.who.workspace_id, self.relation.name, parent, self.only)
-
-    def _fetch(self, statement: Any, parents: Sequence[str], **values: Any) -> Fetch:
-        return Fetch(
-            statement,
-            values
-            | {
-                "workspace_id": self.who.workspace_id,
-                "parents": orjson.dumps(parents).decode(),
-                "only": self.only,
-            },
-        )
 
 
 def cases(
@@ -171,8 +176,11 @@ def by_id(who: Principal, kind: str, ids: Iterable[str], columns: tuple[str, ...
         plausible = {id for id in ids if texts.may_be_id(id)}
     if not plausible:
         return None
+    if len(plausible) == 1:
+        values = {"workspace_id": who.workspace_id, "id": plausible.pop()}
+        return Fetch(lists.by_id(kind, columns, single=True), values)
     values = {"workspace_id": who.workspace_id, "ids": orjson.dumps(sorted(plausible)).decode()}
-    return Fetch(lists.by_id(kind, columns), values)
+    return Fetch(lists.by_id(kind, columns, single=False), values)
 
 
 def case_by_file_number(who: Principal, file_number: str, columns: tuple[str, ...]) -> Fetch | None:

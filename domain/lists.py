@@ -82,8 +82,8 @@ def register_count(kind: str, shape: Shape) -> Prepared:
 
 
 @lru_cache(maxsize=256)
-def by_id(kind: str, columns: tuple[str, ...]) -> Prepared:
-    """*columns* of those among *ids* that can be seen.
+def by_id(kind: str, columns: tuple[str, ...], *, single: bool) -> Prepared:
+    """*columns* of those among *ids*, or of the one that is *id*, that can be seen.
 
     Of a link, both ends' cases must be there, and a row is had for each end; of an event, its
     case, if it has one.
@@ -91,7 +91,8 @@ def by_id(kind: str, columns: tuple[str, ...]) -> Prepared:
     table = BY_ID[kind]
     c = table.c
     source: FromClause = table
-    mine = [c.workspace_id == bindparam("workspace_id"), c.id.in_(_listed())]
+    wanted = c.id == bindparam("id") if single else c.id.in_(_listed())
+    mine = [c.workspace_id == bindparam("workspace_id"), wanted]
     if kind == "case":
         mine.append(c.deleted_at.is_(None))
     elif kind == "link":

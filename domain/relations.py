@@ -6,11 +6,22 @@ surfaces and both ways of executing GraphQL read through it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, FromClause, Table, and_, bindparam, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    tuple_,
+)
 
 from domain import tables
 from domain.keyset import Window
@@ -52,13 +63,14 @@ class Relation:
     node_columns: tuple[str, ...] = ()
 
     @property
-    def key_types(self) -> tuple[type, ...]:
-        return tuple(self.edges.c[name].type.python_type for name in self.key)
-
-    @property
     def all_columns(self) -> tuple[str, ...]:
         """What *build* takes: the edge's columns, then the node's."""
         return (*self.columns, *(NODE + name for name in self.node_columns))
+
+
+@cache
+def key_types(relation: Relation) -> tuple[type, ...]:
+    return tuple(relation.edges.c[name].type.python_type for name in relation.key)
 
 
 def _names(kind: type, *without: str) -> tuple[str, ...]:
@@ -183,61 +195,119 @@ def page(
         *_narrowing(relation, edges, narrowed),
     ]
     if window is not None:
-        mine += window.conditions(key, descending=relation.descending)
         mine.append(_within(relation, window, parents, narrowed))
-    source: FromClause = parents.join(edges, and_(*mine))
+    source = _with_nodes(relation, parents.join(edges, and_(*mine)), columns)
+    selected = _selected(relation, columns, keyed)
+    order = (window or _WHOLE).order(key, descending=relation.descending)
+    statement = select(parents.c.key, *selected).select_from(source)
+    return Prepared(statement.order_by(parents.c.key, *order))
+
+
+@lru_cache(maxsize=1024)
+def page_of_one(
+    relation: Relation,
+    window: Window | None,
+    columns: tuple[str, ...],
+    *,
+    narrowed: bool,
+    keyed: bool,
+) -> Prepared:
+    """As page(), for a single parent: half as much work for the database."""
+    edges = relation.edges
+    key = [edges.c[name] for name in relation.key]
+    statement = (
+        select(literal_column("0"), *_selected(relation, columns, keyed))
+        .select_from(_with_nodes(relation, edges, columns))
+        .where(
+            edges.c.workspace_id == bindparam("workspace_id"),
+            edges.c[relation.parent] == bindparam("parent"),
+            *_narrowing(relation, edges, narrowed),
+        )
+        .order_by(*(window or _WHOLE).order(key, descending=relation.descending))
+    )
+    if window is not None and _clustered(relation):
+        statement = statement.where(*window.conditions(key, descending=relation.descending))
+        statement = statement.limit(bindparam("limit"))
+    elif window is not None:
+        # Else SQLite may prefer to walk through the whole table, which is in the key's order.
+        walk = _walk(relation, window, bindparam("parent"), narrowed)
+        statement = statement.where(_among(key, walk))
+    return Prepared(statement)
+
+
+_WHOLE = Window(after=False, before=False, backwards=False)
+
+
+def _selected(relation: Relation, columns: tuple[str, ...], keyed: bool) -> list[Any]:
+    key = [relation.edges.c[name] for name in relation.key] if keyed else []
     nodes = relation.nodes
-    # A role's party or staff member is there for certain; a case may be deleted.
-    if nodes is tables.cases or any(name.startswith(NODE) for name in columns):
-        assert nodes is not None
-        found = [
-            nodes.c.workspace_id == bindparam("workspace_id"),
-            nodes.c.id == edges.c[relation.node_id],
-        ]
-        if nodes is tables.cases:
-            found.append(nodes.c.deleted_at.is_(None))
-        source = source.join(nodes, and_(*found))
-    selected = [
+    return key + [
         nodes.c[name.removeprefix(NODE)]
         if nodes is not None and name.startswith(NODE)
-        else edges.c[name]
+        else relation.edges.c[name]
         for name in columns
     ]
-    statement = select(parents.c.key, *(key if keyed else ()), *selected).select_from(source)
-    order = Window(False, False, False) if window is None else window
-    return Prepared(
-        statement.order_by(parents.c.key, *order.order(key, descending=relation.descending))
-    )
+
+
+def _with_nodes(relation: Relation, source: FromClause, columns: tuple[str, ...]) -> FromClause:
+    """*source*, which has the edges, and the nodes if they are needed."""
+    nodes = relation.nodes
+    # A role's party or staff member is there for certain; a case may be deleted.
+    if nodes is not tables.cases and not any(name.startswith(NODE) for name in columns):
+        return source
+    assert nodes is not None
+    found = [
+        nodes.c.workspace_id == bindparam("workspace_id"),
+        nodes.c.id == relation.edges.c[relation.node_id],
+    ]
+    if nodes is tables.cases:
+        found.append(nodes.c.deleted_at.is_(None))
+    return source.join(nodes, and_(*found))
 
 
 def _within(
     relation: Relation, window: Window, parents: Any, narrowed: bool
 ) -> ColumnElement[bool]:
     """That a row is on its parent's page."""
-    inner = relation.edges.alias("inner")
-    key = [inner.c[name] for name in relation.key]
-    walk = (
-        select(*key)
-        .select_from(_with_visible_nodes(relation, inner, tables.cases.alias("inner_node")))
-        .where(
-            inner.c.workspace_id == bindparam("workspace_id"),
-            inner.c[relation.parent] == parents.c.value,
-            *window.conditions(key, descending=relation.descending),
-            *_narrowing(relation, inner, narrowed),
-        )
-        .order_by(*window.order(key, descending=relation.descending))
-        .correlate(parents)
-    )
+    walk = _walk(relation, window, parents.c.value, narrowed).correlate(parents)
     outer = [relation.edges.c[name] for name in relation.key]
-    if relation.edges.primary_key.columns.keys()[1] != relation.parent:
-        listed = walk.limit(bindparam("limit"))
-        return outer[0].in_(listed) if len(outer) == 1 else tuple_(*outer).in_(listed)
+    if not _clustered(relation):
+        return _among(outer, walk)
     # Where the table itself is in the parents' order, one range is faster than single rows.
     last = walk.limit(1).offset(bindparam("others")).scalar_subquery()
     kind = outer[0].type.python_type
     if relation.descending != window.backwards:
-        return outer[0] >= func.coalesce(last, _BELOW[kind])
-    return outer[0] <= func.coalesce(last, _BEYOND[kind])
+        bound = outer[0] >= func.coalesce(last, _BELOW[kind])
+    else:
+        bound = outer[0] <= func.coalesce(last, _BEYOND[kind])
+    return and_(bound, *window.conditions(outer, descending=relation.descending))
+
+
+def _walk(relation: Relation, window: Window, parent: Any, narrowed: bool) -> Select[Any]:
+    """The keys of one parent's rows, in the order of the page."""
+    inner = relation.edges.alias("inner")
+    key = [inner.c[name] for name in relation.key]
+    return (
+        select(*key)
+        .select_from(_with_visible_nodes(relation, inner, tables.cases.alias("inner_node")))
+        .where(
+            inner.c.workspace_id == bindparam("workspace_id"),
+            inner.c[relation.parent] == parent,
+            *window.conditions(key, descending=relation.descending),
+            *_narrowing(relation, inner, narrowed),
+        )
+        .order_by(*window.order(key, descending=relation.descending))
+    )
+
+
+def _among(key: Sequence[ColumnElement[Any]], walk: Select[Any]) -> ColumnElement[bool]:
+    listed = walk.limit(bindparam("limit"))
+    return key[0].in_(listed) if len(key) == 1 else tuple_(*key).in_(listed)
+
+
+def _clustered(relation: Relation) -> bool:
+    """Whether the table itself, by its primary key, is in the order of the parents."""
+    return relation.edges.primary_key.columns.keys()[1] == relation.parent
 
 
 @lru_cache(maxsize=64)

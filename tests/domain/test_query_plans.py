@@ -107,6 +107,17 @@ def scanned(steps):
     ]
 
 
+def found_by(steps, relation):
+    """The steps that find rows by their parent, or singly by their key."""
+    table, [first, *_rest] = relation.edges.name, relation.key
+    return [
+        step
+        for step in steps
+        if step.startswith(f"SEARCH {table} ")
+        and (f"{relation.parent}=?" in step or f"{first}=?" in step)
+    ]
+
+
 def sorted_anew(steps):
     return [step for step in steps if "TEMP B-TREE" in step and "ORDER BY" in step]
 
@@ -196,6 +207,25 @@ def test_a_page_of_a_relation_scans_no_table(plan, relation, narrowed, window):
 
     assert scanned(steps) == []
     assert any(step.startswith("SCAN parent VIRTUAL TABLE") for step in steps)
+    assert found_by(steps, relation) != []
+
+
+@pytest.mark.parametrize(
+    "relation",
+    [CASE_PARTIES, CASE_STAFF, CASE_LINKS, CASE_TIMELINE, PARTY_CASES, STAFF_CASES],
+    ids=lambda relation: relation.name,
+)
+@WINDOWS
+def test_the_page_of_one_object_is_read_off_its_index(plan, relation, window):
+    bounds = {f"{name}_{part}": 1 for name in ("after", "before") for part in (0, 1)}
+
+    statement = relations.page_of_one(
+        relation, window, relation.all_columns, narrowed=False, keyed=True
+    )
+    steps = plan(statement, {"parent": "a"} | bounds)
+
+    assert scanned(steps) == []
+    assert found_by(steps, relation) != []
 
 
 @pytest.mark.parametrize(
@@ -222,14 +252,15 @@ def test_a_page_of_people_is_read_off_the_index_of_its_order(plan, kind, window)
 @pytest.mark.parametrize(
     "statement",
     [
-        lists.by_id("case", CASE),
+        lists.by_id("case", CASE, single=True),
+        lists.by_id("case", CASE, single=False),
         lists.case_by_file_number(CASE),
-        lists.by_id("party", PARTY),
-        lists.by_id("staff", STAFF),
-        lists.by_id("link", CASE_LINKS.all_columns),
-        lists.by_id("event", CASE_TIMELINE.all_columns),
+        lists.by_id("party", PARTY, single=False),
+        lists.by_id("staff", STAFF, single=False),
+        lists.by_id("link", CASE_LINKS.all_columns, single=False),
+        lists.by_id("event", CASE_TIMELINE.all_columns, single=False),
     ],
-    ids=["cases", "file number", "parties", "staff", "links", "events"],
+    ids=["case", "cases", "file number", "parties", "staff", "links", "events"],
 )
 def test_what_is_asked_for_by_id_scans_no_table(plan, statement):
     assert scanned(plan(statement, {"ids": '["a"]', "file_number": "AZ-1"})) == []

@@ -64,8 +64,8 @@ async def test_the_number_of_statements_does_not_grow_with_the_number_of_cases(a
     one = await counted(api, statements, 2)
     many = await counted(api, statements, 50)
 
-    # The page and its count; parties and their count, staff, links, timeline; the cases of links and
-    # of events by id; and the parties of the linked cases, once more.
+    # The page and its count; parties and their count, staff, links, timeline; the cases of links,
+    # and of events, by id; and the parties of the linked cases, once more.
     assert (one, many) == (10, 10)
 
 

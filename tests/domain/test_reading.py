@@ -1,0 +1,120 @@
+"""Brief reads on the event loop, long ones in a thread, and the deadline that ends them."""
+
+import asyncio
+import sqlite3
+import time
+
+import pytest
+from sqlalchemy import text
+
+from domain import administration, reading
+from domain.database import Pace, opened
+from domain.errors import TimedOut, Unavailable
+from domain.prepared import Fetch, Prepared
+
+ENDLESS = Fetch(
+    Prepared(
+        text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT * FROM n")
+    ),
+    {},
+)
+LONG = Fetch(
+    Prepared(
+        text(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)"
+            " SELECT count(*) FROM n"
+        )
+    ),
+    {},
+)
+BRIEF = Fetch(Prepared(text("SELECT 7")), {})
+
+
+@pytest.fixture
+async def impatient(tmp_path):
+    async with opened(f"sqlite:///{tmp_path}/cases.db", read_seconds=0.2) as database:
+        yield database
+
+
+async def test_a_query_that_takes_too_long_is_stopped(impatient):
+    started = time.monotonic()
+    with pytest.raises(TimedOut):
+        await impatient.run(lambda db: db.fetch(ENDLESS), Pace())
+
+    assert time.monotonic() - started < 5
+    # The connection is as good as before.
+    for _ in range(reading.READERS):
+        async with impatient.read() as db:
+            assert await db.fetch(BRIEF) == [(7,)]
+
+
+async def test_other_requests_go_on_while_a_long_one_is_read(impatient):
+    long = asyncio.create_task(impatient.run(lambda db: db.fetch(ENDLESS), Pace()))
+    done = 0
+    while not long.done():
+        await impatient.run(lambda db: db.fetch(BRIEF), Pace())
+        await asyncio.sleep(0.001)
+        done += 1
+
+    with pytest.raises(TimedOut):
+        await long
+    assert done > 10
+
+
+async def test_a_long_read_is_done_in_a_thread_and_that_is_remembered(database):
+    pace = Pace()
+    kinds = []
+
+    async def work(db):
+        kinds.append(type(db).__name__)
+        return await db.fetch(LONG)
+
+    assert await database.run(work, pace) == [(200_000,)]
+    assert await database.run(work, pace) == [(200_000,)]
+
+    assert kinds == ["InlineReader", "_ThreadSnapshot", "_ThreadSnapshot"]
+
+
+async def test_a_kind_of_read_is_tried_again_later():
+    pace = Pace()
+    pace.overran()
+
+    tries = [pace.brief() for _ in range(reading.THREADED_AFTER_OVERRUN + 1)]
+
+    assert tries == [False] * reading.THREADED_AFTER_OVERRUN + [True]
+
+
+async def test_work_that_waits_for_anything_else_is_a_defect(database):
+    async def work(db):
+        await asyncio.sleep(0)
+        return await db.fetch(BRIEF)
+
+    with pytest.raises(AssertionError, match="wait for nothing but"):
+        await database.run(work, Pace())
+
+
+async def test_when_all_readers_are_busy_the_wait_is_bounded(impatient):
+    held = [impatient.read() for _ in range(reading.READERS)]
+    for one in held:
+        await one.__aenter__()
+    try:
+        with pytest.raises(Unavailable):
+            async with impatient.read():
+                pass
+    finally:
+        for one in held:
+            await one.__aexit__(None, None, None)
+
+
+async def test_a_writer_that_takes_no_turn_is_waited_for_without_holding_up_the_rest(database):
+    other = sqlite3.connect(database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writing = asyncio.create_task(administration.create_workspace(database, "patient"))
+    await asyncio.sleep(0.1)
+    assert not writing.done()
+    assert await database.run(lambda db: db.fetch(BRIEF), Pace()) == [(7,)]
+
+    other.execute("ROLLBACK")
+    await writing
+    other.close()
+    assert "patient" in {one.slug for one in await administration.workspaces(database)}
