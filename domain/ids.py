@@ -4,6 +4,7 @@ All are ordered by the time they were made; a process never makes two in the wro
 """
 
 import os
+import re
 import threading
 import time
 from uuid import UUID
@@ -41,13 +42,10 @@ def crockford(value: int, length: int) -> str:
     return "".join(CROCKFORD[value >> 5 * place & 31] for place in reversed(range(length)))
 
 
+_UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
 def canonical_case_id(text: str) -> str | None:
     """The canonical form of a case id, or None if *text* is no UUID in its 36-character form."""
-    if len(text) != 36 or text[8] + text[13] + text[18] + text[23] != "----":
-        return None
-    try:
-        canonical = str(UUID(text))
-    except ValueError:
-        return None
-    # UUID() also takes underscores and unusual digits, which int() reads; the text must not.
-    return canonical if canonical == text.lower() else None
+    lowered = text.lower() if len(text) == 36 else ""
+    return lowered if _UUID.fullmatch(lowered) else None

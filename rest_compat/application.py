@@ -28,9 +28,9 @@ class Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """The documented routes go straight to their handlers, everything else to FastAPI.
 
-        RateHeaders is outside of everything, so that the answer to a defect has them, too.
+        RateHeaders is outside of that, so that the answer to a defect has them, too.
         """
-        inner = super().build_middleware_stack()
+        inner = RateHeaders(super().build_middleware_stack())
         doors = [route for route in router.routes if isinstance(route, Door)]
 
         async def dispatched(scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,7 +42,7 @@ class Application(FastAPI):
                         return await door.answer(scope, receive, send)
             return await inner(scope, receive, send)
 
-        return RateHeaders(dispatched)
+        return dispatched
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:

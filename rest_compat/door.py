@@ -21,6 +21,7 @@ from domain.errors import DomainError, RateLimited
 from domain.rates import Allowance
 from domain.services import Services
 from rest_compat.errors import Unreadable, failed, refused, unreadable
+from rest_compat.rates import rate_headers
 
 
 def _documented() -> None:
@@ -59,6 +60,7 @@ class Door(APIRoute):
     async def answer(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer a request that matches; refusals in the envelope."""
         request = Request(scope, receive)
+        defect = None
         try:
             response = await self._handle(request)
         except DomainError as error:
@@ -67,9 +69,11 @@ class Door(APIRoute):
             response = await unreadable(request, error)
         except Exception as error:
             response = await failed(request, error)
-            await response(scope, receive, send)
-            raise
+            defect = error
+        response.raw_headers += rate_headers(scope)
         await response(scope, receive, send)
+        if defect is not None:
+            raise defect  # for the log
 
     @cached_property
     def _handle(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -80,10 +84,11 @@ async def _caller(request: Request, services: Services) -> Principal:
     """The holder of the key, counted against its rate limit. Raises InvalidKey, RateLimited."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     who = await services.keys.authenticate(key.strip() if scheme.lower() == "bearer" else None)
-    request.state.key_id = who.key_id
+    state = request.scope.setdefault("state", {})
+    state["key_id"] = who.key_id
     try:
-        request.state.allowance = services.rates.take(who)
+        state["allowance"] = services.rates.take(who)
     except RateLimited as error:
-        request.state.allowance = Allowance(services.rates.limit, 0, error.retry_after)
+        state["allowance"] = Allowance(services.rates.limit, 0, error.retry_after)
         raise
     return who

@@ -1,10 +1,22 @@
-"""The X-RateLimit headers, on every response: pure ASGI."""
+"""The X-RateLimit headers, on every response."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
+def rate_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """What the key may still do, or, for a caller without one, what a key may do."""
+    allowance = scope.get("state", {}).get("allowance")
+    if allowance is None:
+        allowance = scope["app"].state.services.rates.untouched()
+    return [
+        (b"x-ratelimit-limit", b"%d" % allowance.limit),
+        (b"x-ratelimit-remaining", b"%d" % allowance.remaining),
+        (b"x-ratelimit-reset", b"%d" % allowance.reset),
+    ]
+
+
 class RateHeaders:
-    """Tells what the key may still do, or, to a caller without one, what a key may do."""
+    """Adds them to the responses of an application: pure ASGI."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -16,14 +28,7 @@ class RateHeaders:
 
         async def send_with_rates(message: Message) -> None:
             if message["type"] == "http.response.start":
-                services = scope["app"].state.services
-                allowance = scope.get("state", {}).get("allowance") or services.rates.untouched()
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"x-ratelimit-limit", str(allowance.limit).encode()),
-                    (b"x-ratelimit-remaining", str(allowance.remaining).encode()),
-                    (b"x-ratelimit-reset", str(allowance.reset).encode()),
-                ]
+                message["headers"] = [*message.get("headers", ()), *rate_headers(scope)]
             await send(message)
 
         await self._app(scope, receive, send_with_rates)
