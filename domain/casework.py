@@ -47,7 +47,7 @@ async def create_case(
     staff = roles.checked_roles(check, STAFF_ROLES, staff)
     check.done()
     key = idempotency.checked(idempotency_key)
-    request = idempotency.fingerprint("create_case", values, parties, staff)
+    request = idempotency.fingerprint(key, "create_case", values, parties, staff)
     async with database.write() as db:
         if before := await idempotency.replayed(db, who, key, request):
             return await store.case_to_change(db, who, before)

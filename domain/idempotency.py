@@ -44,8 +44,13 @@ def checked(key: str | None) -> str | None:
     return found
 
 
-def fingerprint(operation: str, *arguments: Any) -> str:
-    """What tells one request from another: dataclasses and JSON values in, SHA-256 out."""
+def fingerprint(key: str | None, operation: str, *arguments: Any) -> str:
+    """What tells one request from another: dataclasses and JSON values in, SHA-256 out.
+
+    Empty where nobody will ask, without a *key*.
+    """
+    if key is None:
+        return ""
     # Not orjson, which refuses lone surrogates: ids come here before they are looked for.
     content = json.dumps([operation, *arguments], default=asdict)
     return hashlib.sha256(content.encode()).hexdigest()

@@ -73,7 +73,7 @@ class KeyRing:
 
     async def authenticate(self, raw: str | None) -> Principal:
         """Who holds the key *raw*. Raises InvalidKey, and does not say why."""
-        if not raw or len(raw) > _LONGEST:
+        if not raw or len(raw) > _LONGEST or not raw.isascii():
             raise InvalidKey
         digest = key_digest(raw)
         until, principal = self._known.get(digest, (0.0, None))

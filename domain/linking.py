@@ -30,7 +30,7 @@ async def link_cases(
     who.require(Scope.CASES_WRITE)
     key = idempotency.checked(idempotency_key)
     ends = [canonical_case_id(id) or id for id in (case_id, linked_case_id)]
-    request = idempotency.fingerprint("link_cases", *ends, link_type)
+    request = idempotency.fingerprint(key, "link_cases", *ends, link_type)
     async with database.write() as db:
         if before := await idempotency.replayed(db, who, key, request):
             case = await store.case_to_change(db, who, case_id)

@@ -24,7 +24,7 @@ async def create_party(
     new = checked_party(check, new)
     check.done()
     key = idempotency.checked(idempotency_key)
-    request = idempotency.fingerprint("create_party", new)
+    request = idempotency.fingerprint(key, "create_party", new)
     async with database.write() as db:
         if before := await idempotency.replayed(db, who, key, request):
             return await store.party_to_change(db, who, before)
@@ -66,7 +66,7 @@ async def create_staff(
     new = checked_staff(check, new)
     check.done()
     key = idempotency.checked(idempotency_key)
-    request = idempotency.fingerprint("create_staff", new)
+    request = idempotency.fingerprint(key, "create_staff", new)
     async with database.write() as db:
         if before := await idempotency.replayed(db, who, key, request):
             return await store.staff_to_change(db, who, before)

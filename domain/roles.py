@@ -214,7 +214,7 @@ async def _add(
 ) -> Case:
     key = idempotency.checked(idempotency_key)
     case_id = canonical_case_id(case_id) or case_id
-    request = idempotency.fingerprint(f"add_{roles.field}", case_id, wanted)
+    request = idempotency.fingerprint(key, f"add_{roles.field}", case_id, wanted)
     async with database.write() as db:
         if before := await idempotency.replayed(db, who, key, request):
             return await store.case_to_change(db, who, before)

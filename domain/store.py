@@ -5,7 +5,7 @@ Shared by everything that writes. No rules here, and no timeline: callers see to
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache, lru_cache
 from typing import Any
 
@@ -157,7 +157,7 @@ async def insert_cases(
     rows = [
         {
             "workspace_id": workspace_id,
-            **asdict(case),
+            **_values(case),
             "name_order": name_order(case.name),
             "number_order": folding.number_order(case.file_number)[:ORDER_MAX],
             "last_position": last,
@@ -214,7 +214,7 @@ async def update_register(
 ) -> None:
     """Store a changed party or staff member."""
     table = {"party": party, "staff": staff}[kind]
-    values = {**asdict(changed), "name_order": name_order(changed.name)}
+    values = {**_values(changed), "name_order": name_order(changed.name)}
     mine = {"workspace_id": who.workspace_id, "id": values.pop("id")}
     await db.run(_update(table, tuple(values)), _changed(mine, values))
     await replace_entry(db, register_entry(who.workspace_id, kind, changed))
@@ -249,7 +249,7 @@ async def _insert_register(
     db: Transaction, workspace_id: int, table: Any, kind: str, new: Sequence[Party | Staff]
 ) -> None:
     rows = [
-        {"workspace_id": workspace_id, **asdict(one), "name_order": name_order(one.name)}
+        {"workspace_id": workspace_id, **_values(one), "name_order": name_order(one.name)}
         for one in new
     ]
     await db.run(_INSERT[table], rows)
@@ -266,6 +266,11 @@ async def _register_row(db: Transaction, who: Principal, kind: str, id: str) -> 
 def _require_version(actual: int, expected: int | None) -> None:
     if expected is not None and actual != expected:
         raise VersionConflict(expected, actual)
+
+
+def _values(row: Case | Party | Staff) -> dict[str, Any]:
+    """As asdict(), which copies deeply and takes ten times as long."""
+    return {name: getattr(row, name) for name in row.__slots__}
 
 
 def _columns(table: Any, model: Any) -> list[Any]:
