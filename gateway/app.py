@@ -50,7 +50,7 @@ class Application(FastAPI):
         super().__init__(**options)
         self._chosen = chosen
         self._rest = rest
-        self._graphql = Endpoint(Documents(), demo_key=chosen.demo_key)
+        self._graphql = Endpoint(Documents(), most_rows=chosen.query_rows, demo_key=chosen.demo_key)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self

@@ -15,6 +15,7 @@ from domain.models import Case
 from domain.paging import Page, Paging
 from domain.relations import Relation
 from domain.services import Services
+from gateway.costs import MOST_ROWS, OperationCost
 
 
 class Context:
@@ -23,9 +24,12 @@ class Context:
     A mutation reads its payload from a snapshot taken after its write: see forget().
     """
 
-    def __init__(self, who: Principal, services: Services) -> None:
+    def __init__(self, who: Principal, services: Services, most_rows: int = MOST_ROWS) -> None:
         self.who = who
         self.services = services
+        self.most_rows = most_rows
+        # What the operation costs, once it was looked at.
+        self.cost: OperationCost | None = None
         # The mutations of this operation that were executed already, by response name: what each
         # answered or raised. They are never executed twice.
         self.done: dict[str, Any] = {}

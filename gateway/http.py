@@ -24,6 +24,7 @@ from domain.services import Services
 from gateway import graphiql
 from gateway.context import Context
 from gateway.execution.documents import Documents
+from gateway.execution.operations import Operation
 from gateway.refusals import extensions_of, formatted
 from gateway.schema import schema
 
@@ -70,8 +71,9 @@ class BadRequest(Exception):
 class Endpoint:
     """Answers GraphQL requests, and shows GraphiQL to a browser: an ASGI application."""
 
-    def __init__(self, documents: Documents, *, demo_key: str) -> None:
+    def __init__(self, documents: Documents, *, most_rows: int, demo_key: str) -> None:
         self._documents = documents
+        self._most_rows = most_rows
         self._demo_key = demo_key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,7 +113,7 @@ class Endpoint:
             state["key_id"] = who.key_id
             state["allowance"] = _taken(services, who, state)
             parameters = await _parameters(request, headers)
-            context = Context(who, services)
+            context = Context(who, services, self._most_rows)
             answer = await _execute(self._documents, request.method, parameters, context)
         except BadRequest as refused:
             errors = [{"message": str(refused), "extensions": {"code": refused.code}}]
@@ -138,15 +140,21 @@ async def _execute(
 ) -> dict[str, Any]:
     """The answer: by a plan if there is one, else as graphql-core executes it."""
     name = parameters.operation_name
-    operation = documents.find(parameters.query, name)
-    if operation is None:
+    known = documents.find(parameters.query, name)
+    if known is None:
         result = await _through_pipeline(method, parameters, context)
-        operation = context.operation
-        if operation is None:
+        operation: Operation | None = context.operation
+        if operation is None or context.cost is None:
             return _answer(result)
-        documents.remember(parameters.query, name, operation)
-    elif operation.type is not OperationType.QUERY and method != "POST":
-        raise _mutation_by_get("Mutations are not allowed over GET.")
+        documents.remember(parameters.query, name, operation, context.cost)
+    else:
+        operation = known.operation
+        if operation.type is not OperationType.QUERY and method != "POST":
+            raise _mutation_by_get("Mutations are not allowed over GET.")
+        try:
+            known.cost.check(parameters.variables, context.most_rows)
+        except GraphQLError as error:
+            return {"errors": [formatted(error)]}
     data = await operation.run(context, parameters.variables)
     if data is not None:
         return {"data": data}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from domain.errors import invalid
+from gateway.costs import MOST_ROWS
 
 PREFIX = "CASEGRAPH_"
 
@@ -20,6 +21,7 @@ class Settings:
     cors_origins: tuple[str, ...] = ()
     rate_limit: int = 6_000
     query_seconds: int = 10
+    query_rows: int = MOST_ROWS
     log_level: str = "info"
     log_format: str = "json"
     demo_key: str = ""
@@ -39,6 +41,7 @@ DESCRIPTIONS = {
     "cors_origins": "Origins, separated by commas, whose pages may call the API; * for all.",
     "rate_limit": "Calls a minute that one API key may make in one process.",
     "query_seconds": "How long one query may read before it is stopped.",
+    "query_rows": "How many rows one GraphQL operation may read at most.",
     "log_level": "debug (with every SQL statement), info, warning or error.",
     "log_format": "json, or text for people.",
     "demo_key": "A key to fill in on the GraphiQL page. For demonstrations only.",

@@ -40,6 +40,7 @@ def explain(
     found = explained(schema, _text(query), _object(variables), operation)
     if found.not_covered:
         out.print(found.not_covered, markup=False)
+        out.print(f"Cost: {found.cost:,}.", markup=False)
         return
     for step in found.steps:
         place = f"below {step.above}" if step.above else "at the root"
@@ -52,7 +53,10 @@ def explain(
         for statement in step.statements:
             out.print("   " + statement.replace("\n", "\n   "), markup=False)
     statements = sum(len(step.statements) for step in found.steps)
-    out.print(f"Cost: at most {found.cost:,} rows, in {statements} statements.", markup=False)
+    rows = sum(step.rows for step in found.steps)
+    out.print(
+        f"At most {rows:,} rows in {statements} statements. Cost: {found.cost:,}.", markup=False
+    )
     for text in found.sources if source else ():
         out.print("\n" + text, markup=False)
 

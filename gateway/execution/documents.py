@@ -2,11 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import structlog
 from graphql import ExecutionResult
 from strawberry.extensions import SchemaExtension
 
+from gateway.costs import OperationCost
 from gateway.execution.operations import Operation
 from gateway.execution.selections import NotCovered
 
@@ -17,24 +19,33 @@ MOST_CHARACTERS = 4_000_000
 """Of all remembered documents together; a plan takes some ten times as much."""
 
 
+class Remembered(NamedTuple):
+    """An operation that came through the pipeline before, and what it costs."""
+
+    operation: Operation
+    cost: OperationCost
+
+
 class Documents:
     """Remembers compiled operations, the least recently used no longer than there is room."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, str | None], Operation] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str | None], Remembered] = OrderedDict()
         self._characters = 0
 
-    def find(self, query: str, operation_name: str | None) -> Operation | None:
+    def find(self, query: str, operation_name: str | None) -> Remembered | None:
         found = self._known.get((query, operation_name))
         if found is not None:
             self._known.move_to_end((query, operation_name))
         return found
 
-    def remember(self, query: str, operation_name: str | None, operation: Operation) -> None:
+    def remember(
+        self, query: str, operation_name: str | None, operation: Operation, cost: OperationCost
+    ) -> None:
         key = query, operation_name
         if key not in self._known:
             self._characters += len(query)
-        self._known[key] = operation
+        self._known[key] = Remembered(operation, cost)
         while len(self._known) > MOST or self._characters > MOST_CHARACTERS:
             (dropped, _name), _operation = self._known.popitem(last=False)
             self._characters -= len(dropped)

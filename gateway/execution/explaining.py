@@ -11,6 +11,7 @@ from strawberry import Schema
 from domain import administration, asking
 from domain.errors import invalid
 from domain.prepared import Fetch
+from gateway.costs import cost_of
 from gateway.execution.loads import KINDS, CaseByFileNumber, Nodes, OneById, RelatedPage, RootPage
 from gateway.execution.operations import NotCovered, Operation
 from gateway.execution.planning import Layer, Plan
@@ -40,14 +41,10 @@ class Step:
 class Explanation:
     """What becomes of an operation. *not_covered* says why it is left to graphql-core, if it is."""
 
+    cost: int = 0
     steps: tuple[Step, ...] = ()
     sources: tuple[str, ...] = ()
     not_covered: str = ""
-
-    @property
-    def cost(self) -> int:
-        """At most how many rows are read."""
-        return sum(step.rows for step in self.steps)
 
 
 def explain(
@@ -63,15 +60,18 @@ def explain(
         raise invalid(f"The document does not parse: {error.message}", "query") from None
     if problems := validate(schema._schema, document):
         raise invalid(f"The document is not valid: {problems[0].message}", "query")
+    cost = cost_of(schema._schema, document, operation_name)
     try:
         operation = Operation(schema._schema, document, operation_name)
     except NotCovered as reason:
-        return Explanation(not_covered=f"graphql-core executes this, since {reason}.")
+        told = f"graphql-core executes this, since {reason}."
+        return Explanation(cost.value(variables), not_covered=told)
     coerced = operation.variables(variables)
     if coerced is None:
         raise invalid("The variables do not fit the operation's definitions.", "variables")
     plans = [field.plan for field in operation.mutations] or [operation.plan]
     return Explanation(
+        cost.value(variables),
         steps=tuple(step for plan in plans for step in _steps(plan, coerced)),
         sources=tuple(map(source_of, plans)),
     )

@@ -74,7 +74,7 @@ class Operation:
         self.mutations: list[MutationField] = []
         if self.type is OperationType.QUERY:
             self.plan = plan_query(schema, self._fragments, operation)
-            self._run = function_of(self.plan)
+            self.plan_function = function_of(self.plan)
         elif self.type is OperationType.MUTATION:
             self.mutations = list(_mutations(schema, self._fragments, operation))
         else:
@@ -105,7 +105,7 @@ class Operation:
 
     async def _query(self, context: Context, variables: VariableValues) -> dict[str, Any]:
         data: dict[str, Any] = await context.services.database.run(
-            lambda db: self._run(db, context.who, variables, None), self._pace
+            lambda db: self.plan_function(db, context.who, variables, None), self._pace
         )
         return data
 

@@ -5,6 +5,7 @@ import pytest
 from graphql import parse
 
 from domain.errors import Invalid
+from gateway.costs import Cost, OperationCost
 from gateway.execution import documents
 from gateway.execution.documents import Documents
 from gateway.execution.explaining import explain
@@ -18,6 +19,7 @@ CASES = """query Cases($first: Int, $filter: CaseFilter, $with: Boolean! = true)
   }
 }
 fragment Fields on Case { name fileNumber }"""
+FREE = OperationCost(Cost(), {})
 CREATE = """mutation($n: String!) {
   createCase(input: {name: $n}) { case { name parties { nodes { name } } } userErrors { code } }
 }"""
@@ -54,8 +56,10 @@ def test_what_is_shown_under_two_names_is_read_once():
 def test_the_cost_is_the_rows_that_may_be_read():
     nested = "query($n: Int) { cases(first: $n) { nodes { staff(first: 3) { nodes { name } } } } }"
 
-    assert explain(schema, nested, {"n": 4}).cost == 4 + 4 * 3
-    assert explain(schema, nested, {"n": 100}).cost == 100 + 100 * 3
+    for count in (4, 100):
+        explained = explain(schema, nested, {"n": count})
+        assert [step.rows for step in explained.steps] == [count, count * 3]
+        assert explained.cost == count + count * 3
 
 
 def test_the_case_at_the_other_end_of_a_link_comes_along():
@@ -157,7 +161,7 @@ def test_only_so_many_operations_are_remembered(monkeypatch):
     operation = Operation(schema._schema, parse(query), None)
 
     for name in "abcd":
-        known.remember(query, name, operation)
+        known.remember(query, name, operation, FREE)
         known.find(query, "a")
 
     assert [name for name in "abcd" if known.find(query, name)] == ["a", "c", "d"]
@@ -169,7 +173,7 @@ def test_long_documents_do_not_fill_the_memory(monkeypatch):
     operation = Operation(schema._schema, parse("{ viewer { mode } }"), None)
 
     for index in range(10):
-        known.remember(f"{index}" * 40, None, operation)
+        known.remember(f"{index}" * 40, None, operation, FREE)
 
     assert [index for index in range(10) if known.find(f"{index}" * 40, None)] == [8, 9]
 
