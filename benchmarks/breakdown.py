@@ -40,7 +40,8 @@ class _Remembered(Snapshot):
         self._rows = iter(rows)
 
     async def fetch(self, wanted: Fetch) -> list[Row]:
-        raise NotImplementedError
+        [rows] = await self.fetch_each([wanted])
+        return rows
 
     async def fetch_each(self, wanted: Any) -> list[list[Row]]:
         return [list(rows) for rows in next(self._rows)]
@@ -55,7 +56,8 @@ class _Noting(Snapshot):
         self.rows: list[list[list[Row]]] = []
 
     async def fetch(self, wanted: Fetch) -> list[Row]:
-        raise NotImplementedError
+        [rows] = await self.fetch_each([wanted])
+        return rows
 
     async def fetch_each(self, wanted: Any) -> list[list[Row]]:
         self.asked += [one for one in wanted if one is not None]

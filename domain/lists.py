@@ -31,7 +31,7 @@ KEY_TYPES = (str, str)
 """Every list at the root is ordered by a text and then by id."""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def cases_page(
     order: CaseOrder, shape: Shape, window: Window, columns: tuple[str, ...], *, keyed: bool
 ) -> Prepared:
@@ -46,7 +46,7 @@ def cases_page(
     return Prepared(statement.limit(bindparam("limit")))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def cases_count(shape: Shape) -> Prepared:
     return Prepared(
         select(func.count()).select_from(cases).where(*_visible(), filters.condition(shape))

@@ -11,6 +11,9 @@ except ImportError:  # pragma: no cover - Windows has no fcntl; SQLite's own loc
     fcntl = None  # type: ignore[assignment]
 
 
+ASK_AGAIN_SECONDS = 0.001
+
+
 class FileLock:
     """Exclusive among processes; the kernel frees it when its holder dies.
 
@@ -26,10 +29,14 @@ class FileLock:
             return
         if self._file is None:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            await asyncio.to_thread(fcntl.flock, self._file, fcntl.LOCK_EX)
+        # Not waiting in a thread: if the caller were cancelled, it would get the lock for nobody.
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                await asyncio.sleep(ASK_AGAIN_SECONDS)
+            else:
+                return
 
     async def __aexit__(
         self,

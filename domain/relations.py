@@ -171,7 +171,7 @@ STAFF_CASES = Relation(
 )
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def page(
     relation: Relation,
     window: Window | None,
@@ -203,7 +203,7 @@ def page(
     return Prepared(statement.order_by(parents.c.key, *order))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def page_of_one(
     relation: Relation,
     window: Window | None,

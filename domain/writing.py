@@ -146,7 +146,10 @@ class Writer:
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            await asyncio.wait([future])
+            # Whoever is cancelled, perhaps more than once, leaves nothing half done behind.
+            while not future.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait([future])
             raise
 
 

@@ -7,6 +7,7 @@ import re
 import time
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.logs import REQUEST_ID
@@ -22,6 +23,10 @@ _SECURITY = (
 )
 _OWN_POLICY = b"content-security-policy"
 """A page that has one brings the other headers along, too."""
+
+
+CLIENT_CLOSED_REQUEST = 499
+"""In the access log only, as nginx has it: nobody is there to be answered."""
 
 
 class Envelope:
@@ -55,6 +60,8 @@ class Envelope:
         token = REQUEST_ID.set(state["request_id"])
         try:
             await self._app(scope, receive, send_sealed)
+        except ClientDisconnect:
+            status = status or CLIENT_CLOSED_REQUEST
         except Exception:
             log.exception("request_failed")
             if not status:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as ASGIScope
@@ -67,6 +68,8 @@ class Door(APIRoute):
             response = await refused(request, error)
         except Unreadable as error:
             response = await unreadable(request, error)
+        except ClientDisconnect:
+            raise
         except Exception as error:
             response = await failed(request, error)
             defect = error

@@ -14,9 +14,9 @@ from gateway.execution.selections import NotCovered
 
 log = structlog.get_logger("casegraph.graphql")
 
-MOST = 1_000
-MOST_CHARACTERS = 4_000_000
-"""Of all remembered documents together; a plan takes some ten times as much."""
+MOST = 500
+MOST_CHARACTERS = 1_000_000
+"""Of all remembered documents together; what is made of them takes some hundred times as much."""
 
 
 class Remembered(NamedTuple):

@@ -13,8 +13,8 @@ from domain.errors import invalid
 from domain.prepared import Fetch
 from gateway.costs import cost_of
 from gateway.execution.loads import KINDS, CaseByFileNumber, Nodes, OneById, RelatedPage, RootPage
-from gateway.execution.operations import NotCovered, Operation
-from gateway.execution.planning import Layer, Plan
+from gateway.execution.operations import Operation
+from gateway.execution.planning import Layer, NotCovered, Plan
 from gateway.execution.source import source_of
 
 NOBODY = administration.nobody()

@@ -15,7 +15,6 @@ from graphql import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
-    GraphQLError,
     GraphQLField,
     GraphQLObjectType,
     GraphQLResolveInfo,
@@ -195,6 +194,3 @@ def _line_of(error: BaseException) -> int:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return trace.tb_lineno if trace else 0
-
-
-__all__ = ["GraphQLError", "NotCovered", "Operation"]

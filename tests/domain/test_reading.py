@@ -10,6 +10,7 @@ from sqlalchemy import text
 from domain import administration, reading
 from domain.database import Pace, opened
 from domain.errors import TimedOut, Unavailable
+from domain.locking import FileLock
 from domain.prepared import Fetch, Prepared
 
 ENDLESS = Fetch(
@@ -118,3 +119,28 @@ async def test_a_writer_that_takes_no_turn_is_waited_for_without_holding_up_the_
     await writing
     other.close()
     assert "patient" in {one.slug for one in await administration.workspaces(database)}
+
+
+async def test_a_cancelled_write_is_committed_whole_or_not_at_all(database):
+    for delay in (0, 0.0001, 0.0003, 0.001, 0.003):
+        slug = f"w{int(delay * 10_000)}"
+        writing = asyncio.create_task(administration.create_workspace(database, slug))
+        await asyncio.sleep(delay)
+        writing.cancel()
+        writing.cancel()
+        await asyncio.wait([writing])
+
+        there = [one.mode for one in await administration.workspaces(database) if one.slug == slug]
+        assert len(there) in (0, 2)
+    await administration.create_workspace(database, "after")
+
+
+async def test_a_cancelled_wait_for_the_lock_holds_nothing(tmp_path):
+    mine, theirs = (FileLock(tmp_path / "lock") for _ in range(2))
+    async with theirs:
+        waiting = asyncio.create_task(mine.__aenter__())
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+    async with asyncio.timeout(1), theirs:
+        pass

@@ -181,3 +181,28 @@ async def test_a_key_is_limited_over_both_surfaces_together(settings):
     assert rest.headers["Retry-After"] == str(error["retry_after"])
     assert rest.headers["X-RateLimit-Remaining"] == "0"
     assert graphql.json()["errors"][0]["extensions"]["code"] == "RATE_LIMIT_EXCEEDED"
+
+
+async def test_a_client_that_goes_away_is_no_defect(api, caplog):
+    async def gone():
+        return {"type": "http.disconnect"}
+
+    async def nobody(_message):
+        raise AssertionError("there is nobody to answer")
+
+    for path in ("/graphql", "/api/v1/cases"):
+        app = api.http._transport.app
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": path,
+            "query_string": b"",
+            "root_path": "",
+            "headers": [
+                (b"authorization", f"Bearer {api.keys['all']}".encode()),
+                (b"content-type", b"application/json"),
+            ],
+        }
+        await app(scope, gone, nobody)
+
+    assert "request_failed" not in caplog.text
