@@ -50,7 +50,7 @@ async def create_case(
     request = idempotency.fingerprint(key, "create_case", values, parties, staff)
     async with database.write() as db:
         if before := await idempotency.replayed(db, who, key, request):
-            return await store.case_to_change(db, who, before)
+            return await store.case_to_change(db, who, before, field=idempotency.FIELD)
         await _require_free(db, who, values["file_number"])
         case = Case(id=ids.new_case_id(), **values, created_at=db.now, updated_at=db.now, version=1)
         party_rows = await roles.resolve(db, who, PARTY_ROLES, case.id, parties, 1)

@@ -27,6 +27,7 @@ Shape = tuple[Any, ...]
 """Nested tuples: ("all", ...), ("any", ...), ("not", shape), or a condition and its parameter."""
 
 EVERYTHING: Shape = ("all",)
+NOTHING: Shape = ("any",)
 
 
 @dataclass(slots=True)
@@ -90,6 +91,8 @@ class _Compiler:
                 parts.append((joiner, *inner))
         if wanted.not_ is not None:
             parts.append(("not", self.case(wanted.not_, (*path, "not"), depth + 1)))
+        if depth > 1 and not parts:
+            self.count()
         return ("all", *parts)
 
     def role(self, wanted: PartyFilter | StaffFilter, kind: str, path: tuple[str, ...]) -> Shape:
@@ -136,9 +139,11 @@ class _Compiler:
 
     def search(self, kind: str, text: str, path: tuple[str, ...]) -> list[Shape]:
         term = self.check.prose(text, texts.SEARCH_MAX, *path)
-        found = search.terms(self.workspace_id, kind, term) if term else None
-        if found is None:
+        if not term:
             return []
+        found = search.terms(self.workspace_id, kind, term)
+        if found is None:
+            return [NOTHING]  # of accents alone nothing is left to look for
         indexed, parameters = found
         name = self.parameter(None)
         self.values |= {f"{name}_{part}": value for part, value in parameters.items()}
@@ -195,9 +200,13 @@ def condition(shape: Shape) -> ColumnElement[bool]:
 
 def searched(kind: str, table: Any, shape: Shape) -> ColumnElement[bool]:
     """The SQL condition on *party* or *staff* that a search stands for."""
-    return and_(
-        true(), *(search.found(kind, table.c.id, part[1], indexed=part[2]) for part in shape[1:])
-    )
+    return and_(true(), *(_found(kind, table.c.id, part) for part in shape[1:]))
+
+
+def _found(kind: str, id: ColumnElement[Any], part: Shape) -> ColumnElement[bool]:
+    if part == NOTHING:
+        return false()
+    return search.found(kind, id, part[1], indexed=part[2])
 
 
 def _has(edges: Any, nodes: Any, kind: str, shape: Sequence[Any]) -> ColumnElement[bool]:
@@ -210,8 +219,8 @@ def _has(edges: Any, nodes: Any, kind: str, shape: Sequence[Any]) -> ColumnEleme
                 found.append(node_id == bindparam(part[1]))
             case "role":
                 found.append(edges.c.role.in_(_listed(part[1])))
-            case "search":
-                found.append(search.found(kind, node_id, part[1], indexed=part[2]))
+            case "search" | "any":
+                found.append(_found(kind, node_id, part))
             case "kind":
                 through = edges.join(
                     nodes,

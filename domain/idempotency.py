@@ -21,6 +21,8 @@ from domain.tables import idempotency_key
 from domain.texts import Check
 
 KEPT = timedelta(hours=24)
+FIELD = ("idempotency_key",)
+"""What is to blame if the object that a retry asks for is gone."""
 
 
 _REMEMBERED = Prepared(

@@ -25,6 +25,7 @@ MAX_LINE = 5_000_000
 _BOM = b"\xef\xbb\xbf"  # some programs begin UTF-8 files with it
 MAX_EVENTS = 10_000
 MAX_LINKS = 1_000
+MAX_VERSION = 1_000_000_000  # it goes on from there, and GraphQL's Int ends at 2^31
 _CASE = {*CASE_FIELDS, "id", "created_at", "updated_at", "version"}
 _LISTS = {"parties", "staff", "timeline", "links"}
 _NODE = {"id", "name", "role", "created_at", "updated_at", "version"}
@@ -267,7 +268,7 @@ def _optional_id(check: Check, one: dict[str, Any], name: str, *path: str) -> st
 
 def _version(check: Check, one: dict[str, Any], path: tuple[str, ...]) -> int:
     version = one.get("version", 1)
-    if type(version) is not int or not 1 <= version < 2**31:
+    if type(version) is not int or not 1 <= version <= MAX_VERSION:
         check.wrong("version must be a whole number from 1 on.", *path, "version")
         return 1
     return version

@@ -62,13 +62,13 @@ async def unlink_cases(
 ) -> CaseLink:
     """Part two cases; the link as it was, seen from *case_id* or else from either end.
 
-    Raises LinkNotFound, also if *case_id* is at neither end; CaseNotFound, VersionConflict.
+    Raises LinkNotFound, also if *case_id* is at neither end or no case; VersionConflict.
     """
     who.require(Scope.CASES_WRITE)
     async with database.write() as db:
         case = None
         if case_id is not None:
-            case = await store.case_to_change(db, who, case_id, expected_version)
+            case = await _case_at(db, who, link_id, case_id, expected_version)
         ends = await _ends(db, who, link_id)
         mine = [end for end in ends if case is None or end.case_id == case.id]
         if not mine:
@@ -142,7 +142,7 @@ async def _seen(db: Transaction, who: Principal, case: Case, link_id: str) -> Ca
         if end.case_id == case.id:
             linked = await _case_at(db, who, link_id, end.linked_case_id)
             return CaseLink(link_id, case.id, linked.id, end.type, end.created_at, linked)
-    raise LinkNotFound(link_id)
+    raise LinkNotFound(link_id, idempotency.FIELD)
 
 
 async def _case_at(

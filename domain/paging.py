@@ -80,11 +80,18 @@ class Page(Generic[T]):
 def page_of(edges: list[Edge[T]], paging: Paging) -> Page[T]:
     """The page made of what a statement found: up to one item more than asked for.
 
-    In the direction the client came from there is known to be something, the item of its cursor.
+    Behind a cursor there is known to be something, the item of the cursor (GraphQL Cursor
+    Connections Specification, section 4.4).
     """
     more = len(edges) > paging.limit
     del edges[paging.limit :]
     if paging.backwards:
         edges.reverse()
-        return Page(edges, has_next=paging.before is not None, has_previous=more)
-    return Page(edges, has_next=more, has_previous=paging.after is not None)
+    has_next, has_previous = beyond(paging, more)
+    return Page(edges, has_next, has_previous)
+
+
+def beyond(paging: Paging, more: bool) -> tuple[bool, bool]:
+    """Whether there is something after the page, and before it; *more* in its own direction."""
+    has_next = paging.before is not None or (more and not paging.backwards)
+    return has_next, paging.after is not None or (more and paging.backwards)

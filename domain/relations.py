@@ -262,7 +262,7 @@ def _with_nodes(relation: Relation, source: FromClause, columns: tuple[str, ...]
     ]
     if nodes is tables.cases:
         found.append(nodes.c.deleted_at.is_(None))
-    return source.join(nodes, and_(*found))
+    return _with_visible_parents(relation, relation.edges, source.join(nodes, and_(*found)))
 
 
 def _within(
@@ -339,7 +339,22 @@ def _with_visible_nodes(relation: Relation, edges: Any, nodes: Any) -> FromClaus
                 nodes.c.deleted_at.is_(None),
             ),
         )
-    return source
+    return _with_visible_parents(relation, edges, source)
+
+
+def _with_visible_parents(relation: Relation, edges: Any, source: FromClause) -> FromClause:
+    """A link is hidden with either of its cases; other lists are there as long as who asks."""
+    if relation is not CASE_LINKS:
+        return source
+    here = tables.cases.alias()
+    return source.join(
+        here,
+        and_(
+            here.c.workspace_id == edges.c.workspace_id,
+            here.c.id == edges.c.case_id,
+            here.c.deleted_at.is_(None),
+        ),
+    )
 
 
 def _narrowing(relation: Relation, edges: Any, narrowed: bool) -> list[ColumnElement[bool]]:

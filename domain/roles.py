@@ -217,7 +217,7 @@ async def _add(
     request = idempotency.fingerprint(key, f"add_{roles.field}", case_id, wanted)
     async with database.write() as db:
         if before := await idempotency.replayed(db, who, key, request):
-            return await store.case_to_change(db, who, before)
+            return await store.case_to_change(db, who, before, field=idempotency.FIELD)
         case = await store.case_to_change(db, who, case_id, expected_version)
         present = await store.roles_of(db, who, roles, case.id)
         taken = {(role.node_id, role.role) for role in present}

@@ -9,6 +9,7 @@ from domain.prepared import holds, search_index_entries
 from domain.tables import search_entry
 
 KINDS = ("case", "party", "staff")
+_SEPARATORS = frozenset(" -–/._:")
 GRAM = 3  # characters: what is shorter cannot use a trigram index
 
 
@@ -41,7 +42,9 @@ def terms(workspace_id: int, kind: str, text: str) -> tuple[bool, dict[str, str]
     if not plain:
         return None
     found = {"plain": plain, "loose": folding.loose(plain)}
-    if number := folding.number(text):
+    # Only separators may be left out: in 0% the sign counts.
+    plain_number = all(one.isalnum() or one in _SEPARATORS for one in text)
+    if plain_number and (number := folding.number(text)):
         found["number"] = number
     if min(map(len, found.values())) < GRAM:
         return False, {"number": "\n", **found}

@@ -195,8 +195,14 @@ class _Pass:
 
 
 def _limit(arguments: Mapping[str, ValueNode]) -> int | str:
-    for name in ("first", "last"):
-        value = arguments.get(name)
+    given = [
+        value
+        for name in ("first", "last")
+        if (value := arguments.get(name)) is not None and not isinstance(value, NullValueNode)
+    ]
+    if len(given) > 1:
+        return MAX_LIMIT  # one of them may be a variable that is null
+    for value in given:
         if isinstance(value, VariableNode):
             return value.name.value
         if isinstance(value, IntValueNode):
@@ -208,7 +214,11 @@ def _rows(rows: int | str, variables: Mapping[str, Any]) -> int:
     if isinstance(rows, int):
         return rows
     value = variables.get(rows)
-    return DEFAULT_LIMIT if value is None else _clamped(value) if type(value) is int else 0
+    if value is None:
+        return DEFAULT_LIMIT
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # GraphQL's Int takes 100.0, too
+    return _clamped(value) if type(value) is int else 0
 
 
 def _clamped(value: int) -> int:

@@ -54,4 +54,4 @@ def link_owner(id: str) -> str | None:
     decoded = decode(id)
     if decoded is None or decoded[0] != "CaseLink":
         return None
-    return decoded[1].rpartition("/")[0]
+    return decoded[1].rpartition("/")[0] or None

@@ -33,6 +33,9 @@ log = structlog.get_logger("casegraph.graphql")
 MAX_BODY = 1 << 20
 """Bytes of a request's body."""
 
+MAX_VALUES = 10_000
+"""Values in a request's variables, lists and objects included."""
+
 RESPONSE_TYPE = "application/graphql-response+json"
 JSON_TYPE = "application/json"
 _QUERY_ONLY = {Allowed.QUERY}
@@ -285,6 +288,19 @@ async def _body(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
             return body
 
 
+def _small(variables: dict[str, Any]) -> bool:
+    left = MAX_VALUES
+    open_: list[Any] = [variables]
+    while open_:
+        value = open_.pop()
+        inner = value.values() if isinstance(value, dict) else value
+        left -= len(inner)
+        if left < 0:
+            return False
+        open_ += [one for one in inner if isinstance(one, dict | list)]
+    return True
+
+
 def _parsed(text: bytes, name: str) -> Any:
     try:
         return orjson.loads(text)
@@ -302,6 +318,10 @@ def _checked(found: Any) -> Parameters:
     must(isinstance(query, str) and bool(query.strip()), "query must be a GraphQL document.")
     variables = found.get("variables")
     must(variables is None or isinstance(variables, dict), "variables must be a JSON object.")
+    must(
+        variables is None or _small(variables),
+        f"variables must hold at most {MAX_VALUES} values.",
+    )
     name = found.get("operationName")
     must(name is None or isinstance(name, str), "operationName must be a text.")
     extensions = found.get("extensions")

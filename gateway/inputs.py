@@ -65,14 +65,16 @@ class StaffFilter:
 
 
 @strawberry.input(
-    description="Which cases: every condition that is given must hold. An empty list matches none."
+    description="Which cases: every condition that is given must hold. An empty list of choices "
+    "matches none."
 )
 class CaseFilter:
     status: list[CaseStatus] | None = described("Any of these.", default=None)
     type: list[str] | None = described("Any of these types.", default=None)
     dezernat: list[str] | None = described("Any of these departments.", default=None)
     search: str | None = described(
-        "Part of the name or file number. Case, accents and separators do not count, and ä, ae and "
+        "Part of the name or file number. Case and accents do not count, nor separators in file "
+        "numbers, and ä, ae and "
         "a are the same: `muller` finds Müller and Mueller, `az 2026/042` finds AZ-2026-042.",
         default=None,
     )

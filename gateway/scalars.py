@@ -91,7 +91,8 @@ _described(
     "What cases are ordered by; cases that are equal in it are ordered by id.",
     {
         "NAME": "Name, without regard to case and accents.",
-        "FILE_NUMBER": "File number, digits by value (9 before 10); cases without one come last.",
+        "FILE_NUMBER": "File number, digits by value (9 before 10); cases without one come last, "
+        "or first if descending.",
         "CREATED_AT": "When the case was opened.",
         "UPDATED_AT": "When the case, or its parties, staff or links, changed last.",
     },

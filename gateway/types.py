@@ -34,7 +34,10 @@ from gateway.scalars import JSON, DateTime
 Role = Annotated[
     str | None, strawberry.argument(description="Only those with this role, like `client`.")
 ]
-_DATABASE_ID = "The id that the REST routes use. Also taken wherever this schema takes an id."
+StaffRole = Annotated[
+    str | None, strawberry.argument(description="Only those with this role, like `lead_attorney`.")
+]
+_DATABASE_ID = "The id that the REST routes use. Also taken where an id of this type is asked for."
 
 
 @strawberry.interface(description="An object with a global id (Relay).")
@@ -91,7 +94,7 @@ class Staff(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-        role: Role = None,
+        role: StaffRole = None,
     ) -> "StaffCaseConnection":
         paging = relay_paging(first, after, last, before)
         return RelatedPage(relations.STAFF_CASES, paging, role)  # type: ignore[return-value]
@@ -168,7 +171,8 @@ class CaseLink(Node):
 @strawberry.type(description="A matter the firm works on (Akte).")
 class Case(Node):
     uuid: str = column(
-        "id", "The id that the REST routes use, a UUID. Also taken wherever an id is taken."
+        "id",
+        "The id that the REST routes use, a UUID. Also taken where the id of a case is asked for.",
     )
     name: str = strawberry.field(
         description="The short title, usually the parties; at most 500 characters."
@@ -213,7 +217,7 @@ class Case(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-        role: Role = None,
+        role: StaffRole = None,
     ) -> "CaseStaffConnection":
         paging = relay_paging(first, after, last, before)
         return RelatedPage(relations.CASE_STAFF, paging, role)  # type: ignore[return-value]

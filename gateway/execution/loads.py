@@ -4,6 +4,7 @@ graphql-core resolves it, batched with its siblings by a DataLoader; a compiled 
 once for all parents of a layer.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from strawberry.extensions import FieldExtension
 
 from domain import asking, reads
 from domain.asking import RelatedList, RootList
-from domain.auth import Principal
+from domain.auth import Principal, Scope
 from domain.paging import Page, Paging
 from domain.prepared import Fetch
 from domain.relations import Relation
@@ -57,10 +58,19 @@ class RootPage:
         asked = self.ask(context.who)
         page = await reads.page(await context.snapshot(), asked, self.paging)
 
-        async def count() -> int:
-            return await reads.count(await context.snapshot(), asked)
+        counting: list[asyncio.Future[int]] = []
+
+        def count() -> asyncio.Future[int]:
+            # Once, however many names it is asked for by.
+            if not counting:
+                counting.append(asyncio.ensure_future(_counted(context, asked)))
+            return counting[0]
 
         return Listing(page, count)
+
+
+async def _counted(context: Context, asked: RootList) -> int:
+    return await reads.count(await context.snapshot(), asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +174,7 @@ class Loads(FieldExtension):
     async def resolve_async(
         self, next_: Callable[..., Any], source: Any, info: Any, **arguments: Any
     ) -> Any:
+        info.context.who.require(Scope.CASES_READ)  # before its arguments are looked at
         load: Load = await next_(source, info, **arguments)
         return await load.resolve(info.context, source)
 

@@ -15,6 +15,7 @@ from graphql import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
+    GraphQLError,
     GraphQLField,
     GraphQLObjectType,
     GraphQLResolveInfo,
@@ -95,7 +96,7 @@ class Operation:
             if context.done:
                 return None
             raise
-        except DomainError:
+        except (DomainError, GraphQLError):
             return None
         except Exception as error:
             # Perhaps a defect of the plan: its kind and place may be logged, its text may not.

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from domain import asking, cursors
-from domain.paging import Paging
+from domain.paging import Paging, beyond
 from gateway.execution.declarations import GlobalIds
 from gateway.execution.loads import KINDS, plain_ids
 from gateway.execution.planning import (
@@ -69,17 +69,12 @@ def grouped(rows: Sequence[tuple[Any, ...]], parents: int) -> list[list[tuple[An
 
 
 def ended(rows: list[Any], paging: Paging) -> tuple[bool, bool]:
-    """Cut rows to the page, in the list's order; whether there is more, and less.
-
-    As domain.paging.page_of(): in the direction the client came from there is known to be
-    something, the item of its cursor.
-    """
+    """Cut rows to the page, in the list's order; whether there is more, and less."""
     more = len(rows) > paging.limit
     del rows[paging.limit :]
     if paging.backwards:
         rows.reverse()
-        return paging.before is not None, more
-    return more, paging.after is not None
+    return beyond(paging, more)
 
 
 class _Writer:

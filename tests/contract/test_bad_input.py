@@ -293,3 +293,43 @@ async def test_bad_keys_look_alike(api):
         answers.add((rest.text, graphql.text))
 
     assert len(answers) == 1
+
+
+@pytest.mark.parametrize("joiner", ["and", "or"])
+async def test_a_filter_of_very_many_empty_parts_is_refused_at_once(api, joiner):
+    query = "query($f: CaseFilter) { cases(filter: $f) { totalCount } }"
+
+    for count in (100, 5_000):
+        [error] = (await api.graphql(query, {"f": {joiner: [{}] * count}}))["errors"]
+        assert error["extensions"]["code"] == "VALIDATION_ERROR"
+    response = await api.http.post(
+        "/graphql",
+        json={"query": query, "variables": {"f": {joiner: [{}] * 50_000}}},
+        headers=api.bearer("all"),
+    )
+    assert response.status_code == 400
+    assert "at most 10000 values" in response.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("term", ["\u0301", "\u0301\u0302"])
+async def test_a_search_for_accents_alone_finds_nothing(api, term):
+    await api.rest("POST", "/cases", json={"name": "Müller"})
+
+    graphql = await api.data(
+        "query($s: String) { cases(filter: {search: $s}) { totalCount } "
+        "parties(search: $s) { totalCount } }",
+        {"s": term},
+    )
+    rest = (await api.rest("GET", "/cases", params={"search": term})).json()
+
+    assert graphql["cases"] == {"totalCount": 0}
+    assert rest["data"] == []
+
+
+async def test_a_percent_sign_in_a_search_is_looked_for(api):
+    for name in ("100 Jahre", "Zinssatz 0% p.a."):
+        await api.rest("POST", "/cases", json={"name": name, "file_number": f"0-{name[:3]}"})
+
+    found = (await api.rest("GET", "/cases", params={"search": "0%"})).json()["data"]
+
+    assert [case["name"] for case in found] == ["Zinssatz 0% p.a."]

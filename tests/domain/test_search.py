@@ -203,7 +203,12 @@ async def test_a_search_without_a_letter_to_look_for_finds_everything(given_case
 
     assert await found("") == ["One", "Other"]
     assert await found(" \u00a0\n") == ["One", "Other"]
-    assert await found("\u0301") == ["One", "Other"]
+
+
+async def test_a_search_for_an_accent_alone_finds_nothing(given_case, found):
+    await given_case("One")
+
+    assert await found("\u0301") == []
 
 
 async def test_a_search_does_not_span_name_and_file_number(given_case, found):

@@ -188,3 +188,34 @@ async def test_changes_are_passed_on_as_they_are_stored(api):
     assert event["changes"][0] == {"field": "name", "before": None, "after": "N"}
     assert event["other"][0] == {"after": "N", "field": "name"}
     assert orjson.dumps(event["other"][0]) == b'{"after":"N","field":"name"}'
+
+
+async def test_a_deleted_case_shows_no_links(api):
+    ids = []
+    for name in "AB":
+        made = await api.data(CREATE.replace("name parties", "id parties"), {"n": name})
+        ids.append(made["createCase"]["case"]["id"])
+    await api.data(
+        "mutation($a: ID!, $b: ID!) { linkCases(input: {caseId: $a, linkedCaseId: $b, "
+        "type: RELATED}) { userErrors { code } } }",
+        {"a": ids[0], "b": ids[1]},
+    )
+
+    deleted = await api.data(
+        "mutation($a: ID!) { deleteCase(input: {id: $a}) { case { name links { totalCount "
+        "nodes { case { name } } } } } }",
+        {"a": ids[0]},
+    )
+
+    links = {"totalCount": 0, "nodes": []}
+    assert deleted["deleteCase"]["case"] == {"name": "A", "links": links}
+
+
+async def test_graphql_core_counts_a_list_once(api, caplog):
+    names = " ".join(f"n{index}: totalCount" for index in range(20))
+    caplog.set_level("DEBUG", logger="casegraph.sql")
+
+    await api.graphql(f"{{ cases {{ {names} }} bad: cases(first: 0) {{ totalCount }} }}")
+
+    counts = [record for record in caplog.records if "count(*)" in record.getMessage()]
+    assert len(counts) == 1
