@@ -5,6 +5,7 @@ from typing import Any
 import strawberry
 
 from domain import casework, linking, register, roles
+from domain.auth import Scope
 from gateway import globalids, inputs
 from gateway.context import Info
 from gateway.refusals import UserError, refusable
@@ -138,7 +139,11 @@ class Mutation:
         )
         return UpdateCasePayload(case=case)  # type: ignore[arg-type]
 
-    @refusable(DeleteCasePayload, "Delete a case: it is hidden everywhere. Needs `cases:delete`.")
+    @refusable(
+        DeleteCasePayload,
+        "Delete a case: it is hidden everywhere. Needs `cases:delete`.",
+        scope=Scope.CASES_DELETE,
+    )
     async def delete_case(info: Info, input: inputs.DeleteCaseInput) -> DeleteCasePayload | None:
         case = await casework.delete_case(
             info.context.who,

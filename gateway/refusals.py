@@ -13,6 +13,7 @@ import structlog
 from graphql import GraphQLError
 from strawberry.extensions import FieldExtension
 
+from domain.auth import Scope
 from domain.errors import DomainError, Path, Problem, RateLimited, Refused
 from gateway.execution.declarations import SHOWN, Column
 from gateway.scalars import UserErrorCode
@@ -41,8 +42,9 @@ class Refusals(FieldExtension):
     *renamed* maps the domain's field names to the input's where they differ.
     """
 
-    def __init__(self, payload: type[Any], renamed: dict[str, str]) -> None:
+    def __init__(self, payload: type[Any], scope: Scope, renamed: dict[str, str]) -> None:
         self._payload = payload
+        self._scope = scope
         self._renamed = renamed
 
     async def resolve_async(
@@ -53,6 +55,7 @@ class Refusals(FieldExtension):
             raise done
         if done is not None:
             return done
+        info.context.who.require(self._scope)  # before the input is looked at
         try:
             # What was read before this write must not be shown after it.
             await info.context.forget()
@@ -63,7 +66,7 @@ class Refusals(FieldExtension):
 
 
 def refusable(
-    payload: type[Any], description: str, **renamed: str
+    payload: type[Any], description: str, *, scope: Scope = Scope.CASES_WRITE, **renamed: str
 ) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
     """A mutation field that answers *payload*, with userErrors where the domain refuses."""
 
@@ -74,7 +77,7 @@ def refusable(
         return strawberry.mutation(
             resolver=resolver,
             description=description,
-            extensions=[Refusals(payload, renamed)],
+            extensions=[Refusals(payload, scope, renamed)],
         )
 
     return field

@@ -333,3 +333,22 @@ async def test_a_percent_sign_in_a_search_is_looked_for(api):
     found = (await api.rest("GET", "/cases", params={"search": "0%"})).json()["data"]
 
     assert [case["name"] for case in found] == ["Zinssatz 0% p.a."]
+
+
+@pytest.mark.parametrize(
+    ("key", "document"),
+    [
+        (
+            "read",
+            'mutation { createCase(input: {name: "", parties: [{role: ""}]}) '
+            "{ userErrors { code } } }",
+        ),
+        ("read", 'mutation { deleteCase(input: {id: "x"}) { userErrors { code } } }'),
+        ("write", "{ cases(first: 0) { totalCount } }"),
+        ("write", "{ case { id } }"),
+    ],
+)
+async def test_the_scope_is_asked_for_before_the_input(api, key, document):
+    [error] = (await api.graphql(document, key=key))["errors"]
+
+    assert error["extensions"]["code"] == "AUTH_INSUFFICIENT_SCOPE"
