@@ -31,6 +31,7 @@ def test_the_table_of_settings_is_the_code_s():
 
 def _shown(value: object) -> str:
     text = ",".join(value) if isinstance(value, tuple) else str(value)
+    text = text.lower() if isinstance(value, bool) else text
     return f"`{text}`" if text else ""
 
 

@@ -1,0 +1,133 @@
+"""The gateway as a process of its own, as an operator runs it: started, stopped and killed."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+
+COMMAND = (sys.executable, "-m", "gateway")
+ROOT = Path(__file__).parent.parent.parent
+
+
+class Gateway:
+    """`casegraph serve` on a free port, over a database file with a key for all scopes."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self.database = folder / "cases.db"
+        self.log = folder / "server.log"
+        self._folder = folder
+        self._environment = {
+            **{name: text for name, text in os.environ.items() if "CASEGRAPH" not in name},
+            "CASEGRAPH_DATABASE_URL": f"sqlite:///{self.database}",
+            "CASEGRAPH_RATE_LIMIT": "100000000",
+            "PYTHONPATH": str(ROOT),
+            "COLUMNS": "200",
+            **{f"CASEGRAPH_{name.upper()}": str(value) for name, value in settings.items()},
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+        self.key = ""
+
+    def command(self, *arguments: object, status: int = 0) -> str:
+        """Run a casegraph command on the same database; what it printed."""
+        done = subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            cwd=self._folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def make_key(self, *options: object) -> str:
+        """A new key, with the *options* of `casegraph keys create`."""
+        printed = self.command("keys", "create", "test", *options)
+        found = re.search(r"cg_(?:live|test)_\w+", printed)
+        assert found, printed
+        return found[0]
+
+    def start(self, *options: object, **popen: object) -> None:
+        """Start it and wait until it is ready. *popen* goes to subprocess.Popen."""
+        if not self.key:
+            self.key = self.make_key(
+                "--scope", "cases:read", "--scope", "cases:write", "--scope", "cases:delete"
+            )
+        before = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*COMMAND, "serve", "--port", "0", *map(str, options)],
+                cwd=self._folder,
+                env=self._environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                **popen,  # type: ignore[call-overload]
+            )
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.logged()
+            printed = self.log.read_bytes()[before:].decode(errors="replace")
+            if found := re.search(r"http://[\d.:]+", printed):
+                self.url = found[0]
+                with contextlib.suppress(httpx2.TransportError):
+                    if httpx2.get(f"{self.url}/healthz").status_code == 200:
+                        return
+            time.sleep(0.03)
+        raise AssertionError(self.logged())
+
+    def stop(self) -> int:
+        """Stop it as an init system does, and wait; its exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(60)
+        self.process = None
+        return status
+
+    def kill(self) -> None:
+        """End it at once, whatever it is doing."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(60)
+        self.process = None
+
+    def client(self, **options: object) -> httpx2.Client:
+        return httpx2.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {self.key}"},
+            timeout=30,
+            **options,  # type: ignore[arg-type]
+        )
+
+    def logged(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def events(self) -> list[dict[str, object]]:
+        """The lines of the log that are JSON."""
+        found = []
+        for line in self.logged().splitlines():
+            with contextlib.suppress(json.JSONDecodeError):
+                if isinstance(event := json.loads(line), dict):
+                    found.append(event)
+        return found
+
+
+@contextlib.contextmanager
+def gateway(folder: Path, **settings: object) -> Iterator[Gateway]:
+    """A running gateway, ended at the end whatever happened. *settings* are CASEGRAPH_*."""
+    made = Gateway(folder, **settings)
+    try:
+        made.start()
+        yield made
+    finally:
+        if made.process is not None:
+            made.kill()
