@@ -24,7 +24,7 @@ from domain.services import Services
 from gateway import graphiql, logs, settings
 from gateway.execution.documents import Documents
 from gateway.http import Endpoint
-from gateway.middleware import Envelope
+from gateway.middleware import Bounded, Envelope
 from gateway.settings import Settings
 from rest_compat import application as rest_compat
 from rest_compat.errors import http_failure
@@ -71,7 +71,7 @@ class Application(FastAPI):
                     return await self._rest(scope, receive, send)
             return await inner(scope, receive, send)
 
-        app: ASGIApp = dispatched
+        app: ASGIApp = Bounded(dispatched, self._chosen.in_flight)
         if self._chosen.cors_origins:
             app = _cors(app, self._chosen.cors_origins)
         return Envelope(app)
@@ -149,7 +149,9 @@ async def _healthy(_request: Request) -> Response:
 
 
 async def _ready(request: Request) -> Response:
-    """The database can be read."""
+    """The database can be read, and the process goes on."""
+    if request.scope["state"].get("stopping"):
+        return JSONResponse({"status": "unavailable", "reason": "The server is stopping."}, 503)
     try:
         await request.app.state.services.database.ready()
     except Unavailable as error:

@@ -5,28 +5,39 @@ import logging
 import os
 import re
 import time
+from collections.abc import Iterable
 
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from domain.errors import Unavailable
 from gateway.logs import REQUEST_ID
 
 log = structlog.get_logger("casegraph.access")
 _access = logging.getLogger("casegraph.access")
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_SECURITY = (
+SECURITY = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
 )
+"""On every response, also on those that the protocol gives before there is a request."""
+
 _OWN_POLICY = b"content-security-policy"
 """A page that has one brings the other headers along, too."""
 
-
 CLIENT_CLOSED_REQUEST = 499
 """In the access log only, as nginx has it: nobody is there to be answered."""
+
+ALWAYS_ANSWERED = frozenset(("/healthz", "/readyz"))
+"""However much there is to do: who watches the process must be able to tell busy from dead."""
+
+BODY_TO_COME = "body_to_come"
+"""The server sets it in a request's state if the body is not there when the request starts."""
+
+BUSY = "The server is busy. Try again in a moment."
 
 
 class Envelope:
@@ -44,7 +55,7 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = _request_id(scope)
+        request_id = request_id_of(scope["headers"])
         state = scope.setdefault("state", {})
         state["request_id"] = request_id.decode()
         path = scope["path"]  # mounted applications change the scope's own copy
@@ -54,7 +65,7 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _sealed(message.get("headers", ()), request_id)
+                message["headers"] = sealed(message.get("headers", ()), request_id)
             await send(message)
 
         token = REQUEST_ID.set(state["request_id"])
@@ -65,7 +76,8 @@ class Envelope:
         except Exception:
             log.exception("request_failed")
             if not status:
-                await _fail(path, send_sealed)
+                failure = "INTERNAL_ERROR", "An internal error occurred."
+                await _send_failure(send_sealed, path, 500, *failure)
         finally:
             if _access.isEnabledFor(logging.INFO):
                 log.info(
@@ -79,32 +91,103 @@ class Envelope:
             REQUEST_ID.reset(token)
 
 
-def _request_id(scope: Scope) -> bytes:
-    for name, value in scope["headers"]:
+class Bounded:
+    """Works on *most* requests at once; the next is turned away at once with 503.
+
+    A request that waits for its body holds no place: nothing is worked on, and a few slow uploads
+    would keep everybody out. It takes its place again when the body is there, or is turned away
+    then. How many may wait is bounded by the connections, and how long by the body deadline.
+    """
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app = app
+        self._most = most
+        self._working = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in ALWAYS_ANSWERED:
+            await self._app(scope, receive, send)
+            return
+        if self._working >= self._most:
+            retry = (b"retry-after", b"1")
+            await _send_failure(send, scope["path"], 503, Unavailable.code, BUSY, retry)
+            return
+        if scope["state"].get(BODY_TO_COME):
+            await self._wait_without_place(scope, receive, send)
+            return
+        self._working += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._working -= 1
+
+    async def _wait_without_place(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._working += 1
+        holds = True
+        whole = False
+
+        async def receive_without_place() -> Message:
+            nonlocal holds, whole
+            if whole:
+                return await receive()
+            if holds:
+                self._working -= 1
+                holds = False
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body", False):
+                whole = True
+                if self._working >= self._most:
+                    raise Unavailable(BUSY)  # both surfaces know how to say it
+                self._working += 1
+                holds = True
+            return message
+
+        try:
+            await self._app(scope, receive_without_place, send)
+        finally:
+            if holds:
+                self._working -= 1
+
+
+def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The id that a request brings along, if it is a sane one, else a new one."""
+    for name, value in headers:
         if name == b"x-request-id":
             if _REQUEST_ID.fullmatch(value):
-                given: bytes = value
-                return given
+                return value
             break
     return os.urandom(16).hex().encode()
 
 
-def _sealed(headers: object, request_id: bytes) -> list[tuple[bytes, bytes]]:
-    sealed: list[tuple[bytes, bytes]] = [*headers, (b"x-request-id", request_id)]  # type: ignore[misc]
+def sealed(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> list[tuple[bytes, bytes]]:
+    """The headers of a response, with those that every response has."""
+    sealed = [*headers, (b"x-request-id", request_id)]
     if any(name == _OWN_POLICY for name, _value in sealed):
         present = {name for name, _value in sealed}
-        sealed += [header for header in _SECURITY if header[0] not in present]
+        sealed += [header for header in SECURITY if header[0] not in present]
     else:
-        sealed += _SECURITY
+        sealed += SECURITY
     return sealed
 
 
-async def _fail(path: str, send: Send) -> None:
-    code, message = "INTERNAL_ERROR", "An internal error occurred."
+def failure_body(path: str, code: str, message: str) -> bytes:
+    """What a failure looks like on the surface that *path* belongs to: JSON."""
     if path.startswith("/graphql"):
         answer: object = {"errors": [{"message": message, "extensions": {"code": code}}]}
     else:
         answer = {"error": {"code": code, "message": message, "details": []}}
-    headers = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": 500, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+    return json.dumps(answer).encode()
+
+
+async def _send_failure(
+    send: Send, path: str, status: int, code: str, message: str, *more: tuple[bytes, bytes]
+) -> None:
+    body = failure_body(path, code, message)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        *more,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

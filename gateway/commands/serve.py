@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from domain import administration, importing
 from domain.auth import Scope
@@ -19,6 +18,8 @@ from domain.demo import demo_cases
 from domain.errors import Unavailable
 from gateway.commands import terminal
 from gateway.commands.terminal import DatabaseUrl, out, progress
+from gateway.protocol import Connection
+from gateway.server import GRACEFUL_SECONDS, Server, Supervisor
 from gateway.settings import DESCRIPTIONS, Settings
 
 Host = Annotated[
@@ -42,7 +43,9 @@ Workers = Annotated[
         min=1, max=64, help=DESCRIPTIONS["workers"] + " [env: CASEGRAPH_WORKERS]", show_default="1"
     ),
 ]
-GRACEFUL_SECONDS = 30
+
+OTHER_FILES = 500
+"""What a process has open besides its connections: the database, and connections it closes."""
 
 
 def serve(
@@ -165,16 +168,19 @@ def _listening(settings: Settings) -> Iterator[tuple[socket.socket, str]]:
 def _run(settings: Settings, listener: socket.socket) -> None:
     """Serve until told to stop; requests that were accepted are finished first."""
     os.environ.update(settings.environment())
+    _allow_open_files(settings.connections + OTHER_FILES)
     config = uvicorn.Config(
         "gateway.app:from_environment",
         factory=True,
+        http=Connection,
+        ws="none",
         workers=settings.workers,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
-    server = uvicorn.Server(config)
+    server = Server(config)
     if settings.workers == 1:
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped by then
             server.run(sockets=[listener])
@@ -182,4 +188,15 @@ def _run(settings: Settings, listener: socket.socket) -> None:
             raise typer.Exit(1)
         return
     listener.set_inheritable(True)
-    Multiprocess(config, sockets=[listener]).run()
+    Supervisor(config, sockets=[listener]).run()
+
+
+def _allow_open_files(count: int) -> None:
+    """Raise the soft limit, which often is 1,024, where the system allows it."""
+    with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limit
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
