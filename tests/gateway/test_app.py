@@ -1,5 +1,6 @@
 """The application as a whole: health, headers, logs, and what happens when something breaks."""
 
+import asyncio
 import json
 import logging
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pytest
 from domain import asking, casework
 from gateway import logs
 from gateway.app import create_app
+from gateway.middleware import BODY_TO_COME
 
 
 async def test_the_process_is_healthy_and_ready(api):
@@ -206,3 +208,78 @@ async def test_a_client_that_goes_away_is_no_defect(api, caplog):
         await app(scope, gone, nobody)
 
     assert "request_failed" not in caplog.text
+
+
+async def test_too_much_at_once_is_turned_away_in_the_shape_of_its_surface(settings):
+    app = create_app(replace(settings, in_flight=0))
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://testserver") as http:
+        rest = await http.get("/api/v1/cases")
+        graphql = await http.post("/graphql", json={"query": "{ viewer { mode } }"})
+        healthy = await http.get("/healthz")
+
+    message = "The server is busy. Try again in a moment."
+    code = "SERVICE_UNAVAILABLE"
+    assert rest.json() == {"error": {"code": code, "message": message, "details": []}}
+    assert graphql.json() == {"errors": [{"message": message, "extensions": {"code": code}}]}
+    for response in (rest, graphql):
+        assert response.status_code == 503
+        assert response.headers["Retry-After"] == "1"
+        assert response.headers["X-Request-Id"]
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert healthy.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/v1/cases", "/graphql"])
+async def test_who_waits_for_a_body_holds_no_place_but_needs_one_then(api, settings, path):
+    app = create_app(replace(settings, in_flight=1))
+    app.state.services = api.services
+    app._rest.state.services = api.services
+    blocked = asyncio.Event()
+
+    async def ask(receive, **state):
+        answer = []
+
+        async def send(message):
+            answer.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": path,
+            "query_string": b"",
+            "root_path": "",
+            "state": state,
+            "headers": [
+                (b"authorization", f"Bearer {api.keys['all']}".encode()),
+                (b"content-type", b"application/json"),
+            ],
+        }
+        await app(scope, receive, send)
+        return answer[0]["status"], json.loads(answer[1]["body"])
+
+    async def body():
+        return {"type": "http.request", "body": b"[]"}
+
+    async def body_after_another_request():
+        assert (await ask(body))[0] == 400
+        return await body()
+
+    async def body_while_another_has_the_place():
+        async def body_at_the_end():
+            await blocked.wait()
+            return await body()
+
+        other.append(asyncio.create_task(ask(body_at_the_end)))
+        await asyncio.sleep(0.05)
+        return await body()
+
+    other: list[asyncio.Task] = []
+    served, _ = await ask(body_after_another_request, **{BODY_TO_COME: True})
+    refused, answer = await ask(body_while_another_has_the_place, **{BODY_TO_COME: True})
+    blocked.set()
+
+    assert (served, refused) == (400, 503)
+    assert "The server is busy. Try again in a moment." in str(answer)
+    assert (await other[0])[0] == 400
+    assert (await ask(body))[0] == 400
