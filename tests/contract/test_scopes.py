@@ -1,167 +1,461 @@
-"""One table: every REST route and every GraphQL root field, and the scope it needs."""
+"""One table: every REST route and every GraphQL root field, who may use it, and on whose objects.
 
+A cell is an operation, a key and the workspace of the objects that the operation names: the one
+of the key, the firm's sandbox, another firm's, or none, because the id was never given out.
+"""
+
+import base64
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
 import pytest
 
+from domain import administration
+from domain.auth import Scope
 from gateway.schema import schema
+from rest_compat.application import build
 
 READ, WRITE, DELETE = "read", "write", "delete"
-KEYS = (READ, WRITE, DELETE)
+EVERY = frozenset((READ, WRITE, DELETE))
 
-ROUTES = [
-    ("GET", "/cases", READ),
-    ("POST", "/cases", WRITE),
-    ("GET", "/cases/{case}", READ),
-    ("PUT", "/cases/{case}", WRITE),
-    ("DELETE", "/cases/{case}", DELETE),
-    ("GET", "/cases/{case}/parties", READ),
-    ("POST", "/cases/{case}/parties", WRITE),
-    ("PUT", "/cases/{case}/parties", WRITE),
-    ("GET", "/cases/{case}/staff", READ),
-    ("POST", "/cases/{case}/staff", WRITE),
-    ("DELETE", "/cases/{case}/staff", WRITE),
-    ("GET", "/cases/{case}/timeline", READ),
-    ("POST", "/cases/{case}/links", WRITE),
-    ("GET", "/cases/{case}/links", READ),
-    ("DELETE", "/cases/{case}/links/{link}", WRITE),
-]
-FIELDS = {
-    "query": {
-        "viewer": ("viewer { mode }", None),
-        "node": ('node(id: "{case}") { id }', READ),
-        "nodes": ('nodes(ids: ["{case}"]) { id }', READ),
-        "case": ('case(id: "{case}") { id }', READ),
-        "cases": ("cases { totalCount }", READ),
-        "parties": ("parties { totalCount }", READ),
-        "party": ('party(id: "{party}") { id }', READ),
-        "staff": ("staff { totalCount }", READ),
-        "staffMember": ('staffMember(id: "{staff}") { id }', READ),
-    },
-    "mutation": {
-        "createCase": ('createCase(input: {name: "N"}) { userErrors { code } }', WRITE),
-        "updateCase": (
-            'updateCase(input: {id: "{case}", name: "N"}) { userErrors { code } }',
-            WRITE,
-        ),
-        "deleteCase": ('deleteCase(input: {id: "{case}"}) { userErrors { code } }', DELETE),
-        "createParty": ('createParty(input: {name: "N"}) { userErrors { code } }', WRITE),
-        "updateParty": (
-            'updateParty(input: {id: "{party}", name: "N"}) { userErrors { code } }',
-            WRITE,
-        ),
-        "createStaff": ('createStaff(input: {name: "N"}) { userErrors { code } }', WRITE),
-        "updateStaff": (
-            'updateStaff(input: {id: "{staff}", name: "N"}) { userErrors { code } }',
-            WRITE,
-        ),
-        "addCaseParties": (
-            'addCaseParties(input: {caseId: "{case}", parties: [{partyId: "{party}", role: "x"}]})'
-            " { userErrors { code } }",
-            WRITE,
-        ),
-        "replaceCaseParties": (
-            'replaceCaseParties(input: {caseId: "{case}", parties: []}) { userErrors { code } }',
-            WRITE,
-        ),
-        "removeCaseParties": (
-            'removeCaseParties(input: {caseId: "{case}", partyIds: ["{party}"]})'
-            " { userErrors { code } }",
-            WRITE,
-        ),
-        "assignStaff": (
-            'assignStaff(input: {caseId: "{case}", staff: [{staffId: "{staff}", role: "x"}]})'
-            " { userErrors { code } }",
-            WRITE,
-        ),
-        "unassignStaff": (
-            'unassignStaff(input: {caseId: "{case}", staffIds: ["{staff}"]})'
-            " { userErrors { code } }",
-            WRITE,
-        ),
-        "linkCases": (
-            'linkCases(input: {caseId: "{case}", linkedCaseId: "{linked}", type: PARENT})'
-            " { userErrors { code } }",
-            WRITE,
-        ),
-        "unlinkCases": ('unlinkCases(input: {linkId: "{link}"}) { userErrors { code } }', WRITE),
-    },
+KEYS = {
+    "all": ("live", EVERY),
+    "read": ("live", {READ}),
+    "write": ("live", {WRITE}),
+    "delete": ("live", {DELETE}),
+    "test": ("sandbox", EVERY),
+    "stranger": ("other", EVERY),
+    "revoked": ("live", None),
+    "nobody": ("live", None),
+}
+"""Each key, the workspace it belongs to, and its scopes; None if it opens nothing."""
+
+WORKSPACES = {"live": "all", "sandbox": "test", "other": "stranger"}
+"""Each workspace, and a key for everything in it."""
+
+NOT_FOUND = {
+    "case": "CASE_NOT_FOUND",
+    "linked": "CASE_NOT_FOUND",
+    "party": "PARTY_NOT_FOUND",
+    "staff": "STAFF_NOT_FOUND",
+    "link": "LINK_NOT_FOUND",
 }
 
 
-@pytest.fixture
-async def ids(given_case, given_link):
-    case, linked = await given_case(), await given_case()
-    link = await given_link(case, linked)
-    return {
-        "rest": {"case": case["uuid"], "link": link["databaseId"]},
-        "graphql": {
-            "case": case["id"],
-            "linked": linked["id"],
-            "link": link["id"],
-            "party": case["parties"]["nodes"][0]["id"],
-            "staff": case["staff"]["nodes"][0]["id"],
-        },
-    }
+@dataclass(frozen=True)
+class Route:
+    """A route: its scope, the status of its success, and a body, with places for ids."""
+
+    method: str
+    path: str
+    scope: str
+    ok: int
+    body: Any = None
+
+    @property
+    def places(self) -> list[str]:
+        return places_in(self.path + repr(self.body))
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
 
 
-def filled(template, ids):
-    for name, id in ids.items():
-        template = template.replace("{" + name + "}", id)
+ROUTES = [
+    Route("GET", "/cases", READ, 200),
+    Route("POST", "/cases", WRITE, 201, {"name": "N"}),
+    Route("GET", "/cases/{case}", READ, 200),
+    Route("PUT", "/cases/{case}", WRITE, 200, {"name": "N"}),
+    Route("DELETE", "/cases/{case}", DELETE, 204),
+    Route("GET", "/cases/{case}/parties", READ, 200),
+    Route("POST", "/cases/{case}/parties", WRITE, 201, {"id": "{party}", "role": "witness"}),
+    Route("PUT", "/cases/{case}/parties", WRITE, 200, [{"id": "{party}", "role": "witness"}]),
+    Route("GET", "/cases/{case}/staff", READ, 200),
+    Route("POST", "/cases/{case}/staff", WRITE, 201, {"id": "{staff}", "role": "clerk"}),
+    Route("DELETE", "/cases/{case}/staff", WRITE, 204, {"staff_id": "{staff}"}),
+    Route("GET", "/cases/{case}/timeline", READ, 200),
+    Route("POST", "/cases/{case}/links", WRITE, 201, {"case_id": "{linked}", "type": "parent"}),
+    Route("GET", "/cases/{case}/links", READ, 200),
+    Route("DELETE", "/cases/{case}/links/{link}", WRITE, 204),
+]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A root field: the document that asks for it, with places for ids, and its scope."""
+
+    kind: str
+    asked: str
+    scope: str | None
+    absent: Any = None
+
+    @property
+    def name(self) -> str:
+        return self.asked.partition(" ")[0].partition("(")[0]
+
+    @property
+    def places(self) -> list[str]:
+        return places_in(self.asked)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def query(asked: str, scope: str | None = READ, absent: Any = None) -> Field:
+    return Field("query", asked, scope, absent)
+
+
+def mutation(asked: str, scope: str = WRITE) -> Field:
+    return Field("mutation", asked + " { userErrors { code } }", scope)
+
+
+FIELDS = [
+    query("viewer { mode }", None),
+    query('node(id: "{case}") { id }'),
+    query('nodes(ids: ["{case}", "{party}", "{staff}", "{link}", "{event}"]) { id }'),
+    query('case(id: "{case}") { id }'),
+    query("cases { totalCount }"),
+    query("parties { totalCount }"),
+    query('party(id: "{party}") { id }'),
+    query("staff { totalCount }"),
+    query('staffMember(id: "{staff}") { id }'),
+    mutation('createCase(input: {name: "N", parties: [{partyId: "{party}", role: "client"}]})'),
+    mutation('updateCase(input: {id: "{case}", name: "N"})'),
+    mutation('deleteCase(input: {id: "{case}"})', DELETE),
+    mutation('createParty(input: {name: "N"})'),
+    mutation('updateParty(input: {id: "{party}", name: "N"})'),
+    mutation('createStaff(input: {name: "N"})'),
+    mutation('updateStaff(input: {id: "{staff}", name: "N"})'),
+    mutation(
+        'addCaseParties(input: {caseId: "{case}", parties: [{partyId: "{party}", role: "x"}]})'
+    ),
+    mutation(
+        'replaceCaseParties(input: {caseId: "{case}", parties: [{partyId: "{party}", role: "x"}]})'
+    ),
+    mutation('removeCaseParties(input: {caseId: "{case}", partyIds: ["{party}"]})'),
+    mutation('assignStaff(input: {caseId: "{case}", staff: [{staffId: "{staff}", role: "x"}]})'),
+    mutation('unassignStaff(input: {caseId: "{case}", staffIds: ["{staff}"]})'),
+    mutation('linkCases(input: {caseId: "{case}", linkedCaseId: "{linked}", type: PARENT})'),
+    mutation('unlinkCases(input: {linkId: "{link}"})'),
+]
+
+Ids = dict[str, str]
+
+
+def places_in(template: str) -> list[str]:
+    return [place for place in (*NOT_FOUND, "event") if "{" + place + "}" in template]
+
+
+def filled(template: Any, ids: Ids) -> Any:
+    if isinstance(template, dict):
+        return {name: filled(part, ids) for name, part in template.items()}
+    if isinstance(template, list):
+        return [filled(part, ids) for part in template]
+    if isinstance(template, str):
+        for place, id in ids.items():
+            template = template.replace("{" + place + "}", id)
     return template
 
 
-def test_the_tables_name_every_route_and_every_root_field(api_routes):
-    assert {(method, path) for method, path, _scope in ROUTES} == api_routes
-    for kind, fields in FIELDS.items():
-        assert fields.keys() == schema._schema.type_map[kind.capitalize()].fields.keys()
+@dataclass
+class Office:
+    """All that a cell needs: the keys, and fresh objects in whichever workspace."""
+
+    api: Any
+    keys: dict[str, str]
+    objects: Callable[[str], Awaitable[Ids]]
+    _kept: dict[str, Ids] = field(default_factory=dict)
+
+    async def ids(self, whose: str, *, fresh: bool = False) -> Ids:
+        """Plain ids, by place, of objects in a workspace, or of none if it is "missing"."""
+        if fresh or whose not in self._kept:
+            self._kept[whose] = await self.objects(whose)
+        return self._kept[whose]
+
+    def headers(self, key: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.keys[key]}"} if key in self.keys else {}
+
+    async def rest(self, route: Route, key: str, ids: Ids) -> httpx2.Response:
+        return await self.api.http.request(
+            route.method,
+            "/api/v1" + filled(route.path, ids),
+            headers=self.headers(key),
+            json=filled(route.body, ids),
+        )
+
+    async def graphql(self, asked: Field, key: str, ids: Ids) -> httpx2.Response:
+        document = f"{asked.kind} {{ {filled(asked.asked, ids)} }}"
+        return await self.api.http.post(
+            "/graphql", headers=self.headers(key), json={"query": document}
+        )
 
 
 @pytest.fixture
-def api_routes():
-    from rest_compat.application import build
+async def office(api, given_case) -> Office:
+    database = api.services.database
+    revoked, _ = await administration.create_key(database, "revoked", list(Scope))
+    await administration.revoke_key(database, revoked)
 
-    document = build().openapi()
-    return {
-        (method.upper(), path.replace("{case_id}", "{case}").replace("{link_id}", "{link}"))
-        for path, methods in document["paths"].items()
-        for method in methods
-    }
+    async def objects(whose: str) -> Ids:
+        if whose == "missing":
+            return MISSING
+        key = WORKSPACES[whose]
+        case, linked = await given_case(key=key), await given_case(key=key)
+        wanted = {"case_id": linked["uuid"], "type": "related"}
+        link = await api.rest("POST", f"/cases/{case['uuid']}/links", key=key, json=wanted)
+        events = await api.rest("GET", f"/cases/{case['uuid']}/timeline", key=key)
+        return {
+            "case": case["uuid"],
+            "linked": linked["uuid"],
+            "party": case["parties"]["nodes"][0]["databaseId"],
+            "staff": case["staff"]["nodes"][0]["databaseId"],
+            "link": link.json()["id"],
+            "event": events.json()["data"][0]["id"],
+        }
+
+    return Office(api, api.keys | {"revoked": revoked}, objects)
 
 
-@pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize(("method", "path", "scope"), ROUTES)
-async def test_a_route_is_open_to_its_scope_only(api, ids, method, path, scope, key):
-    response = await api.rest(method, filled(path, ids["rest"]), key=key)
+MISSING = {
+    "case": str(uuid.UUID(int=0x0189_0000_0000_7000_8000_0000_0000_0001)),
+    "linked": str(uuid.UUID(int=0x0189_0000_0000_7000_8000_0000_0000_0002)),
+    "party": "pty_" + "0" * 26,
+    "staff": "usr_" + "0" * 26,
+    "link": "lnk_" + "0" * 26,
+    "event": "evt_" + "0" * 26,
+}
 
-    refused = response.status_code == 403
-    assert refused == (key != scope)
-    if refused:
-        assert response.json()["error"]["code"] == "AUTH_INSUFFICIENT_SCOPE"
+
+def globally(ids: Ids) -> Ids:
+    """The ids as GraphQL gives them."""
+    names = {"case": "Case", "linked": "Case", "party": "Party", "staff": "Staff"}
+    made = {place: encoded(name, ids[place]) for place, name in names.items()}
+    link = encoded("CaseLink", f"{ids['case']}/{ids['link']}")
+    return made | {"link": link, "event": encoded("TimelineEvent", ids["event"])}
 
 
-@pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize(
-    ("kind", "name"), [(kind, name) for kind, fields in FIELDS.items() for name in fields]
-)
-async def test_a_root_field_is_open_to_its_scope_only(api, ids, kind, name, key):
-    field, scope = FIELDS[kind][name]
+def encoded(name: str, id: str) -> str:
+    return base64.b64encode(f"{name}:{id}".encode()).decode()
 
-    answer = await api.graphql(f"{kind} {{ {filled(field, ids['graphql'])} }}", key=key)
 
-    if scope in (None, key):
-        assert "errors" not in answer
-        if kind == "mutation":
-            assert answer["data"][name]["userErrors"] == []
-    else:
-        # nodes itself is not nullable, so its refusal reaches the root.
-        assert answer["data"] == (None if name == "nodes" else {name: None})
+def whose_of(places: list[str]) -> list[str]:
+    """The columns of an operation: without a place for an id, all are the same."""
+    return [*WORKSPACES, "missing"] if places else ["live"]
+
+
+def test_the_tables_name_every_route_and_every_root_field():
+    paths = build().openapi()["paths"]
+    documented = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    named = {"{case}": "{case_id}", "{link}": "{link_id}"}
+    listed = set()
+    for route in ROUTES:
+        path = route.path
+        for ours, theirs in named.items():
+            path = path.replace(ours, theirs)
+        listed.add((route.method, path))
+
+    assert listed == documented
+    for kind in ("query", "mutation"):
+        fields = schema._schema.type_map[kind.capitalize()].fields.keys()
+        assert {asked.name for asked in FIELDS if asked.kind == kind} == fields
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+async def test_every_cell_of_a_route_is_as_documented(office, route):
+    found, expected = {}, {}
+    for key, (home, scopes) in KEYS.items():
+        for whose in whose_of(route.places):
+            ids = await office.ids(whose, fresh=whose == home)
+            response = await office.rest(route, key, ids)
+
+            cell = key, whose
+            found[cell] = response.status_code, code_of(response)
+            if scopes is None:
+                expected[cell] = 401, "AUTH_INVALID_KEY"
+            elif route.scope not in scopes:
+                expected[cell] = 403, "AUTH_INSUFFICIENT_SCOPE"
+            elif route.places and whose != home:
+                expected[cell] = 404, "CASE_NOT_FOUND"
+            else:
+                expected[cell] = route.ok, None
+
+    assert found == expected
+
+
+def code_of(response: httpx2.Response) -> str | None:
+    return response.json()["error"]["code"] if response.status_code >= 400 else None
+
+
+@pytest.mark.parametrize("asked", FIELDS, ids=str)
+async def test_every_cell_of_a_root_field_is_as_documented(office, asked):
+    found, expected = {}, {}
+    for key, (home, scopes) in KEYS.items():
+        for whose in whose_of(asked.places):
+            ids = globally(await office.ids(whose, fresh=whose == home))
+            response = await office.graphql(asked, key, ids)
+
+            cell = key, whose
+            answer = response.json()
+            found[cell] = outcome_of(asked, answer)
+            if scopes is None:
+                expected[cell] = "AUTH_INVALID_KEY"
+                assert response.status_code == 401
+            elif asked.scope not in (None, *scopes):
+                expected[cell] = "AUTH_INSUFFICIENT_SCOPE"
+            elif asked.places and whose != home:
+                absent = NOT_FOUND[asked.places[0]]
+                expected[cell] = absent if asked.kind == "mutation" else "null"
+            else:
+                expected[cell] = "found"
+
+    assert found == expected
+
+
+def outcome_of(asked: Field, answer: Any) -> str:
+    """The code of a refusal, "null" if nothing was there, or "found"."""
+    if "errors" in answer:
         [error] = answer["errors"]
-        assert error["extensions"]["code"] == "AUTH_INSUFFICIENT_SCOPE"
+        # nodes itself is not nullable, so its refusal reaches the root.
+        refused = None if asked.name == "nodes" else {asked.name: None}
+        assert answer.get("data") in (refused, None)
+        return error["extensions"]["code"]
+    value = answer["data"][asked.name]
+    if asked.kind == "mutation":
+        codes = {error["code"] for error in value["userErrors"]}
+        assert len(codes) <= 1
+        return codes.pop() if codes else "found"
+    nothing = value is None or value == [None] * 5
+    assert nothing or not isinstance(value, list) or all(value)
+    return "null" if nothing else "found"
 
 
-@pytest.mark.parametrize(("method", "path", "_scope"), ROUTES)
+PLACES_REST = [(route, place) for route in ROUTES for place in route.places]
+PLACES_GRAPHQL = [(asked, place) for asked in FIELDS for place in asked.places]
+
+
+def named(value: object) -> str:
+    return str(value)
+
+
+@pytest.mark.parametrize(("route", "place"), PLACES_REST, ids=named)
+async def test_a_foreign_id_anywhere_in_a_route_is_answered_like_a_missing_one(
+    office, route, place
+):
+    own = await office.ids("live")
+    missing = await office.rest(route, "all", own | {place: MISSING[place]})
+    assert (missing.status_code, code_of(missing)) == (404, NOT_FOUND[place])
+
+    for whose in ("sandbox", "other"):
+        foreign = (await office.ids(whose))[place]
+        answer = await office.rest(route, "all", own | {place: foreign})
+
+        assert answer.text.replace(foreign, MISSING[place]) == missing.text
+        assert told(answer) == told(missing)
+
+
+@pytest.mark.parametrize("form", [globally, dict], ids=["global", "plain"])
+@pytest.mark.parametrize(("asked", "place"), PLACES_GRAPHQL, ids=named)
+async def test_a_foreign_id_anywhere_in_a_field_is_answered_like_a_missing_one(
+    office, asked, place, form
+):
+    if form is dict and asked.name in ("node", "nodes"):
+        pytest.skip("node and nodes take global ids only")
+    own = await office.ids("live")
+    missing = await office.graphql(asked, "all", form(own) | {place: form(MISSING)[place]})
+    if asked.kind == "mutation":
+        [error] = missing.json()["data"][asked.name]["userErrors"]
+        assert error["code"] == NOT_FOUND[place]
+
+    for whose in ("sandbox", "other"):
+        foreign = form(await office.ids(whose))[place]
+        answer = await office.graphql(asked, "all", form(own) | {place: foreign})
+
+        assert answer.text.replace(foreign, form(MISSING)[place]) == missing.text
+        assert told(answer) == told(missing)
+
+
+def told(response: httpx2.Response) -> dict[str, str]:
+    """What the headers say, but for the request's id and what is left of the limit."""
+    differing = ("x-request-id", "x-ratelimit-remaining", "x-ratelimit-reset", "content-length")
+    return {name: value for name, value in response.headers.items() if name not in differing}
+
+
+FORGED_LINKS = [("other", "live"), ("live", "other"), ("sandbox", "live"), ("live", "sandbox")]
+
+
+@pytest.mark.parametrize(("case_of", "link_of"), FORGED_LINKS)
+async def test_a_link_id_put_together_from_two_firms_finds_nothing(office, case_of, link_of):
+    case, link = (await office.ids(case_of))["case"], (await office.ids(link_of))["link"]
+    forged = encoded("CaseLink", f"{case}/{link}")
+
+    data = await office.api.data(
+        "query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }", {"id": forged}
+    )
+    refused = await office.api.data(
+        "mutation($id: ID!) { unlinkCases(input: {linkId: $id}) { link { id } userErrors { code } }"
+        " }",
+        {"id": forged},
+    )
+
+    assert data == {"node": None, "nodes": [None]}
+    assert refused["unlinkCases"] == {"link": None, "userErrors": [{"code": "LINK_NOT_FOUND"}]}
+
+
+FILTERS = [
+    (
+        "CaseFilter",
+        "cases(filter: $by) { totalCount }",
+        lambda ids: {"party": {"id": ids["party"]}},
+    ),
+    (
+        "CaseFilter",
+        "cases(filter: $by) { totalCount }",
+        lambda ids: {"staff": {"id": ids["staff"]}},
+    ),
+]
+
+
+@pytest.mark.parametrize("whose", ["sandbox", "other", "missing"])
+@pytest.mark.parametrize(("type_", "asked", "by"), FILTERS)
+async def test_a_filter_by_a_foreign_id_finds_nothing(office, type_, asked, by, whose):
+    await office.ids("live")
+    ids = globally(await office.ids(whose))
+
+    data = await office.api.data(f"query($by: {type_}) {{ {asked} }}", {"by": by(ids)})
+
+    assert data == {"cases": {"totalCount": 0}}
+
+
+@pytest.mark.parametrize("whose", ["sandbox", "other"])
+async def test_a_foreign_cursor_is_answered_like_a_forged_one(office, whose):
+    for workspace in WORKSPACES:
+        for _ in range(2):
+            await office.ids(workspace, fresh=True)
+    page = await office.api.rest("GET", "/cases?limit=1", key=WORKSPACES[whose])
+    cursor = page.json()["pagination"]["cursor"]
+    document = "query($c: String) { cases(after: $c) { nodes { id } } }"
+
+    rest, forged_rest = [
+        await office.api.rest("GET", "/cases", params={"cursor": one}) for one in (cursor, "e30=")
+    ]
+    graphql, forged_graphql = [
+        await office.api.graphql(document, {"c": one}) for one in (cursor, "e30=")
+    ]
+
+    assert (rest.status_code, rest.text) == (400, forged_rest.text)
+    assert graphql["data"] == {"cases": None}
+    assert graphql == forged_graphql
+
+
 @pytest.mark.parametrize("key", ["", "nonsense", "cg_live_0000"])
-async def test_a_route_is_closed_without_a_good_key(api, ids, method, path, _scope, key):
-    response = await api.rest(method, filled(path, ids["rest"]), key=key or "missing")
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+async def test_a_route_is_closed_without_a_good_key(office, route, key):
+    response = await office.api.http.request(
+        route.method,
+        "/api/v1" + filled(route.path, await office.ids("live")),
+        headers={"Authorization": f"Bearer {key}"},
+    )
 
-    assert response.status_code == 401
-    assert response.json()["error"]["code"] == "AUTH_INVALID_KEY"
+    assert (response.status_code, code_of(response)) == (401, "AUTH_INVALID_KEY")
