@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from graphql import get_named_type
 
 from domain import administration
 from domain.auth import Scope
@@ -459,3 +460,63 @@ async def test_a_route_is_closed_without_a_good_key(office, route, key):
     )
 
     assert (response.status_code, code_of(response)) == (401, "AUTH_INVALID_KEY")
+
+
+NESTED = [
+    ("Case", "parties", "createCase(input: {name: 'N'}) { case { parties { totalCount } } }"),
+    ("Case", "staff", "createCase(input: {name: 'N'}) { case { staff { totalCount } } }"),
+    ("Case", "links", "createCase(input: {name: 'N'}) { case { links { totalCount } } }"),
+    ("Case", "timeline", "createCase(input: {name: 'N'}) { case { timeline { totalCount } } }"),
+    ("Party", "cases", "createParty(input: {name: 'N'}) { party { cases { totalCount } } }"),
+    ("Staff", "cases", "createStaff(input: {name: 'N'}) { staff { cases { totalCount } } }"),
+    (
+        "CaseLink",
+        "case",
+        "linkCases(input: {caseId: '{case}', linkedCaseId: '{linked}', type: CHILD})"
+        " { link { case { name } } }",
+    ),
+]
+"""What hangs on an object, reached through a mutation by a key that may write only."""
+
+WITH_THE_OBJECT = {("CaseLink", "linkedCase")}
+"""Part of the link itself, as on REST; what hangs on that case is asked for like any other."""
+
+ONLY_BELOW_THESE = {("TimelineEvent", "case"), ("TimelineEvent", "changes")}
+"""No mutation answers an event: whoever has one came through a timeline."""
+
+
+def test_the_table_names_every_nested_field():
+    types = schema._schema.type_map
+    nested = {
+        (name, field)
+        for name in ("Case", "Party", "Staff", "CaseLink", "TimelineEvent")
+        for field, definition in types[name].fields.items()
+        if hasattr(get_named_type(definition.type), "fields")
+    }
+
+    assert {(name, field) for name, field, _asked in NESTED} == (
+        nested - WITH_THE_OBJECT - ONLY_BELOW_THESE
+    )
+
+
+@pytest.mark.parametrize(("type_", "field", "asked"), NESTED)
+async def test_a_nested_field_needs_the_scope_to_read(office, type_, field, asked):
+    asked = filled(asked.replace("'", '"'), globally(await office.ids("live")))
+
+    answer = await office.api.graphql(f"mutation {{ {asked} }}", key="write")
+
+    [error] = answer["errors"]
+    assert error["extensions"]["code"] == "AUTH_INSUFFICIENT_SCOPE"
+    assert error["path"][-1] == field
+
+
+async def test_what_hangs_on_a_linked_case_needs_the_scope_to_read(office):
+    ids = globally(await office.ids("live"))
+    link = 'linkCases(input: {caseId: "{case}", linkedCaseId: "{linked}", type: CHILD})'
+    asked = f"{link} {{ link {{ linkedCase {{ name parties {{ totalCount }} }} }} }}"
+
+    answer = await office.api.graphql(f"mutation {{ {filled(asked, ids)} }}", key="write")
+
+    [error] = answer["errors"]
+    assert error["extensions"]["code"] == "AUTH_INSUFFICIENT_SCOPE"
+    assert error["path"] == ["linkCases", "link", "linkedCase", "parties"]
