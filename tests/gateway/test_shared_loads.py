@@ -1,0 +1,27 @@
+"""Lists that are loaded once for several places of an answer: what becomes of one is its own."""
+
+import base64
+
+import pytest
+
+FORGED = base64.b64encode(b'{"id":"x","k":["y"],"f":"000000000000"}').decode()
+LISTS = ["timeline { __typename }", "timeline { totalCount }", "staff { nodes { name } }"]
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="graphql-core cancels the siblings of a failed list, and with them the future that "
+    "the DataLoader shares with other places: the whole request fails",
+)
+@pytest.mark.parametrize("shared", LISTS)
+async def test_a_refused_list_does_not_cancel_what_is_shared_with_other_places(api, shared):
+    for n in range(12):
+        assert (await api.rest("POST", "/cases", json={"name": f"N {n}"})).status_code == 201
+    refused = f'parties(after: "{FORGED}") {{ __typename }}'
+
+    answer = await api.graphql(
+        f"{{ cases {{ edges {{ node {{ {refused} {shared} }} }} nodes {{ {shared} }} }} }}"
+    )
+
+    assert answer["data"] == {"cases": None}
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["VALIDATION_ERROR"]
