@@ -185,10 +185,14 @@ class Name(str):
 
 
 def graphql_requests(world: World, chance: random.Random) -> Iterator[tuple[str, Request]]:
-    """Without end: each root field in turn, by its name, and now and then another document."""
+    """Without end: each root field in turn, by its name, and what needs more than chance.
+
+    That is the cursor of a list with another position in it, and documents of all kinds.
+    """
     while True:
         for kind, name in FIELDS:
             yield name, _request(world, chance, kind, name)
+        yield "list", _list(world, chance)
         yield "document", _post(world, chance, {"query": chance.choice(DOCUMENTS)}, 0.4)
 
 
@@ -210,6 +214,17 @@ def _request(world: World, chance: random.Random, kind: str, name: str) -> Reque
     text = f"{head} {{ {name}{f'({given})' if given else ''} {selected} }}"
     variables: Any = arguments if chance.random() < 0.2 else spoiled(arguments, chance)
     return _send(world, chance, {"query": text, "variables": variables}, kind)
+
+
+def _list(world: World, chance: random.Random) -> Request:
+    path, cursor = chance.choice(world.own.pages)
+    bounds = {chance.choice(("after", "before")): chance.choice(tampered(cursor))}
+    _, _, case_id, *related = [*path.partition("?")[0].split("/"), ""]
+    if "search" in path:
+        bounds |= {"filter": {"search": path.partition("=")[2]}}
+    inner = f"{_arguments(bounds, chance)} {{ edges {{ cursor }} }}"
+    asked = f'case(id: "{case_id}") {{ {related[0]}{inner} }}' if case_id else f"cases{inner}"
+    return _post(world, chance, {"query": f"{{ {asked} }}"}, 0)
 
 
 def _send(world: World, chance: random.Random, content: dict[str, Any], kind: str) -> Request:

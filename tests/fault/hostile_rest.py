@@ -72,10 +72,17 @@ ELSEWHERE = [
 
 
 def rest_requests(world: World, chance: random.Random) -> Iterator[tuple[str, Request]]:
-    """Without end: each route in turn, by its name, and now and then what is no route."""
+    """Without end: each route in turn, by its name, and what needs more than chance.
+
+    That is the cursor of a list with another position in it, and what is no route.
+    """
     while True:
         for method, path, operation in ROUTES:
             yield f"{method} {path}", _request(world, chance, method, path, operation)
+        path, cursor = chance.choice(world.own.pages)
+        position = quote(chance.choice(tampered(cursor)), safe="")
+        path += f"{'&' if '?' in path else '?'}limit=2&cursor={position}"
+        yield "list", Request(b"GET", b"/api/v1" + path.encode(), [authorization(world)])
         target = chance.choice(ELSEWHERE)
         request = Request(b"GET", target, [authorization(world)])
         yield "elsewhere", disturbed(world, chance, request)

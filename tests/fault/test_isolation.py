@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
 import httpx2
@@ -226,7 +226,6 @@ def test_interleaved_reads_of_three_workspaces_show_no_foreign_row(servers, offi
         for read in readings(client, office, others, chance):
             read()
             if enough.is_set() or sum(one.rows for one in clients) >= ROWS:
-                enough.set()
                 return
 
     def writing(office):
@@ -247,11 +246,9 @@ def test_interleaved_reads_of_three_workspaces_show_no_foreign_row(servers, offi
     with ThreadPoolExecutor(len(offices) * (READERS + 1)) as pool:
         work = [pool.submit(writing, office) for office in offices]
         work += [pool.submit(reading, office, n) for office in offices for n in range(READERS)]
-        for done in work:
-            try:
-                done.result()
-            finally:
-                enough.set()
+        for done in as_completed(work):
+            enough.set()  # or, if one failed, nobody would stop the others
+            done.result()
 
     rows = sum(client.rows for client in clients)
     print(f"\n{rows:,} rows read, {sum(len(client.foreign) for client in clients)} foreign")

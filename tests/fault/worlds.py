@@ -29,6 +29,8 @@ class Firm:
     ids: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
     global_ids: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
     cursors: list[str] = field(default_factory=list)
+    pages: list[tuple[str, str]] = field(default_factory=list)
+    """Of each cursor, the list that it belongs to, as a path."""
 
 
 class World:
@@ -76,13 +78,16 @@ class World:
                 "/cases",
                 "/cases?search=weiss",
                 f"/cases/{one['id']}/parties",
+                f"/cases/{one['id']}/staff",
                 f"/cases/{one['id']}/timeline",
             ):
-                page = http.get(path, params={"limit": 1}).json()
-                firm.cursors += [found for found in [page["pagination"].get("cursor")] if found]
+                page = http.get(f"{path}{'&' if '?' in path else '?'}limit=1").json()
+                if (cursor := page["pagination"].get("cursor")) is not None:
+                    firm.cursors.append(cursor)
+                    firm.pages.append((path, cursor))
             events = http.get(f"/cases/{one['id']}/timeline").json()["data"]
             self._note(firm, "event", *(one["id"] for one in events))
-        for kept in (*firm.ids.values(), *firm.global_ids.values(), firm.cursors):
+        for kept in (*firm.ids.values(), *firm.global_ids.values(), firm.cursors, firm.pages):
             del kept[:-30]
 
     def _note(self, firm: Firm, kind: str, *ids: str) -> None:
