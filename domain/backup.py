@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from domain.database import Database
-from domain.errors import Unavailable, invalid
+from domain.driver_errors import translation
+from domain.errors import Damaged, Unavailable, invalid
 
 PAGES = 1_000
 """How many pages are copied in one step; between two, writers may go on."""
@@ -24,12 +25,15 @@ async def backup(
     """Copy the database to *target*, complete and consistent, readable by its owner only.
 
     The file appears when it is complete. *on_progress* is told pages done and pages in all. Raises
-    Invalid if *target* exists and may not be overwritten, Unavailable if it cannot be written.
+    Invalid if *target* exists and may not be overwritten, Unavailable if it cannot be written, and
+    Damaged if the database cannot be read.
     """
-    await asyncio.to_thread(_check, database.path, target, overwrite)
     try:
+        await asyncio.to_thread(_check, database.path, target, overwrite)
         await asyncio.to_thread(_copy, database.path, target, on_progress)
     except (sqlite3.Error, OSError) as error:
+        if isinstance(damaged := translation(error), Damaged):
+            raise damaged from error
         raise Unavailable(f"The copy could not be made: {error}.") from error
 
 
@@ -54,6 +58,9 @@ def _copy(source: Path, target: Path, on_progress: Callable[[int, int], object])
             ) as db,
             contextlib.closing(sqlite3.connect(partial)) as copy,
         ):
+            # Whatever ends this half-way leaves a file that nobody opens; it needs no journal.
+            copy.execute("PRAGMA journal_mode=OFF")
+            copy.execute("PRAGMA synchronous=OFF")  # done once, below
             # Held open for the whole copy, so that it is one state even while others write.
             db.execute("BEGIN")
             db.execute("SELECT 1 FROM alembic_version").fetchall()

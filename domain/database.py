@@ -3,6 +3,7 @@
 SQLite, in WAL: one writer connection in a process, and read-only readers.
 """
 
+import asyncio
 import contextlib
 import os
 import sqlite3
@@ -16,12 +17,12 @@ from sqlalchemy import make_url
 from sqlalchemy.engine import URL
 
 from domain import instants, migrating
-from domain.driver_errors import translated
-from domain.errors import Unavailable
+from domain.driver_errors import translated, translation
+from domain.errors import Damaged, Unavailable
 from domain.instants import Instant
 from domain.prepared import SQLITE, Fetch, Prepared
 from domain.reading import InlineReader, Overrun, Pace, Readers, Row, Snapshot
-from domain.writing import Transaction, Writer
+from domain.writing import BUSY_SECONDS, PATIENT_SECONDS, Transaction, Writer
 
 __all__ = [
     "Database",
@@ -46,13 +47,14 @@ class Database:
         self.path = Path(url.database or "")
         self.dialect = SQLITE
         self._read_seconds = read_seconds
-        self._writer = Writer(self.path, self.dialect)
+        patience = PATIENT_SECONDS if read_seconds is None else BUSY_SECONDS
+        self._writer = Writer(self.path, self.dialect, patience)
         self._readers = Readers(self.path, self.dialect)
         self._inline: InlineReader | None = None
 
     async def open(self, *, migrate: bool = True) -> None:
-        """Connect and bring the schema up to date. Raises Unavailable, saying what to do."""
-        async with self._writer.turn():
+        """Connect and bring the schema up to date. Raises Unavailable, Damaged: what to do."""
+        async with self._writer.turn(PATIENT_SECONDS):
             await migrating.run(self.url, migrating.upgrade if migrate else migrating.check)
         await self._writer.open()
         with translated():
@@ -74,8 +76,8 @@ class Database:
         """Do *work* in one snapshot: at once if it is brief, else in a thread.
 
         It waits for nothing but its rows, and is done again if it turns out not to be brief.
-        *pace* is kept by the caller for each kind of work. Raises TimedOut, Unavailable, and what
-        *work* raises.
+        *pace* is kept by the caller for each kind of work. Raises TimedOut, Unavailable, Damaged,
+        and what *work* raises.
         """
         if self._inline is not None and pace.brief():
             try:
@@ -91,16 +93,22 @@ class Database:
 
     async def damage(self) -> list[tuple[str, str]]:
         """What the database itself finds wrong: a place and a sentence for each."""
-        return await self._writer.maintain(_damage)
+        # Not at the writer's connection: writes would have to wait for the whole of it.
+        found = await asyncio.to_thread(_damage, self.path)
+        return found + await self._writer.maintain(_search_damage)
 
     async def rewrite(self) -> None:
         """Write the file anew, so that nothing that was erased is left in it."""
         await self._writer.maintain(_rewrite)
 
     async def ready(self) -> None:
-        """Raise Unavailable unless a read works."""
+        """Raise a DomainError unless a read works, of the file that is there now.
+
+        Whether a write would work is not asked: on a full disk, reading goes on.
+        """
         async with self.read() as snapshot:
             await snapshot.fetch(Fetch(_READY, {}))
+        self._writer.check_in_place()
 
 
 @contextlib.asynccontextmanager
@@ -113,16 +121,16 @@ async def opened(
 ) -> AsyncIterator[Database]:
     """The database at *url*, open for as long as the block lasts.
 
-    A snapshot that is read for longer than *read_seconds* ends with TimedOut.
+    A snapshot that is read for longer than *read_seconds* ends with TimedOut. Who sets that is a
+    server: its writes do not wait for long, either. Raises Unavailable, Damaged.
     """
     database = Database(parse_url(url), clock, read_seconds)
-    # Before anything is opened: closing takes a lock, which would need the folder and leave a file.
-    if not database.path.parent.is_dir():
-        raise Unavailable(f"There is no folder {database.path.parent}.")
-    if not migrate and not database.path.exists():
-        raise Unavailable(f"There is no database at {database.path}. Run: casegraph init")
-    # Clients' names: a new file is for its owner only, and SQLite's -wal and -shm take after it.
-    os.close(os.open(database.path, os.O_RDWR | os.O_CREAT, 0o600))
+    try:
+        _make(database.path, missing=migrate)
+    except OSError as error:
+        raise Unavailable(
+            f"{database.path} cannot be opened for writing: {error.strerror}."
+        ) from error
     try:
         await database.open(migrate=migrate)
         yield database
@@ -141,20 +149,42 @@ def parse_url(text: str) -> URL:
     return url.set(drivername="sqlite+aiosqlite")
 
 
-def _damage(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+def _make(path: Path, *, missing: bool) -> None:
+    """See that there is a file that can be written; make one that is *missing*, or refuse."""
+    # Before anything is opened: closing takes a lock, which would need the folder and leave a file.
+    if not path.parent.is_dir():
+        raise Unavailable(f"There is no folder {path.parent}.")
+    if not missing and not path.exists():
+        raise Unavailable(f"There is no database at {path}. Run: casegraph init")
+    # Clients' names: a new file is for its owner only, and SQLite's -wal and -shm take after it.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _damage(path: Path) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
-    for (message,) in connection.execute("PRAGMA integrity_check"):
-        if message != "ok":
-            found.append(("file", f"{message}."))
-    for table, _row, parent, _key in connection.execute("PRAGMA foreign_key_check"):
-        found.append((f"table {table}", f"a row refers to nothing in {parent}."))
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+        try:
+            for (message,) in connection.execute("PRAGMA integrity_check"):
+                if message != "ok":
+                    found.append(("file", f"{message}."))
+            for table, _row, parent, _key in connection.execute("PRAGMA foreign_key_check"):
+                found.append((f"table {table}", f"a row refers to nothing in {parent}."))
+        except sqlite3.DatabaseError as error:
+            found.append(("file", f"checking it failed: {error}."))
+    return found
+
+
+def _search_damage(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     try:
         connection.execute(
             "INSERT INTO search_index(search_index, rank) VALUES ('integrity-check', 1)"
         )
-    except sqlite3.DatabaseError:
-        found.append(("search index", "it does not fit the search entries."))
-    return found
+    except sqlite3.DatabaseError as error:
+        if not isinstance(translation(error), Damaged):
+            raise
+        return [("search index", "it does not fit the search entries.")]
+    return []
 
 
 def _rewrite(connection: sqlite3.Connection) -> None:

@@ -1,20 +1,69 @@
-"""What the driver raises, in the domain's words."""
+"""What the driver raises, in the domain's words.
+
+Trouble with the database is Unavailable where it may pass, and Damaged where it will not. What is
+left is a defect of ours, and raised as it is. Nobody is shown SQL or a value.
+"""
 
 import contextlib
+import errno
 import logging
 import sqlite3
 from collections.abc import Iterator
 
 import sqlalchemy.exc
 
-from domain.errors import DomainError, TimedOut, Unavailable
+from domain.errors import Damaged, TimedOut, Unavailable
 
 log = logging.getLogger("casegraph.sql")
+# On the command line nothing is set up, and the refusal alone is told.
+log.addHandler(logging.NullHandler())
+
+DISK_FULL = "The disk is full: nothing can be written until there is room again."
+UNWRITABLE = "The database file cannot be written: its disk is full, read-only, over a limit, or failing."
+READ_ONLY = "The database cannot be written: the file or its folder is read-only."
+LOCKED = "Another program keeps the database locked."
+UNOPENED = "The database file cannot be opened, or files beside it cannot be made."
+UNREADABLE = "The disk that the database is on reports errors."
+NO_DATABASE = "The file is not a database, or its beginning is damaged."
+
+_PRIMARY = 0xFF
+_DEFECTS = {
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_MISUSE,
+    sqlite3.SQLITE_RANGE,
+}
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY: LOCKED,
+    sqlite3.SQLITE_LOCKED: LOCKED,
+    sqlite3.SQLITE_PROTOCOL: LOCKED,
+    sqlite3.SQLITE_FULL: DISK_FULL,
+    sqlite3.SQLITE_READONLY: READ_ONLY,
+    sqlite3.SQLITE_PERM: READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: UNOPENED,
+    sqlite3.SQLITE_IOERR: UNREADABLE,
+}
+_WRITING = {
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_FSYNC,
+    sqlite3.SQLITE_IOERR_DIR_FSYNC,
+    sqlite3.SQLITE_IOERR_TRUNCATE,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+}
+_BY_ERRNO = {
+    errno.ENOSPC: DISK_FULL,
+    errno.EDQUOT: UNWRITABLE,
+    errno.EFBIG: UNWRITABLE,
+    errno.EACCES: READ_ONLY,
+    errno.EPERM: READ_ONLY,
+    errno.EROFS: READ_ONLY,
+}
 
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """The driver's trouble becomes Unavailable: the caller may try again, and sees no SQL."""
+    """The driver's trouble becomes a DomainError: see translation()."""
     try:
         yield
     except (
@@ -32,15 +81,43 @@ def translated() -> Iterator[None]:
 def translation(error: Exception) -> Exception:
     """What to raise for *error*: a DomainError, or itself where it tells of a defect of ours."""
     cause = getattr(error, "orig", error)
-    if isinstance(cause, sqlite3.IntegrityError | sqlite3.ProgrammingError):
-        return error
-    if interrupted(cause):
+    if isinstance(cause, OSError):
+        log.error("database: %s", cause)
+        return Unavailable(_BY_ERRNO.get(cause.errno or 0, UNOPENED))
+    code = getattr(cause, "sqlite_errorcode", None)
+    if code is None:
+        return _without_code(error, cause)
+    if code == sqlite3.SQLITE_INTERRUPT:
         return TimedOut()
-    log.error("database: %s", cause)
-    found: DomainError = Unavailable()
-    return found
+    if code & _PRIMARY in _DEFECTS:
+        return error
+    log.error("database: %s (%s)", cause, getattr(cause, "sqlite_errorname", code))
+    if code & _PRIMARY == sqlite3.SQLITE_NOTADB:
+        return Damaged(NO_DATABASE)
+    if code & _PRIMARY == sqlite3.SQLITE_CORRUPT or code == sqlite3.SQLITE_IOERR_CORRUPTFS:
+        return Damaged()
+    if code in _WRITING:
+        return Unavailable(UNWRITABLE)
+    return Unavailable(_UNAVAILABLE.get(code & _PRIMARY, UNOPENED))
+
+
+def _without_code(error: Exception, cause: Exception) -> Exception:
+    """For what Python's driver, or SQLAlchemy, raises on its own account."""
+    if isinstance(cause, sqlite3.OperationalError):
+        # A text that is no UTF-8. Not logged: the message shows it.
+        log.error("database: a text cannot be decoded")
+        return Damaged()
+    if isinstance(cause, sqlalchemy.exc.TimeoutError):
+        return Unavailable()
+    return error
 
 
 def interrupted(error: Exception) -> bool:
     """Whether a statement was stopped by the progress handler of its connection."""
     return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT
+
+
+def busy(error: Exception) -> bool:
+    """Whether a lock was held by somebody else."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & _PRIMARY in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

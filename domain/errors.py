@@ -17,7 +17,8 @@ DomainError
 │   ├── VersionConflict      VERSION_CONFLICT
 │   └── IdempotencyKeyReused IDEMPOTENCY_KEY_REUSED
 ├── TimedOut             QUERY_TIMEOUT, a read that took too long
-└── Unavailable          SERVICE_UNAVAILABLE, about the moment: try again
+├── Unavailable          SERVICE_UNAVAILABLE, about the moment: try again
+└── Damaged              DATABASE_DAMAGED, about what is stored: trying again does not help
 """
 
 from collections.abc import Iterable
@@ -192,6 +193,17 @@ class Unavailable(DomainError):
         super().__init__(message)
 
 
+class Damaged(DomainError):
+    """What is stored cannot be read back; somebody has to mend it. Nothing was changed."""
+
+    code = "DATABASE_DAMAGED"
+
+    def __init__(self, what: str = "A part of the database is damaged.") -> None:
+        super().__init__(
+            f"{what} Whoever operates it should run `casegraph verify` and restore a backup."
+        )
+
+
 CODES: dict[str, type[DomainError]] = {
     error.code: error
     for error in (
@@ -209,6 +221,7 @@ CODES: dict[str, type[DomainError]] = {
         IdempotencyKeyReused,
         TimedOut,
         Unavailable,
+        Damaged,
     )
 }
 """The closed list; the surfaces must map every one."""

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
-from types import TracebackType
+
+from domain.errors import Unavailable
 
 try:
     import fcntl
@@ -12,6 +14,7 @@ except ImportError:  # pragma: no cover - Windows has no fcntl; SQLite's own loc
 
 
 ASK_AGAIN_SECONDS = 0.001
+HELD = "Another process is writing to the database, and has not finished yet."
 
 
 class FileLock:
@@ -24,25 +27,38 @@ class FileLock:
         self._path = path
         self._file: int | None = None
 
-    async def __aenter__(self) -> None:
+    async def acquire(self, until: float) -> None:
+        """Wait for it until *until*, in seconds of time.monotonic(), but try at least once.
+
+        Raises Unavailable when the time is up, and OSError if there can be no such file.
+        """
         if fcntl is None:  # pragma: no cover
             return
-        if self._file is None:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         # Not waiting in a thread: if the caller were cancelled, it would get the lock for nobody.
-        while True:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                await asyncio.sleep(ASK_AGAIN_SECONDS)
-            else:
-                return
+        while not self._taken():
+            if time.monotonic() > until:
+                raise Unavailable(HELD)
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def release(self) -> None:
         if fcntl is not None and self._file is not None:
             fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let go of it and of the file; it can be acquired again."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _taken(self) -> bool:
+        if self._file is None:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        if os.fstat(self._file).st_nlink == 0:
+            # Somebody deleted the file. Other processes would lock another one of that name.
+            self.close()
+            return False
+        return True

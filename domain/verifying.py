@@ -3,8 +3,9 @@
 Findings name numbers and ids, never a client.
 """
 
+import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import Select, and_, bindparam, func, not_, or_, select
 
 from domain import administration, store, timeline
 from domain.database import Database, Snapshot
+from domain.errors import Damaged
 from domain.models import Case, LinkType, Party, Staff, Workspace
 from domain.prepared import Fetch, Prepared
 from domain.purging import CASE_PURGED, TOMBSTONE
@@ -61,26 +63,51 @@ async def verify(
 ) -> Verification:
     """Check every workspace and the database itself. *on_progress*: events done, and in all."""
     found = Verification()
+    note = _noter(found, "database")
     for place, message in await database.damage():
-        found.findings.append(Finding("database", place, message))
-    workspaces = await administration.workspaces(database)
-    async with database.read() as db:
-        [[total]] = await db.fetch(Fetch(_COUNT_EVENTS, {}))
-        for workspace in workspaces:
-            name = workspace.slug if workspace.mode == "live" else f"{workspace.slug} (test)"
-
-            def note(place: str, message: str, name: str = name) -> None:
-                found.findings.append(Finding(name, place, message))
-
-            async for _block in _chain(db, workspace, note, found):
-                on_progress(found.events, total)
-            await _links(db, workspace, note)
-            await _roles(db, workspace, note)
-            found.cases += await _search(db, workspace, note)
+        note(place, message)
+    with _readable(note, "file"):
+        workspaces = await administration.workspaces(database)
+        async with database.read() as db:
+            [[total]] = await db.fetch(Fetch(_COUNT_EVENTS, {}))
+            for workspace in workspaces:
+                await _verify_workspace(db, workspace, found, lambda done: on_progress(done, total))
     return found
 
 
+async def _verify_workspace(
+    db: Snapshot, workspace: Workspace, found: Verification, on_events: Callable[[int], object]
+) -> None:
+    live = workspace.mode == "live"
+    note = _noter(found, workspace.slug if live else f"{workspace.slug} (test)")
+    with _readable(note, "timeline"):
+        async for _block in _chain(db, workspace, note, found):
+            on_events(found.events)
+    with _readable(note, "links"):
+        await _links(db, workspace, note)
+    with _readable(note, "roles"):
+        await _roles(db, workspace, note)
+    with _readable(note, "search entries"):
+        found.cases += await _search(db, workspace, note)
+
+
 Note = Callable[[str, str], None]
+
+
+def _noter(found: Verification, workspace: str) -> Note:
+    return lambda place, message: found.findings.append(Finding(workspace, place, message))
+
+
+@contextlib.contextmanager
+def _readable(note: Note, place: str) -> Iterator[None]:
+    """What cannot be read is a finding, and the next thing is looked at."""
+    try:
+        yield
+    except Damaged:
+        note(place, "a part of it is damaged: the rest was not checked.")
+    except ValueError:
+        # Such as a kind of party that there is not. The message would show what is stored.
+        note(place, "it holds a value that cannot be: the rest was not checked.")
 
 
 async def _chain(

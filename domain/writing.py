@@ -8,6 +8,7 @@ turns by a lock on a file beside the database.
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ClauseElement, Dialect
 
-from domain.driver_errors import translated
+from domain.driver_errors import busy, translated
 from domain.errors import Unavailable
 from domain.instants import Instant
 from domain.locking import FileLock
@@ -29,7 +30,13 @@ Statement = Prepared | ClauseElement
 Values = Mapping[str, Any]
 
 BUSY_SECONDS = 5.0
-"""How long to wait for a program that writes without taking its turn."""
+"""How long a server's write waits for its turn, and for a program that takes none."""
+PATIENT_SECONDS = 60.0
+"""How long a command waits instead; also a server when it starts, perhaps for a migration."""
+MOVED = (
+    "The database file was moved, replaced or deleted while it was in use. Put it back, or "
+    "start casegraph again."
+)
 _PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
@@ -75,70 +82,129 @@ class Transaction:
 
 
 class Writer:
-    """The one connection of a process that writes, and the turns that are taken at it."""
+    """The one connection of a process that writes, and the turns that are taken at it.
 
-    def __init__(self, path: Path, dialect: Dialect) -> None:
+    After trouble with the file the connection is opened anew before the next transaction, so that
+    writing goes on as soon as it can. Who may wait for long says so with *patience*, in seconds.
+    """
+
+    def __init__(self, path: Path, dialect: Dialect, patience: float = BUSY_SECONDS) -> None:
         self._path = path
+        self._name = os.fspath(path)
         self._dialect = dialect
+        self._patience = patience
         self._turn = asyncio.Lock()
         self._lock = FileLock(path.with_name(path.name + "-lock"))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="casegraph-commit")
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._doubtful = False
 
     async def open(self) -> None:
-        async with self.turn():
+        async with self.turn(PATIENT_SECONDS):
+            self._file = self._found()
             self._connection = await self._in_thread(_connect, self._path)
 
     async def close(self) -> None:
-        # The last connection to close checkpoints the WAL, so closing takes its turn, too.
-        async with self.turn():
+        async with self._turn:
+            self._file = None
             if self._connection is not None:
-                await self._in_thread(self._connection.close)
+                # The last connection to close checkpoints the WAL, so closing takes its turn, too.
+                # If it cannot, it is not the last: who writes has the file open.
+                with contextlib.suppress(Unavailable, OSError):
+                    await self._lock.acquire(time.monotonic() + self._patience)
+                with contextlib.suppress(sqlite3.Error):
+                    await self._in_thread(self._connection.close)
                 self._connection = None
-                self._thread.shutdown()
+            self._lock.close()
+            self._thread.shutdown()
 
     @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Nobody else writes for as long as the block lasts, in any process."""
-        async with self._turn, self._lock:
+    async def turn(self, patience: float | None = None) -> AsyncIterator[float]:
+        """Nobody else writes for as long as the block lasts, in any process.
+
+        Gives until when its holder may wait, in seconds of time.monotonic(). That is reckoned from
+        the call: those who queue up behind a write that waits in vain do not add up their waits.
+        """
+        until = time.monotonic() + (self._patience if patience is None else patience)
+        async with self._turn:
             with translated():
-                yield
+                await self._lock.acquire(until)
+                try:
+                    yield until
+                finally:
+                    self._lock.release()
 
     @contextlib.asynccontextmanager
     async def transaction(self, clock: Callable[[], Instant]) -> AsyncIterator[Transaction]:
         """Committed durably when the block ends, rolled back if it raises."""
-        async with self.turn():
-            connection = await self._begun()
+        async with self.turn() as until:
+            connection = await self._begun(until)
             try:
                 yield Transaction(connection, self._dialect, clock())
                 await self._in_thread(connection.commit)
+            except sqlite3.DatabaseError:
+                self._doubtful = True
+                raise
             finally:
                 if connection.in_transaction:
-                    with contextlib.suppress(sqlite3.Error):
-                        connection.rollback()
+                    self._undo(connection)
 
     async def maintain(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do *work* outside of a transaction, in a thread."""
         async with self.turn():
-            return await self._in_thread(work, self._opened())
+            return await self._in_thread(work, await self._usable())
 
-    async def _begun(self) -> sqlite3.Connection:
-        connection = self._opened()
-        until = time.monotonic() + BUSY_SECONDS
+    def check_in_place(self) -> None:
+        """Raise Unavailable unless the file that is open is still the one of its name."""
+        # Else what is written now would be gone when the process ends.
+        if self._found() != self._file:
+            raise Unavailable(MOVED)
+
+    def _found(self) -> tuple[int, int]:
+        try:
+            found = os.stat(self._name)
+        except FileNotFoundError:
+            raise Unavailable(MOVED) from None
+        return found.st_dev, found.st_ino
+
+    async def _begun(self, until: float) -> sqlite3.Connection:
+        connection = await self._usable()
         while True:
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 return connection
-            except sqlite3.OperationalError as error:
-                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not busy or time.monotonic() > until:
+            except sqlite3.DatabaseError as error:
+                if not busy(error):
+                    self._doubtful = True
+                    raise
+                if time.monotonic() > until:
                     raise
             await asyncio.sleep(0.01)
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise Unavailable
+    async def _usable(self) -> sqlite3.Connection:
+        """The connection, opened anew if it is in doubt. Its file must be in its place."""
+        if self._file is None:
+            raise Unavailable  # it was closed, or never opened
+        self.check_in_place()
+        if self._doubtful or self._connection is None:
+            await self._renew()
+        assert self._connection is not None
         return self._connection
+
+    async def _renew(self) -> None:
+        lost, self._connection = self._connection, None
+        if lost is not None:
+            with contextlib.suppress(sqlite3.Error):
+                await self._in_thread(lost.close)
+        self._connection = await self._in_thread(_connect, self._path)
+        self._doubtful = False
+
+    def _undo(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.rollback()
+        except sqlite3.Error:
+            self._doubtful = True
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do *work* in the writer's thread, to the end even if the caller is cancelled."""
@@ -154,12 +220,21 @@ class Writer:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    # mode=rw: a file that is gone must not be made anew, and empty.
     connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        f"{path.resolve().as_uri()}?mode=rw",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
     )
-    connection.execute("PRAGMA journal_mode=WAL")
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.database import opened
-from domain.errors import Unavailable
+from domain.errors import DomainError
 from domain.keys import KeyRing
 from domain.rates import RateLimiter
 from domain.services import Services
@@ -154,6 +154,6 @@ async def _ready(request: Request) -> Response:
         return JSONResponse({"status": "unavailable", "reason": "The server is stopping."}, 503)
     try:
         await request.app.state.services.database.ready()
-    except Unavailable as error:
+    except DomainError as error:
         return JSONResponse({"status": "unavailable", "reason": error.message}, 503)
     return JSONResponse({"status": "ok"})

@@ -18,7 +18,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.graphql import OperationType as Allowed
 
 from domain.auth import Principal
-from domain.errors import DomainError, InvalidKey, RateLimited, TimedOut, Unavailable
+from domain.errors import Damaged, DomainError, InvalidKey, RateLimited, TimedOut, Unavailable
 from domain.rates import Allowance
 from domain.services import Services
 from gateway import graphiql
@@ -212,6 +212,8 @@ def _refused(refusal: DomainError, media_type: str) -> Answer:
         status, headers = 429, [(b"retry-after", b"%d" % refusal.retry_after)]
     elif isinstance(refusal, TimedOut):
         status = 503
+    elif isinstance(refusal, Damaged):
+        status = 500
     elif isinstance(refusal, Unavailable):
         status, headers = 503, [(b"retry-after", b"1")]
     error = {"message": refusal.message, "extensions": extensions_of(refusal)}

@@ -14,7 +14,7 @@ from graphql import GraphQLError
 from strawberry.extensions import FieldExtension
 
 from domain.auth import Scope
-from domain.errors import DomainError, Path, Problem, RateLimited, Refused
+from domain.errors import DomainError, Path, Problem, RateLimited, Refused, Unavailable
 from gateway.execution.declarations import SHOWN, Column
 from gateway.scalars import UserErrorCode
 
@@ -56,13 +56,22 @@ class Refusals(FieldExtension):
         if done is not None:
             return done
         info.context.who.require(self._scope)  # before the input is looked at
+        if info.context.refusal is not None:
+            raise info.context.refusal
         try:
             # What was read before this write must not be shown after it.
             await info.context.forget()
-            return await next_(source, info, **arguments)
+            payload = await next_(source, info, **arguments)
         except Refused as refusal:
             errors = [user_error(problem, self._renamed) for problem in refusal.problems]
-            return self._payload(user_errors=errors)
+            payload = self._payload(user_errors=errors)
+        except Unavailable as refusal:
+            if not info.context.done:
+                # Nothing was changed, and nothing will be: the whole request may be sent again.
+                info.context.refusal = refusal
+            raise
+        info.context.done[info.path.key] = payload
+        return payload
 
 
 def refusable(

@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from domain import administration, casework, migrating
 from domain.database import opened
-from domain.errors import Unavailable
+from domain.errors import Damaged, Unavailable
 from domain.inputs import NewCase
 from domain.tables import metadata
 
@@ -205,7 +205,7 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path):
     path = tmp_path / "letter.db"
     path.write_text("Dear Sir or Madam, " * 100)
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(Damaged, match="not a database"):
         async with opened(f"sqlite:///{path}"):
             pass
 

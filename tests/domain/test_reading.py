@@ -137,10 +137,10 @@ async def test_a_cancelled_write_is_committed_whole_or_not_at_all(database):
 
 async def test_a_cancelled_wait_for_the_lock_holds_nothing(tmp_path):
     mine, theirs = (FileLock(tmp_path / "lock") for _ in range(2))
-    async with theirs:
-        waiting = asyncio.create_task(mine.__aenter__())
-        await asyncio.sleep(0.01)
-        waiting.cancel()
-        await asyncio.wait([waiting])
-    async with asyncio.timeout(1), theirs:
-        pass
+    await theirs.acquire(time.monotonic())
+    waiting = asyncio.create_task(mine.acquire(time.monotonic() + 9))
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    theirs.release()
+    await theirs.acquire(time.monotonic())

@@ -3,7 +3,6 @@
 import json
 import random
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -22,9 +21,10 @@ from tests.fault.exchanges import Request
 from tests.fault.hostile_json import Pairs, encoded, spoiled
 from tests.fault.hostile_rest import authorization, disturbed, text_of, with_body
 from tests.fault.hostile_values import CURSORS, TEXTS, Raw, tampered
+from tests.fault.servers import ROOT
 from tests.fault.worlds import World
 
-SCHEMA = build_schema((Path(__file__).parent.parent.parent / "schema.graphql").read_text())
+SCHEMA = build_schema((ROOT / "schema.graphql").read_text())
 FIELDS = [
     (kind, name)
     for kind in ("query", "mutation")

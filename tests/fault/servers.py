@@ -36,8 +36,11 @@ class Gateway:
         self.url = ""
         self.key = ""
 
-    def command(self, *arguments: object, status: int = 0) -> str:
-        """Run a casegraph command on the same database; what it printed."""
+    def command(self, *arguments: object, status: int = 0, **popen: object) -> str:
+        """Run a casegraph command on the same database; what it printed.
+
+        *popen* goes to subprocess.Popen.
+        """
         done = subprocess.run(
             [*COMMAND, *map(str, arguments)],
             cwd=self._folder,
@@ -46,6 +49,7 @@ class Gateway:
             text=True,
             timeout=120,
             check=False,
+            **popen,  # type: ignore[call-overload]
         )
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr

@@ -22,7 +22,7 @@ from tests.fault.exchanges import Answer, Line, Request
 from tests.fault.hostile_graphql import FIELDS, graphql_requests
 from tests.fault.hostile_rest import DOCUMENT, ROUTES, authorization, disturbed, rest_requests
 from tests.fault.judging import judge
-from tests.fault.servers import gateway
+from tests.fault.servers import ROOT, gateway
 from tests.fault.worlds import World
 
 REQUESTS = int(os.environ.get("CASEGRAPH_FUZZ", "5000"))
@@ -128,7 +128,7 @@ def test_what_the_openapi_document_suggests_is_answered_as_documented(world, cam
 
 
 def test_what_the_graphql_schema_suggests_is_answered_as_documented(world, campaign):
-    schema = schemathesis.graphql.from_path("schema.graphql")
+    schema = schemathesis.graphql.from_path(str(ROOT / "schema.graphql"))
     modes = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
     generate(world, campaign, schema, modes, share("schema"), "/graphql")
 
