@@ -19,7 +19,7 @@ log = logging.getLogger("casegraph.sql")
 log.addHandler(logging.NullHandler())
 
 DISK_FULL = "The disk is full: nothing can be written until there is room again."
-UNWRITABLE = "The database file cannot be written: its disk is full, read-only, over a limit, or failing."
+UNWRITABLE = "The database cannot be written: its disk is full, read-only, failing, or limited."
 READ_ONLY = "The database cannot be written: the file or its folder is read-only."
 LOCKED = "Another program keeps the database locked."
 UNOPENED = "The database file cannot be opened, or files beside it cannot be made."

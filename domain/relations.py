@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from domain import tables
+from domain.errors import Damaged
 from domain.keyset import Window
 from domain.models import (
     Case,
@@ -83,7 +84,11 @@ def _edge(edge_type: Any, node_type: Any) -> Callable[[Sequence[Any]], Any]:
 
 
 def event_of(row: Sequence[Any]) -> TimelineEvent:
-    changes = tuple(Change(**change) for change in orjson.loads(row[-1]))
+    try:
+        changes = tuple(Change(**change) for change in orjson.loads(row[-1]))
+    except (orjson.JSONDecodeError, TypeError):
+        # The message would show what is stored.
+        raise Damaged from None
     return TimelineEvent(*row[:-1], changes)  # type: ignore[call-arg]
 
 

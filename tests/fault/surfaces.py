@@ -27,11 +27,14 @@ class Surfaces:
 
     def write(self, **more: object) -> list[httpx2.Response]:
         """Create a case at each door."""
-        body = {"name": f"case {next(_NUMBERS)}", **more}
-        return [
-            self._client.post("/api/v1/cases", json=body),
-            self.graphql(CREATE, input=body),
-        ]
+        return [self.rest_write(**more), self.graphql_write(**more)]
+
+    def rest_write(self, **more: object) -> httpx2.Response:
+        return self._client.post("/api/v1/cases", json={"name": f"case {next(_NUMBERS)}", **more})
+
+    def graphql_write(self, **more: object) -> httpx2.Response:
+        camel = {"fileNumber" if name == "file_number" else name: more[name] for name in more}
+        return self.graphql(CREATE, input={"name": f"case {next(_NUMBERS)}", **camel})
 
     def read(self, uuid: str) -> list[httpx2.Response]:
         """Read a case at each door."""
