@@ -29,8 +29,8 @@ def encoded(value: Any) -> bytes:
 
 def spoiled(value: Any, chance: random.Random) -> Any:
     """*value*, with one place in it replaced, added, doubled, dropped or wrapped."""
-    if isinstance(value, Pairs):
-        return value
+    if isinstance(value, Raw | Pairs):
+        return value  # was spoiled before
     if isinstance(value, dict) and value and chance.random() < 0.8:
         name = chance.choice(list(value))
         if chance.random() < 0.75:
@@ -62,8 +62,8 @@ def _replacement(value: Any, chance: random.Random) -> Any:
             return {"id": value}
         case 2:
             return None
-        case 3:
-            return Raw(b"[" + b", ".join([encoded(value)] * 1_100) + b"]")
+        case 3 if len(one := encoded(value)) < 1_000:  # it may be long already
+            return Raw(b"[" + b", ".join([one] * 1_100) + b"]")
         case 4 if chance.random() < 0.02:
             return HUGE
         case _:
