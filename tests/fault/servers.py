@@ -68,6 +68,21 @@ class Gateway:
                 "--scope", "cases:read", "--scope", "cases:write", "--scope", "cases:delete"
             )
         before = self.log.stat().st_size if self.log.exists() else 0
+        process = self.launch(*options, **popen)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            assert process.poll() is None, self.logged()
+            printed = self.log.read_bytes()[before:].decode(errors="replace")
+            if found := re.search(r"http://[\d.:]+", printed):
+                self.url = found[0]
+                with contextlib.suppress(httpx2.TransportError):
+                    if httpx2.get(f"{self.url}/healthz").status_code == 200:
+                        return
+            time.sleep(0.03)
+        raise AssertionError(self.logged())
+
+    def launch(self, *options: object, **popen: object) -> subprocess.Popen[bytes]:
+        """Start it, and wait for nothing. *popen* goes to subprocess.Popen."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*COMMAND, "serve", "--port", "0", *map(str, options)],
@@ -77,17 +92,7 @@ class Gateway:
                 stderr=subprocess.STDOUT,
                 **popen,  # type: ignore[call-overload]
             )
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.logged()
-            printed = self.log.read_bytes()[before:].decode(errors="replace")
-            if found := re.search(r"http://[\d.:]+", printed):
-                self.url = found[0]
-                with contextlib.suppress(httpx2.TransportError):
-                    if httpx2.get(f"{self.url}/healthz").status_code == 200:
-                        return
-            time.sleep(0.03)
-        raise AssertionError(self.logged())
+        return self.process
 
     def stop(self) -> int:
         """Stop it as an init system does, and wait; its exit status."""
