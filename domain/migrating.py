@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, NullPool, event
+from sqlalchemy import Connection, NullPool, event, inspect
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -37,9 +37,15 @@ async def run(url: URL, work: Callable[[Connection], None]) -> None:
 
 
 def upgrade(connection: Connection) -> None:
-    """Run the migrations that are missing, within the caller's transaction."""
-    if current(connection) == head():
+    """Run the migrations that are missing, within the caller's transaction.
+
+    Raises Unavailable if the database is not one of casegraph's, or a newer one.
+    """
+    revision = current(connection)
+    if revision == head():
         return
+    if revision is None and inspect(connection).get_table_names():
+        raise Unavailable(_FOREIGN)
     config = _config()
     config.attributes["connection"] = connection
     try:
@@ -52,7 +58,7 @@ def check(connection: Connection) -> None:
     """Raise Unavailable unless the schema is the one this version of the program expects."""
     revision = current(connection)
     if revision is None:
-        raise Unavailable("The database is empty. Run: casegraph init")
+        raise Unavailable(_FOREIGN if inspect(connection).get_table_names() else _EMPTY)
     if revision != head():
         known = {script.revision for script in _scripts().walk_revisions()}
         raise Unavailable(_OLDER if revision in known else _NEWER)
@@ -68,6 +74,8 @@ def head() -> str:
     return revision
 
 
+_EMPTY = "The database is empty. Run: casegraph init"
+_FOREIGN = "The file is a database of another program. Choose another file."
 _OLDER = "The database has an older schema. Run: casegraph init"
 _NEWER = "The database was written by a newer casegraph. Install that version."
 

@@ -201,6 +201,34 @@ async def test_serving_refuses_an_empty_database(tmp_path):
     assert refused.value.message == "The database is empty. Run: casegraph init"
 
 
+@pytest.mark.parametrize("migrate", [True, False])
+async def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path, migrate):
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("CREATE TABLE bookmarks (url TEXT)")
+    before = dump(f"sqlite:///{path}")
+
+    with pytest.raises(Unavailable, match="of another program"):
+        async with opened(f"sqlite:///{path}", migrate=migrate):
+            pass
+
+    assert dump(f"sqlite:///{path}") == before
+
+
+async def test_a_schema_that_lacks_a_migration_is_told_of_where_none_is_run(url, monkeypatch):
+    before = dump(url)
+    newest = migrating.head()
+    monkeypatch.setattr(migrating, "head", lambda: "0002")
+
+    with pytest.raises(Unavailable) as refused:
+        async with opened(url, migrate=False):
+            pass
+
+    assert newest == "0001"
+    assert refused.value.message == "The database has an older schema. Run: casegraph init"
+    assert dump(url) == before
+
+
 async def test_a_file_that_is_no_database_is_refused(tmp_path):
     path = tmp_path / "letter.db"
     path.write_text("Dear Sir or Madam, " * 100)
