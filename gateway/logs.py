@@ -1,10 +1,12 @@
 """Structured logs: one JSON object a line (or text for people), with the request's id.
 
-Never logged: keys, names, query texts, variables.
+Never logged: keys, names, query texts, variables, and what an exception says, which may quote them.
 """
 
 import logging
 import sys
+import traceback
+from collections.abc import Iterator
 from contextvars import ContextVar
 
 import structlog
@@ -13,6 +15,7 @@ from structlog.typing import EventDict
 REQUEST_ID: ContextVar[str] = ContextVar("request_id")
 """The id of the request that is being answered."""
 
+_FRAMES = 30
 LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")}
 
 
@@ -22,19 +25,47 @@ def _with_request_id(_logger: object, _method: str, event: EventDict) -> EventDi
     return event
 
 
+def _without_words(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Of an exception its kind and where it was raised, and the same of its causes."""
+    found = event.pop("exc_info", None)
+    if found:
+        error = found if isinstance(found, BaseException) else sys.exc_info()[1]
+        if isinstance(found, tuple):
+            error = found[1]
+        event["exception"] = "\n".join(_places(error))
+    return event
+
+
+def _places(error: BaseException | None) -> Iterator[str]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield f"{type(error).__module__}.{type(error).__qualname__}"
+        for frame in traceback.extract_tb(error.__traceback__, limit=-_FRAMES):
+            yield f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}'
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _first_line(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """asyncio appends the exception itself to what it says about a task."""
+    if event.get("logger") == "asyncio":
+        event["event"] = str(event["event"]).partition("\n")[0]
+    return event
+
+
 def configure(level: str, style: str) -> None:
     """Set up logging for the process; the standard library's loggers go the same way."""
     shared: list[structlog.typing.Processor] = [
         _with_request_id,
+        _without_words,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.typing.Processor] = (
-        # Not rich's tracebacks: they show local variables, and so clients' names.
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        [structlog.dev.ConsoleRenderer()]
         if style == "text"
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -44,7 +75,7 @@ def configure(level: str, style: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, _first_line],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )

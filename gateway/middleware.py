@@ -1,5 +1,6 @@
 """What every request passes through on its way in and out, for both surfaces: plain ASGI."""
 
+import asyncio
 import json
 import logging
 import os
@@ -17,7 +18,9 @@ from gateway.logs import REQUEST_ID
 log = structlog.get_logger("casegraph.access")
 _access = logging.getLogger("casegraph.access")
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_REQUEST_ID = re.compile(rb"(?!.*cg_(?:live|test)_)[A-Za-z0-9._-]{1,64}")
+"""Whatever holds none of our keys: an id is logged and shown."""
+
 SECURITY = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -73,7 +76,9 @@ class Envelope:
             await self._app(scope, receive, send_sealed)
         except ClientDisconnect:
             status = status or CLIENT_CLOSED_REQUEST
-        except Exception:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _stopping():
+                raise
             log.exception("request_failed")
             if not status:
                 failure = "INTERNAL_ERROR", "An internal error occurred."
@@ -147,6 +152,12 @@ class Bounded:
         finally:
             if holds:
                 self._working -= 1
+
+
+def _stopping() -> bool:
+    """Whether this task was cancelled from outside; else a cancellation leaked from within."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

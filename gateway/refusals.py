@@ -5,6 +5,7 @@ error with extensions.code. Anything else that is raised is a defect: masked, an
 """
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -20,6 +21,14 @@ from gateway.scalars import UserErrorCode
 
 log = structlog.get_logger("casegraph.graphql")
 LONGEST_MESSAGE = 500
+_QUOTING = [
+    (re.compile(pattern, re.DOTALL), instead)
+    for pattern, instead in (
+        (r"(represent [\w -]*value): .*", r"\1."),
+        (r"[,;] found: .*", "."),
+        (r"Value .* does not exist in '(\w+)' enum", r"This value does not exist in '\1' enum"),
+    )
+]
 _INPUT = strawberry.argument(description="All that the mutation is told.")
 
 
@@ -121,7 +130,7 @@ def camel_case(name: str) -> str:
 def formatted(error: GraphQLError) -> dict[str, Any]:
     """An error of an execution result as the response shows it."""
     cause = error.original_error
-    answer: dict[str, Any] = {"message": _shortened(error.message)}
+    answer: dict[str, Any] = {"message": _shortened(unquoted(error.message))}
     if error.locations:
         answer["locations"] = [
             {"line": location.line, "column": location.column} for location in error.locations
@@ -160,8 +169,15 @@ def extensions_of(refusal: DomainError) -> dict[str, Any]:
     return extensions
 
 
+def unquoted(message: str) -> str:
+    """A message of graphql-core without the client's values, which it likes to repeat."""
+    for pattern, instead in _QUOTING:
+        message = pattern.sub(instead, message)
+    return message
+
+
 def _shortened(message: str) -> str:
-    """graphql-core quotes the client's values, which may be megabytes long."""
+    """graphql-core quotes names of the document, which may be long."""
     if len(message) <= LONGEST_MESSAGE:
         return message
     return message[: LONGEST_MESSAGE - 1] + "…"

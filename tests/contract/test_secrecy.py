@@ -281,7 +281,6 @@ async def test_the_answer_to_a_defect_tells_nothing_of_it(defect):
         assert not [word for word in INTERNALS if word in shown]
 
 
-@pytest.mark.xfail(strict=True, reason="the traceback ends with the exception's text")
 async def test_a_defect_is_logged_where_it_was_without_the_words_of_the_exception(defect, written):
     logged_so_far = written()
     answers = await defect()
@@ -310,17 +309,7 @@ async def test_errors_name_no_client_and_nothing_of_the_program(api):
         assert not [word for word in INTERNALS if word in text], text
 
 
-NOT_QUOTED = {"one bad field", "null name", "unclosed"}
-QUOTED = pytest.mark.xfail(strict=True, reason="graphql-core quotes what was found instead")
-
-
-@pytest.mark.parametrize(
-    "which",
-    [
-        pytest.param(which, marks=() if which in NOT_QUOTED else QUOTED)
-        for which in uncoercible_operations()
-    ],
-)
+@pytest.mark.parametrize("which", uncoercible_operations())
 async def test_a_value_of_the_wrong_type_is_not_quoted(api, which):
     document, variables = uncoercible_operations()[which]
 
