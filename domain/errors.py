@@ -73,12 +73,14 @@ class InsufficientScope(Denied):
 
 
 class RateLimited(Denied):
-    """Too many calls with one key; *retry_after* is in whole seconds, at least 1."""
+    """Too much for one minute; *retry_after* is in whole seconds, at least 1."""
 
     code = "RATE_LIMIT_EXCEEDED"
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(f"Too many requests with this API key. Try again in {retry_after} s.")
+    def __init__(
+        self, retry_after: int, what: str = "Too many requests with this API key."
+    ) -> None:
+        super().__init__(f"{what} Try again in {retry_after} s.")
         self.retry_after = retry_after
 
 

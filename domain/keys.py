@@ -16,16 +16,20 @@ from sqlalchemy import bindparam, select
 
 from domain.auth import Principal, Scope
 from domain.database import Database, Pace, Row
-from domain.errors import InvalidKey
+from domain.errors import InvalidKey, RateLimited
 from domain.ids import crockford
 from domain.models import Mode
 from domain.prepared import Fetch, Prepared
+from domain.rates import RateLimiter, network
 from domain.tables import api_key, workspace
 
 CACHED_SECONDS = 1.0
 """How long a revoked key may still be taken; also by other processes."""
+FAILURES_A_MINUTE = 60
+"""How many wrong keys one address may try, unless it is set otherwise."""
 _CACHED_KEYS = 10_000
 _LONGEST = 100  # characters
+_TOO_MANY = "Too many requests with wrong API keys from this address."
 
 _FORM = re.compile(r"cg_(live|test)_([0-9A-HJKMNP-TV-Z]{12})[0-9A-HJKMNP-TV-Z]{32}([0-9A-Z]{6})")
 
@@ -64,34 +68,54 @@ def key_id(raw: str) -> str | None:
 
 
 class KeyRing:
-    """Knows the keys of a database, and remembers the good ones for a moment."""
+    """Knows the keys of a database, and remembers the good ones for a moment.
 
-    def __init__(self, database: Database) -> None:
+    Who tries many wrong keys from one address is not looked at for the rest of the minute. Keys
+    that were good before are: those who share an address do not lock each other out.
+    """
+
+    def __init__(self, database: Database, failures: int = FAILURES_A_MINUTE) -> None:
         self._database = database
+        self._failures = RateLimiter(failures)
         self._pace = Pace()
+        # By digest: until when nobody is asked, and who holds the key. Kept when that is over.
         self._known: dict[str, tuple[float, Principal]] = {}
 
-    async def authenticate(self, raw: str | None) -> Principal:
-        """Who holds the key *raw*. Raises InvalidKey, and does not say why."""
-        if not raw or len(raw) > _LONGEST or not raw.isascii():
+    async def authenticate(self, raw: str | None, address: str = "") -> Principal:
+        """Who holds the key *raw*, sent from *address*.
+
+        Raises InvalidKey, and does not say why, and RateLimited after many wrong keys.
+        """
+        if not raw:
             raise InvalidKey
+        if len(raw) > _LONGEST or not raw.isascii():
+            raise self._failed(address)
         digest = key_digest(raw)
         until, principal = self._known.get(digest, (0.0, None))
         if principal is not None and time.monotonic() < until:
             return principal
         id = key_id(raw)
         if id is None:
-            raise InvalidKey
+            raise self._failed(address)
+        if principal is None and (seconds := self._failures.wait(network(address))):
+            raise RateLimited(seconds, _TOO_MANY)
         wanted = Fetch(KEY_BY_ID, {"id": id})
         rows = await self._database.run(lambda db: db.fetch(wanted), self._pace)
         if not rows or not hmac.compare_digest(rows[0][0], digest):
             self._known.pop(digest, None)
-            raise InvalidKey
+            raise self._failed(address)
         principal = _principal(id, rows[0])
         if len(self._known) >= _CACHED_KEYS:
             self._known.clear()
         self._known[digest] = (time.monotonic() + CACHED_SECONDS, principal)
         return principal
+
+    def _failed(self, address: str) -> InvalidKey | RateLimited:
+        try:
+            self._failures.take(network(address))
+        except RateLimited as error:
+            return RateLimited(error.retry_after, _TOO_MANY)
+        return InvalidKey()
 
 
 def _principal(id: str, row: Row) -> Principal:

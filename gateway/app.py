@@ -50,7 +50,7 @@ class Application(FastAPI):
         super().__init__(**options)
         self._chosen = chosen
         self._rest = rest
-        self._graphql = Endpoint(Documents(), most_rows=chosen.query_rows, demo_key=chosen.demo_key)
+        self._graphql = Endpoint(Documents(), chosen)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
@@ -84,7 +84,11 @@ def create_app(chosen: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with opened(chosen.database_url, read_seconds=chosen.query_seconds) as database:
-            services = Services(database, KeyRing(database), RateLimiter(chosen.rate_limit))
+            services = Services(
+                database,
+                KeyRing(database, chosen.failed_auth_limit),
+                RateLimiter(chosen.rate_limit),
+            )
             app.state.services = rest.state.services = services
             yield
 

@@ -1,7 +1,7 @@
 """What a GraphQL request carries: who asks, the services, and what it has read so far."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -11,11 +11,16 @@ from strawberry.dataloader import DataLoader
 from domain import reads
 from domain.auth import Principal
 from domain.database import Snapshot
+from domain.errors import RateLimited
 from domain.models import Case
 from domain.paging import Page, Paging
+from domain.rates import Allowance
 from domain.relations import Relation
 from domain.services import Services
-from gateway.costs import MOST_ROWS, OperationCost
+from gateway.limits import Measured, points
+from gateway.settings import Settings
+
+_DEFAULTS = Settings()
 
 
 class Context:
@@ -24,12 +29,16 @@ class Context:
     A mutation reads its payload from a snapshot taken after its write: see forget().
     """
 
-    def __init__(self, who: Principal, services: Services, most_rows: int = MOST_ROWS) -> None:
+    def __init__(self, who: Principal, services: Services, settings: Settings = _DEFAULTS) -> None:
         self.who = who
         self.services = services
-        self.most_rows = most_rows
-        # What the operation costs, once it was looked at.
-        self.cost: OperationCost | None = None
+        self.settings = settings
+        # The operation's shape and cost, once it was looked at, and the rows it may read.
+        self.measured: Measured | None = None
+        self.rows = 0
+        # What the key may still do, once the operation was counted; or why it may not.
+        self.allowance: Allowance | None = None
+        self.refusal: RateLimited | None = None
         # The mutations of this operation that were executed already, by response name: what each
         # answered or raised. They are never executed twice.
         self.done: dict[str, Any] = {}
@@ -41,6 +50,18 @@ class Context:
         self._opening = asyncio.Lock()
         self._snapshot: Snapshot | None = None
         self._loaders: dict[Any, DataLoader[Any, Any]] = {}
+
+    def admit(self, variables: Mapping[str, Any] | None) -> None:
+        """Count what the operation may read, once. Raises GraphQLError, RateLimited."""
+        assert self.measured is not None
+        if self.allowance is None:
+            self.rows = self.measured.check(variables, self.settings.query_rows)
+            more = points(self.rows) - 1
+            self.allowance = self.services.rates.take_more(self.who.key_id, more)
+
+    def spend(self, points: int) -> None:
+        """Count what was done in vain."""
+        self.allowance = self.services.rates.spend(self.who.key_id, points)
 
     async def snapshot(self) -> Snapshot:
         async with self._opening:
@@ -95,7 +116,18 @@ class Context:
         loader = self._loaders.get(name)
         if loader is None:
             loader = self._loaders[name] = DataLoader(load_fn=load)
-        return await loader.load(key)
+        shared = asyncio.ensure_future(loader.load(key))
+        # graphql-core cancels the siblings of a field that failed. What they wait for is others'
+        # too, and may fail when nobody waits for it any more.
+        mine = asyncio.shield(shared)
+        for future in (shared, mine):
+            future.add_done_callback(_looked_at)
+        return await mine
+
+
+def _looked_at(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()
 
 
 Info = strawberry.Info[Context, None]

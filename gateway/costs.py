@@ -4,17 +4,15 @@ A document is looked at once, each fragment of it once; what depends on variable
 is worked out for each request. It is an upper bound: a field that is selected twice counts twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
     BooleanValueNode,
-    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    GraphQLError,
     GraphQLNamedType,
     GraphQLSchema,
     InlineFragmentNode,
@@ -27,20 +25,16 @@ from graphql import (
     ValueNode,
     VariableNode,
     get_named_type,
-    get_operation_ast,
 )
 
 from domain.paging import DEFAULT_LIMIT, MAX_LIMIT
-
-MOST_ROWS = 200_000
-"""The most that an operation may cost, unless it is set otherwise."""
 
 COUNT = 100
 """What a totalCount costs, in rows: an index is walked from end to end."""
 SEARCH = 100
 """What a search costs, in rows."""
-TOO_COSTLY = "QUERY_TOO_COSTLY"
-_TOLD = 10**15  # the cost of a deep document has hundreds of digits
+_TOLD = 10**15
+"""Costs end here: that of a deep document has hundreds of digits."""
 _SINGLE = {"party", "staffMember", "node"}
 
 
@@ -96,40 +90,33 @@ class OperationCost:
     def value(self, variables: Mapping[str, Any] | None) -> int:
         """At most how many rows it reads, a count or a search being worth a hundred."""
         if not self.cost.terms:
-            return self.cost.fixed
-        return self.cost.value({**self.defaults, **(variables or {})})
-
-    def check(self, variables: Mapping[str, Any] | None, most: int) -> None:
-        """Raise GraphQLError if it may read more than *most* rows."""
-        value = self.value(variables)
-        if value > most:
-            told = min(value, _TOLD)
-            raise GraphQLError(
-                f"The operation may read {told:,} rows, and {most:,} is the most. "
-                "Ask for smaller pages, or for less in one operation.",
-                extensions={"code": TOO_COSTLY, "cost": told, "limit": most},
-            )
+            return min(self.cost.fixed, _TOLD)
+        return min(self.cost.value({**self.defaults, **(variables or {})}), _TOLD)
 
 
 def cost_of(
-    schema: GraphQLSchema, document: DocumentNode, operation_name: str | None
+    schema: GraphQLSchema,
+    operation: OperationDefinitionNode,
+    fragments: Iterable[FragmentDefinitionNode],
 ) -> OperationCost:
-    """The cost of an operation; what is not valid in it costs nothing, and is refused later."""
-    operation = get_operation_ast(document, operation_name)
-    if operation is None:
-        return OperationCost(Cost(), {})
-    return OperationCost(_Pass(schema, document).operation(operation), _defaults(operation))
+    """The cost of an operation; what is not valid in it costs nothing, and is refused later.
+
+    *fragments* are those that it reaches, the innermost first.
+    """
+    pass_ = _Pass(schema)
+    for fragment in fragments:
+        pass_.fragment(fragment)
+    return OperationCost(pass_.operation(operation), _defaults(operation))
 
 
 class _Pass:
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
+    def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._fragments = {
-            definition.name.value: definition
-            for definition in document.definitions
-            if isinstance(definition, FragmentDefinitionNode)
-        }
         self._known: dict[str, Cost] = {}
+
+    def fragment(self, fragment: FragmentDefinitionNode) -> None:
+        of = self._schema.type_map.get(fragment.type_condition.name.value)
+        self._known[fragment.name.value] = self._selections(of, fragment.selection_set)
 
     def operation(self, operation: OperationDefinitionNode) -> Cost:
         mutation = operation.operation is OperationType.MUTATION
@@ -153,23 +140,15 @@ class _Pass:
                 inner = self._selections(of, node.selection_set)
             else:
                 assert isinstance(node, FragmentSpreadNode)
-                if node.name.value in spread:
+                found = self._known.get(node.name.value)  # none: a cycle, which is not valid
+                if found is None or node.name.value in spread:
                     continue
                 if not conditions:
                     spread.add(node.name.value)
-                inner = self._fragment(node.name.value)
+                inner = found
             total.add(1, inner, conditions)
             total.once = max(total.once, inner.once)
         return total
-
-    def _fragment(self, name: str) -> Cost:
-        if name not in self._known:
-            self._known[name] = Cost()  # a cycle adds nothing, and is not valid
-            fragment = self._fragments.get(name)
-            if fragment is not None:
-                of = self._schema.type_map.get(fragment.type_condition.name.value)
-                self._known[name] = self._selections(of, fragment.selection_set)
-        return self._known[name]
 
     def _field(self, type: GraphQLNamedType | None, node: FieldNode) -> Cost:
         definition = getattr(type, "fields", {}).get(node.name.value)

@@ -7,52 +7,30 @@ there is an operation (key, rate, media type, body) has its own status for both 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 import structlog
-from graphql import ExecutionResult, GraphQLError, OperationType
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types.graphql import OperationType as Allowed
 
-from domain.auth import Principal
 from domain.errors import Damaged, DomainError, InvalidKey, RateLimited, TimedOut, Unavailable
-from domain.rates import Allowance
 from domain.services import Services
 from gateway import graphiql
+from gateway.answering import answer
 from gateway.context import Context
 from gateway.execution.documents import Documents
-from gateway.execution.operations import Operation
-from gateway.refusals import extensions_of, formatted
-from gateway.schema import schema
+from gateway.introspection import only_introspects
+from gateway.parameters import JSON_TYPE, BadRequest, Parameters, read_parameters
+from gateway.refusals import extensions_of
+from gateway.settings import Settings
 
 log = structlog.get_logger("casegraph.graphql")
 
-MAX_BODY = 1 << 20
-"""Bytes of a request's body."""
-
-MAX_VALUES = 10_000
-"""Values in a request's variables, lists and objects included."""
-
 RESPONSE_TYPE = "application/graphql-response+json"
-JSON_TYPE = "application/json"
-_QUERY_ONLY = {Allowed.QUERY}
-_QUERY_OR_MUTATION = {Allowed.QUERY, Allowed.MUTATION}
 
 
 @dataclass(frozen=True, slots=True)
-class Parameters:
-    """The parameters of a GraphQL request."""
-
-    query: str
-    variables: dict[str, Any] | None
-    operation_name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A response but for the headers that all have."""
 
     status: int
@@ -61,41 +39,30 @@ class Answer:
     headers: Sequence[tuple[bytes, bytes]] = ()
 
 
-class BadRequest(Exception):
-    """A request that is refused before there is an operation."""
-
-    def __init__(self, status: int, code: str, message: str, *headers: tuple[bytes, bytes]) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.headers = headers
-
-
 class Endpoint:
     """Answers GraphQL requests, and shows GraphiQL to a browser: an ASGI application."""
 
-    def __init__(self, documents: Documents, *, most_rows: int, demo_key: str) -> None:
+    def __init__(self, documents: Documents, settings: Settings) -> None:
         self._documents = documents
-        self._most_rows = most_rows
-        self._demo_key = demo_key
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         headers = dict(reversed(scope["headers"]))  # of several, the first counts
         if request.method in ("GET", "HEAD") and _wants_page(request):
-            page = graphiql.page(demo_key=self._demo_key or None)
+            page = graphiql.page(demo_key=self._settings.demo_key or None)
             await page(scope, receive, send)
             return
         services: Services = scope["app"].state.services
-        answer = await self._answer(request, headers, services)
+        response = await self._response(request, headers, services)
         allowance = request.scope["state"].get("allowance") or services.rates.untouched()
         start = {
             "type": "http.response.start",
-            "status": answer.status,
+            "status": response.status,
             "headers": [
-                *answer.headers,
-                (b"content-type", answer.media_type.encode() + b"; charset=utf-8"),
-                (b"content-length", b"%d" % len(answer.body)),
+                *response.headers,
+                (b"content-type", response.media_type.encode() + b"; charset=utf-8"),
+                (b"content-length", b"%d" % len(response.body)),
                 (b"cache-control", b"no-store"),
                 (b"x-ratelimit-limit", b"%d" % allowance.limit),
                 (b"x-ratelimit-remaining", b"%d" % allowance.remaining),
@@ -103,107 +70,49 @@ class Endpoint:
             ],
         }
         await send(start)
-        await send({"type": "http.response.body", "body": answer.body})
+        await send({"type": "http.response.body", "body": response.body})
 
-    async def _answer(
+    async def _response(
         self, request: Request, headers: dict[bytes, bytes], services: Services
-    ) -> Answer:
+    ) -> Response:
         media_type = JSON_TYPE
+        state = request.scope.setdefault("state", {})
         try:
             media_type = _media_type(headers.get(b"accept"))
-            who = await services.keys.authenticate(_bearer(headers))
-            state = request.scope.setdefault("state", {})
+            key = _bearer(headers)
+            asked = None
+            if self._settings.demo_key and b"authorization" not in headers:
+                asked = await read_parameters(request, headers, self._settings)
+                key = self._demo_key(asked)
+            who = await services.keys.authenticate(key, _address(request))
             state["key_id"] = who.key_id
-            state["allowance"] = _taken(services, who, state)
-            parameters = await _parameters(request, headers)
-            context = Context(who, services, self._most_rows)
-            answer = await _execute(self._documents, request.method, parameters, context)
+            state["allowance"] = services.rates.take(who.key_id)
+            asked = asked or await read_parameters(request, headers, self._settings)
+            context = Context(who, services, self._settings)
+            try:
+                found = await answer(self._documents, request.method, asked, context)
+            finally:
+                state["allowance"] = context.allowance or state["allowance"]
         except BadRequest as refused:
             errors = [{"message": str(refused), "extensions": {"code": refused.code}}]
-            return Answer(
+            return Response(
                 refused.status, media_type, orjson.dumps({"errors": errors}), refused.headers
             )
         except DomainError as refusal:
+            if isinstance(refusal, RateLimited):
+                state["allowance"] = services.rates.used_up(refusal)
             return _refused(refusal, media_type)
-        executed = "data" in answer
+        executed = "data" in found
         status = 200 if executed or media_type == JSON_TYPE else 400
-        return Answer(status, media_type, orjson.dumps(answer))
+        return Response(status, media_type, orjson.dumps(found))
+
+    def _demo_key(self, asked: Parameters) -> str | None:
+        """The demonstration's key, for who has none and asks for nothing but the schema."""
+        introspects = only_introspects(asked, self._settings.query_tokens)
+        return self._settings.demo_key if introspects else None
 
 
-def _taken(services: Services, who: Principal, state: dict[str, Any]) -> Allowance:
-    try:
-        return services.rates.take(who)
-    except RateLimited as error:
-        state["allowance"] = Allowance(services.rates.limit, 0, error.retry_after)
-        raise
-
-
-async def _execute(
-    documents: Documents, method: str, parameters: Parameters, context: Context
-) -> dict[str, Any]:
-    """The answer: by a plan if there is one, else as graphql-core executes it."""
-    name = parameters.operation_name
-    known = documents.find(parameters.query, name)
-    if known is None:
-        result = await _through_pipeline(method, parameters, context)
-        operation: Operation | None = context.operation
-        if operation is None or context.cost is None:
-            return _answer(result)
-        documents.remember(parameters.query, name, operation, context.cost)
-    else:
-        operation = known.operation
-        if operation.type is not OperationType.QUERY and method != "POST":
-            raise _mutation_by_get("Mutations are not allowed over GET.")
-        try:
-            known.cost.check(parameters.variables, context.most_rows)
-        except GraphQLError as error:
-            return {"errors": [formatted(error)]}
-    data = await operation.run(context, parameters.variables)
-    if data is not None:
-        return {"data": data}
-    context.by_reference = True
-    return _answer(await _through_pipeline(method, parameters, context))
-
-
-async def _through_pipeline(method: str, parameters: Parameters, context: Context) -> Any:
-    """What Strawberry makes of a document: guarded, validated and, unless compiled, executed."""
-    allowed = _QUERY_OR_MUTATION if method == "POST" else _QUERY_ONLY
-    try:
-        return await schema.execute(
-            parameters.query,
-            variable_values=parameters.variables,
-            context_value=context,
-            operation_name=parameters.operation_name,
-            allowed_operation_types=allowed,
-        )
-    except CannotGetOperationTypeError as error:
-        message = "The document has no operation of that name."
-        raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message) from error
-    except InvalidOperationTypeError as error:
-        message = error.as_http_error_reason(method)
-        if method != "POST":
-            raise _mutation_by_get(message) from error
-        raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message) from error
-    finally:
-        await context.forget()
-
-
-def _mutation_by_get(message: str) -> BadRequest:
-    return BadRequest(405, "METHOD_NOT_ALLOWED", message, (b"allow", b"POST"))
-
-
-def _answer(result: Any) -> dict[str, Any]:
-    assert isinstance(result, ExecutionResult) or hasattr(result, "errors")
-    errors: list[GraphQLError] = result.errors or []
-    answer: dict[str, Any] = {}
-    if result.data is not None or any(error.path for error in errors) or not errors:
-        answer["data"] = result.data
-    if errors:
-        answer["errors"] = [formatted(error) for error in errors]
-    return answer
-
-
-def _refused(refusal: DomainError, media_type: str) -> Answer:
+def _refused(refusal: DomainError, media_type: str) -> Response:
     status = 400
     headers: list[tuple[bytes, bytes]] = []
     if isinstance(refusal, InvalidKey):
@@ -217,7 +126,11 @@ def _refused(refusal: DomainError, media_type: str) -> Answer:
     elif isinstance(refusal, Unavailable):
         status, headers = 503, [(b"retry-after", b"1")]
     error = {"message": refusal.message, "extensions": extensions_of(refusal)}
-    return Answer(status, media_type, orjson.dumps({"errors": [error]}), headers)
+    return Response(status, media_type, orjson.dumps({"errors": [error]}), headers)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _wants_page(request: Request) -> bool:
@@ -246,86 +159,3 @@ def _media_type(accept: bytes | None) -> str:
 def _bearer(headers: dict[bytes, bytes]) -> str | None:
     scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else None
-
-
-async def _parameters(request: Request, headers: dict[bytes, bytes]) -> Parameters:
-    if request.method in ("GET", "HEAD"):
-        found: Any = dict(request.query_params)
-        for name in ("variables", "extensions"):
-            if found.get(name):
-                found[name] = _parsed(found[name].encode(), name)
-            else:
-                found.pop(name, None)
-        return _checked(found)
-    content_type = headers.get(b"content-type", b"").partition(b";")[0]
-    if content_type.strip().lower() != b"application/json":
-        raise BadRequest(
-            415,
-            "UNSUPPORTED_MEDIA_TYPE",
-            f"The body must be {JSON_TYPE}.",
-            (b"accept", JSON_TYPE.encode()),
-        )
-    return _checked(_parsed(await _body(request.receive, headers), "The body"))
-
-
-async def _body(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
-    too_large = BadRequest(
-        413,
-        "PAYLOAD_TOO_LARGE",
-        f"The body must have at most {MAX_BODY} bytes.",
-        (b"connection", b"close"),
-    )
-    length = headers.get(b"content-length", b"0")
-    if length.isdigit() and int(length) > MAX_BODY:
-        raise too_large
-    body: bytes = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            raise too_large
-        if not message.get("more_body"):
-            return body
-
-
-def _small(variables: dict[str, Any]) -> bool:
-    left = MAX_VALUES
-    open_: list[Any] = [variables]
-    while open_:
-        value = open_.pop()
-        inner = value.values() if isinstance(value, dict) else value
-        left -= len(inner)
-        if left < 0:
-            return False
-        open_ += [one for one in inner if isinstance(one, dict | list)]
-    return True
-
-
-def _parsed(text: bytes, name: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise BadRequest(400, "VALIDATION_ERROR", f"{name} must be valid JSON.") from None
-
-
-def _checked(found: Any) -> Parameters:
-    def must(condition: bool, message: str) -> None:
-        if not condition:
-            raise BadRequest(400, "VALIDATION_ERROR", message)
-
-    must(isinstance(found, dict), "The request must be a JSON object with a query.")
-    query = found.get("query")
-    must(isinstance(query, str) and bool(query.strip()), "query must be a GraphQL document.")
-    variables = found.get("variables")
-    must(variables is None or isinstance(variables, dict), "variables must be a JSON object.")
-    must(
-        variables is None or _small(variables),
-        f"variables must hold at most {MAX_VALUES} values.",
-    )
-    name = found.get("operationName")
-    must(name is None or isinstance(name, str), "operationName must be a text.")
-    extensions = found.get("extensions")
-    must(extensions is None or isinstance(extensions, dict), "extensions must be a JSON object.")
-    return Parameters(query, variables, name or None)

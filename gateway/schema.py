@@ -12,7 +12,7 @@ from graphql import (
 )
 
 from gateway.execution.documents import Compiling
-from gateway.limits import extensions
+from gateway.limits import Guard
 from gateway.mutations import Mutation
 from gateway.queries import Query
 from gateway.scalars import CONFIG
@@ -34,7 +34,7 @@ schema = Schema(
     Mutation,
     types=[CaseLink, TimelineEvent],
     config=CONFIG,
-    extensions=[*extensions(), Compiling],
+    extensions=[Guard, Compiling],
 )
 
 

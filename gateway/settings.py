@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from domain.errors import invalid
-from gateway.costs import MOST_ROWS
+from domain.keys import FAILURES_A_MINUTE
 
 PREFIX = "CASEGRAPH_"
 _BOOLEANS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
@@ -21,15 +21,15 @@ class Settings:
     workers: int = 1
     cors_origins: tuple[str, ...] = ()
     rate_limit: int = 6_000
-    failed_auth_limit: int = 60
+    failed_auth_limit: int = FAILURES_A_MINUTE
     query_seconds: int = 10
-    query_rows: int = MOST_ROWS
+    query_rows: int = 200_000
     query_depth: int = 30
-    query_tokens: int = 5_000
+    query_tokens: int = 3_000
     query_aliases: int = 200
     query_directives: int = 200
-    query_duplicates: int = 2_000
-    variable_values: int = 10_000
+    query_duplicates: int = 3_000
+    variable_values: int = 2_000
     body_bytes: int = 1 << 20
     introspection: bool = True
     suggestions: bool = True

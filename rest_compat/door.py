@@ -19,7 +19,6 @@ from starlette.types import Scope as ASGIScope
 
 from domain.auth import Principal, Scope
 from domain.errors import DomainError, RateLimited
-from domain.rates import Allowance
 from domain.services import Services
 from rest_compat.errors import Unreadable, failed, refused, unreadable
 from rest_compat.rates import rate_headers
@@ -86,12 +85,14 @@ class Door(APIRoute):
 async def _caller(request: Request, services: Services) -> Principal:
     """The holder of the key, counted against its rate limit. Raises InvalidKey, RateLimited."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    who = await services.keys.authenticate(key.strip() if scheme.lower() == "bearer" else None)
+    sent = key.strip() if scheme.lower() == "bearer" else None
+    address = request.client.host if request.client else ""
     state = request.scope.setdefault("state", {})
-    state["key_id"] = who.key_id
     try:
-        state["allowance"] = services.rates.take(who)
+        who = await services.keys.authenticate(sent, address)
+        state["key_id"] = who.key_id
+        state["allowance"] = services.rates.take(who.key_id)
     except RateLimited as error:
-        state["allowance"] = Allowance(services.rates.limit, 0, error.retry_after)
+        state["allowance"] = services.rates.used_up(error)
         raise
     return who

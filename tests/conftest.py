@@ -62,7 +62,11 @@ class Api:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(database_url=f"sqlite:///{tmp_path / 'cases.db'}", rate_limit=1_000_000)
+    return Settings(
+        database_url=f"sqlite:///{tmp_path / 'cases.db'}",
+        rate_limit=1_000_000,
+        failed_auth_limit=1_000_000,
+    )
 
 
 @pytest.fixture

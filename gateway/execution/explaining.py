@@ -11,11 +11,12 @@ from strawberry import Schema
 from domain import administration, asking
 from domain.errors import invalid
 from domain.prepared import Fetch
-from gateway.costs import cost_of
 from gateway.execution.loads import KINDS, CaseByFileNumber, Nodes, OneById, RelatedPage, RootPage
-from gateway.execution.operations import Operation
+from gateway.execution.operations import Operation, plans_of
 from gateway.execution.planning import Layer, NotCovered, Plan
 from gateway.execution.source import source_of
+from gateway.limits import measured
+from gateway.settings import Settings
 
 NOBODY = administration.nobody()
 
@@ -60,7 +61,10 @@ def explain(
         raise invalid(f"The document does not parse: {error.message}", "query") from None
     if problems := validate(schema._schema, document):
         raise invalid(f"The document is not valid: {problems[0].message}", "query")
-    cost = cost_of(schema._schema, document, operation_name)
+    try:
+        cost = measured(schema._schema, document, operation_name, Settings()).cost
+    except GraphQLError as error:
+        raise invalid(error.message, "query") from None
     try:
         operation = Operation(schema._schema, document, operation_name)
     except NotCovered as reason:
@@ -69,7 +73,7 @@ def explain(
     coerced = operation.variables(variables)
     if coerced is None:
         raise invalid("The variables do not fit the operation's definitions.", "variables")
-    plans = [field.plan for field in operation.mutations] or [operation.plan]
+    plans = plans_of(schema._schema, document, operation_name)
     return Explanation(
         cost.value(variables),
         steps=tuple(step for plan in plans for step in _steps(plan, coerced)),

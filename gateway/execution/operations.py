@@ -5,7 +5,7 @@ no plan, if its variables cannot be coerced, or if anything at all was raised on
 are then exactly the specification's. Only a database that is too slow or gone is not asked again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -43,18 +43,22 @@ Run = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class MutationField:
-    """A root field of a mutation, and the plan of what is selected from its payload."""
+    """A root field of a mutation, and the function for what is selected from its payload."""
 
     name: str
     when: When
     definition: GraphQLField
     nodes: list[FieldNode]
-    plan: Plan
     run: Run
 
 
 class Operation:
-    """One operation of a validated document, compiled. Raises NotCovered if it cannot be."""
+    """One operation of a validated document, compiled. Raises NotCovered if it cannot be.
+
+    Of the plans only the functions are kept. A plan refers to itself in circles: of those that are
+    remembered for long and then dropped, the garbage collector would once in a while have so many
+    that everybody waits for it.
+    """
 
     def __init__(
         self, schema: GraphQLSchema, document: DocumentNode, operation_name: str | None
@@ -64,19 +68,17 @@ class Operation:
         self._schema = schema
         self._node = operation
         self._pace = Pace()
-        self._fragments = {
-            definition.name.value: definition
-            for definition in document.definitions
-            if isinstance(definition, FragmentDefinitionNode)
-        }
+        self._fragments = _fragments(document)
+        self._mutations: list[MutationField] = []
         self.type = operation.operation
-        self.plan = Plan()
-        self.mutations: list[MutationField] = []
         if self.type is OperationType.QUERY:
-            self.plan = plan_query(schema, self._fragments, operation)
-            self.plan_function = function_of(self.plan)
+            self.plan_function = function_of(plan_query(schema, self._fragments, operation))
         elif self.type is OperationType.MUTATION:
-            self.mutations = list(_mutations(schema, self._fragments, operation))
+            planned = _planned_mutations(schema, self._fragments, operation)
+            self._mutations = [
+                MutationField(name, when, definition, nodes, function_of(plan))
+                for name, when, definition, nodes, plan in planned
+            ]
         else:
             raise NotCovered("it is a subscription")
 
@@ -112,7 +114,7 @@ class Operation:
     async def _mutation(self, context: Context, variables: VariableValues) -> dict[str, Any]:
         """Execute the root fields one after the other, each followed by its selection."""
         data: dict[str, Any] = {}
-        for field in self.mutations:
+        for field in self._mutations:
             if not all(variables.coerced[name] is wanted for name, wanted in field.when):
                 continue
             try:
@@ -170,15 +172,34 @@ async def _selected(
     return await field.run(db, context.who, variables, payload)
 
 
-def _mutations(
+def plans_of(
+    schema: GraphQLSchema, document: DocumentNode, operation_name: str | None
+) -> list[Plan]:
+    """What the operation is compiled from. Raises NotCovered."""
+    operation = get_operation_ast(document, operation_name)
+    assert operation is not None
+    fragments = _fragments(document)
+    if operation.operation is OperationType.QUERY:
+        return [plan_query(schema, fragments, operation)]
+    return [plan for *_field, plan in _planned_mutations(schema, fragments, operation)]
+
+
+def _fragments(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    return {
+        definition.name.value: definition
+        for definition in document.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+
+
+def _planned_mutations(
     schema: GraphQLSchema,
     fragments: Mapping[str, FragmentDefinitionNode],
     operation: OperationDefinitionNode,
-) -> list[MutationField]:
+) -> Iterator[tuple[str, When, GraphQLField, list[FieldNode], Plan]]:
     root = schema.mutation_type
     assert isinstance(root, GraphQLObjectType)
     sets = [(operation.selection_set, ALWAYS)]
-    fields = []
     for name, when, selected in Collector(schema, fragments).collect(root, sets):
         node = selected.occurrences[0].node
         if node.name.value == "__typename" or len(selected.places) > 1:
@@ -186,8 +207,7 @@ def _mutations(
         definition = root.fields[node.name.value]
         plan = plan_payload(schema, fragments, get_named_type(definition.type), selected)
         nodes = [one.node for one in selected.occurrences]
-        fields.append(MutationField(name, when, definition, nodes, plan, function_of(plan)))
-    return fields
+        yield name, when, definition, nodes, plan
 
 
 def _line_of(error: BaseException) -> int:

@@ -51,7 +51,8 @@ def function_of(plan: Plan) -> Callable[..., Any]:
     writer = _Writer(plan)
     code = compile(writer.source(), "<plan>", "exec")
     exec(code, writer.names)  # noqa: S102 - see the module's docstring
-    made: Callable[..., Any] = writer.names["run"]
+    # What is global to the function must not refer to it: see Operation.
+    made: Callable[..., Any] = writer.names.pop("run")
     return made
 
 

@@ -24,10 +24,11 @@ class Gateway:
         self.database = folder / "cases.db"
         self.log = folder / "server.log"
         self._folder = folder
-        self._environment = {
+        self.environment = {
             **{name: text for name, text in os.environ.items() if "CASEGRAPH" not in name},
             "CASEGRAPH_DATABASE_URL": f"sqlite:///{self.database}",
             "CASEGRAPH_RATE_LIMIT": "100000000",
+            "CASEGRAPH_FAILED_AUTH_LIMIT": "100000000",
             "PYTHONPATH": str(ROOT),
             "COLUMNS": "200",
             **{f"CASEGRAPH_{name.upper()}": str(value) for name, value in settings.items()},
@@ -44,7 +45,7 @@ class Gateway:
         done = subprocess.run(
             [*COMMAND, *map(str, arguments)],
             cwd=self._folder,
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=120,
@@ -87,7 +88,7 @@ class Gateway:
             self.process = subprocess.Popen(
                 [*COMMAND, "serve", "--port", "0", *map(str, options)],
                 cwd=self._folder,
-                env=self._environment,
+                env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 **popen,  # type: ignore[call-overload]

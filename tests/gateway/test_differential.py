@@ -5,21 +5,28 @@ COUNT of them; CASEGRAPH_DIFFERENTIAL=10000 asks for more, CASEGRAPH_SEED for ot
 
 import os
 import random
+from dataclasses import replace
 
 import orjson
 import pytest
 from graphql import parse, validate
 
+from gateway.answering import response_of
 from gateway.context import Context
 from gateway.execution.operations import Operation
 from gateway.execution.selections import NotCovered
-from gateway.http import _answer
 from gateway.schema import schema
+from gateway.settings import Settings
 from tests.gateway.failing_reads import fail_on
 from tests.gateway.random_operations import Generator, variables
 
 COUNT = int(os.environ.get("CASEGRAPH_DIFFERENTIAL", "200"))
 SEED = int(os.environ.get("CASEGRAPH_SEED", "1"))
+# Random documents are larger than what people write.
+LIMITS = dict.fromkeys(
+    ("query_depth", "query_tokens", "query_aliases", "query_directives", "query_duplicates"),
+    10**9,
+)
 
 CREATE = "mutation($i: CreateCaseInput!) { createCase(input: $i) { case { id uuid } } }"
 LINK = """mutation($a: ID!, $b: ID!, $t: CaseLinkType!) {
@@ -79,6 +86,11 @@ async def known(api):
     return {"ids": found_ids, "cursors": cursors}
 
 
+@pytest.fixture
+def settings(settings):
+    return replace(settings, **LIMITS)
+
+
 async def both(api, document, values):
     """The answer of the gateway and of graphql-core, and whether a plan made the first."""
     who = await api.services.keys.authenticate(api.keys["all"])
@@ -95,11 +107,11 @@ async def both(api, document, values):
         mine = await api.graphql(document, values)
     finally:
         Operation.run = run
-    context = Context(who, api.services)
+    context = Context(who, api.services, replace(Settings(), **LIMITS))
     context.by_reference = True
     result = await schema.execute(document, variable_values=values, context_value=context)
     await context.forget()
-    return mine, orjson.loads(orjson.dumps(_answer(result))), by_plan == [True]
+    return mine, orjson.loads(orjson.dumps(response_of(result))), by_plan == [True]
 
 
 def sorted_errors(answer):

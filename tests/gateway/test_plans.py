@@ -1,5 +1,7 @@
 """What an operation becomes: layers, or work for graphql-core; and what is remembered."""
 
+import gc
+
 import orjson
 import pytest
 from graphql import parse
@@ -176,6 +178,26 @@ def test_long_documents_do_not_fill_the_memory(monkeypatch):
         known.remember(f"{index}" * 40, None, operation, FREE)
 
     assert [index for index in range(10) if known.find(f"{index}" * 40, None)] == [8, 9]
+
+
+async def test_documents_that_are_dropped_leave_nothing_for_the_garbage_collector(api, monkeypatch):
+    documents_of_all_kinds = [
+        "query Q{} {{ cases {{ nodes {{ id parties {{ nodes {{ name }} }} }} }} }}",
+        'query Q{} {{ cases(after: "x") {{ nodes {{ id }} }} }}',
+        'mutation Q{} {{ createCase(input: {{name: "N"}}) {{ case {{ id }} }} }}',
+    ]
+    monkeypatch.setattr(documents, "MOST", 1_000)
+    for document in documents_of_all_kinds:
+        for index in range(20):
+            await api.graphql(document.format(index))
+    gc.collect()  # what parsing and validation left
+
+    monkeypatch.setattr(documents, "MOST", 0)
+    await api.graphql("{ viewer { mode } }")
+    monkeypatch.undo()
+    gc.collect(0)
+
+    assert gc.collect() < 500  # there were thousands
 
 
 async def test_changes_are_passed_on_as_they_are_stored(api):

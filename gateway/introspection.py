@@ -1,0 +1,21 @@
+"""Telling an operation that asks for nothing but the schema."""
+
+from graphql import FieldNode, GraphQLError, OperationDefinitionNode, get_operation_ast, parse
+
+from gateway.lexing import check_text
+from gateway.parameters import Parameters
+from gateway.shapes import INTROSPECTION
+
+
+def only_introspects(parameters: Parameters, most_tokens: int) -> bool:
+    """Whether a request asks for the schema, and for no data at all."""
+    try:
+        check_text(parameters.query, most_tokens)
+        document = parse(parameters.query, no_location=True)
+    except (GraphQLError, RecursionError):
+        return False
+    operation = get_operation_ast(document, parameters.operation_name)
+    return isinstance(operation, OperationDefinitionNode) and all(
+        isinstance(node, FieldNode) and node.name.value in INTROSPECTION
+        for node in operation.selection_set.selections
+    )

@@ -1,0 +1,53 @@
+"""What can be told of a document's text before it is parsed, which takes ten times as long."""
+
+import re
+
+from graphql import GraphQLError
+
+MOST_CHARACTERS = 1 << 16
+"""Of a document: some a token has dozens, as strings and comments do, none needs so many."""
+
+NESTED = 100
+"""How deep brackets may be nested: the parser is recursive."""
+
+TOO_LARGE = "QUERY_TOO_LARGE"
+TOO_DEEP = "QUERY_TOO_DEEP"
+
+# GraphQL specification, 2.1. Possessive, so that no text makes it go back; comments count as
+# tokens here, since they take the parser as long.
+_TOKEN = re.compile(
+    r"""[\s,\ufeff]*+(?:\#[^\n\r]*+
+    | \"{3}(?:\\\"{3}|(?!\"{3})[\s\S])*+\"{3}
+    | \"(?:[^\"\\\n\r]|\\.)*+\"
+    | [_A-Za-z][_0-9A-Za-z]*+
+    | -?[0-9][0-9.eE+\-]*+
+    | \.\.\.
+    | \S)""",
+    re.VERBOSE,
+)
+
+
+def check_text(text: str, most_tokens: int) -> None:
+    """Raise GraphQLError for a document that is not worth parsing."""
+    if len(text) > MOST_CHARACTERS:
+        raise too(TOO_LARGE, "The document has {} characters", len(text), MOST_CHARACTERS)
+    depth = 0
+    for tokens, match in enumerate(_TOKEN.finditer(text), 1):
+        last = text[match.end() - 1]
+        if last in "{[(":
+            depth += 1
+            if depth > NESTED:
+                raise too(TOO_DEEP, "The document nests brackets {} deep or more", depth, NESTED)
+        elif last in "}])":
+            depth -= 1
+        if tokens > most_tokens:
+            raise too(TOO_LARGE, "The document has {} tokens or more", tokens, most_tokens)
+
+
+def too(code: str, told: str, figure: int, most: int) -> GraphQLError:
+    """A refusal for a limit that was passed, with the figure and the limit."""
+    sentence = told.format(f"{figure:,}")
+    return GraphQLError(
+        f"{sentence}, and {most:,} is the most.",
+        extensions={"code": code, "figure": figure, "limit": most},
+    )

@@ -1,0 +1,128 @@
+"""The parameters of a GraphQL request, read from its query string or its body and checked.
+
+GraphQL-over-HTTP specification (draft), 5.4 and 6.1.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
+
+from gateway.settings import Settings
+
+JSON_TYPE = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What is to be executed; *tell_cost* if the answer is to say what it costs."""
+
+    query: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+    tell_cost: bool = False
+
+
+class BadRequest(Exception):
+    """A request that is refused before there is an operation."""
+
+    def __init__(self, status: int, code: str, message: str, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.headers = headers
+
+
+async def read_parameters(
+    request: Request, headers: dict[bytes, bytes], settings: Settings
+) -> Parameters:
+    """The parameters of a request. Raises BadRequest, ClientDisconnect."""
+    if request.method in ("GET", "HEAD"):
+        found: Any = dict(request.query_params)
+        for name in ("variables", "extensions"):
+            if found.get(name):
+                found[name] = _parsed(found[name].encode(), name)
+            else:
+                found.pop(name, None)
+        return _checked(found, settings)
+    content_type = headers.get(b"content-type", b"").partition(b";")[0]
+    if content_type.strip().lower() != b"application/json":
+        raise BadRequest(
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            f"The body must be {JSON_TYPE}.",
+            (b"accept", JSON_TYPE.encode()),
+        )
+    body = await _body(request.receive, headers, settings.body_bytes)
+    return _checked(_parsed(body, "The body"), settings)
+
+
+async def _body(receive: Receive, headers: dict[bytes, bytes], most: int) -> bytes:
+    too_large = BadRequest(
+        413,
+        "PAYLOAD_TOO_LARGE",
+        f"The body must have at most {most:,} bytes.",
+        (b"connection", b"close"),
+    )
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and int(length) > most:
+        raise too_large
+    body: bytes = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > most:
+            raise too_large
+        if not message.get("more_body"):
+            return body
+
+
+def _values(variables: dict[str, Any], most: int) -> int:
+    """How many values there are, lists and objects included; counted until there are too many."""
+    found = 0
+    open_: list[Any] = [variables]
+    while open_:
+        value = open_.pop()
+        inner = value.values() if isinstance(value, dict) else value
+        found += len(inner)
+        if found > most:
+            break
+        open_ += [one for one in inner if isinstance(one, dict | list)]
+    return found
+
+
+def _parsed(text: bytes, name: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise BadRequest(400, "VALIDATION_ERROR", f"{name} must be valid JSON.") from None
+
+
+def _checked(found: Any, settings: Settings) -> Parameters:
+    def must(condition: bool, message: str, code: str = "VALIDATION_ERROR") -> None:
+        if not condition:
+            raise BadRequest(400, code, message)
+
+    one = "Send one operation in each request."
+    must(not isinstance(found, list), f"Batches are not taken. {one}", "BATCH_NOT_SUPPORTED")
+    must(isinstance(found, dict), "The request must be a JSON object with a query.")
+    query = found.get("query")
+    must(isinstance(query, str) and bool(query.strip()), "query must be a GraphQL document.")
+    variables = found.get("variables")
+    must(variables is None or isinstance(variables, dict), "variables must be a JSON object.")
+    most = settings.variable_values
+    must(
+        not variables or _values(variables, most) <= most,
+        f"The variables hold more than {most:,} values.",
+        "VARIABLES_TOO_LARGE",
+    )
+    name = found.get("operationName")
+    must(name is None or isinstance(name, str), "operationName must be a text.")
+    extensions = found.get("extensions")
+    must(extensions is None or isinstance(extensions, dict), "extensions must be a JSON object.")
+    tell_cost = bool(extensions) and extensions.get("cost") is True
+    return Parameters(query, variables, name or None, tell_cost)

@@ -1,0 +1,132 @@
+"""The shape of an operation: how deep it is, and how much of what is dear to validate it has.
+
+Everything is counted with fragments spread out, as often as they are spread, though each fragment
+is looked at once: the time this takes is linear in the document.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+)
+
+INTROSPECTION = {"__schema", "__type"}
+_TOLD = 10**15
+"""Counts end here: with fragments spread out they may have hundreds of digits."""
+
+_VISITS = 20_000
+"""Fields that are looked at to find duplicates, at most: what needs more has too many."""
+
+
+@dataclass(slots=True)
+class Shape:
+    """What an operation, or a part of it, is made of."""
+
+    depth: int = 0
+    """Levels of fields."""
+    nesting: int = 0
+    """Levels of selection sets, those of fragments included."""
+    aliases: int = 0
+    directives: int = 0
+    introspection: bool = False
+
+    def add(self, inner: "Shape", *, below: int = 0) -> None:
+        """Add a part that begins *below* this one by so many levels."""
+        self.depth = max(self.depth, inner.depth + below)
+        self.nesting = max(self.nesting, inner.nesting + 1)
+        self.aliases = min(self.aliases + inner.aliases, _TOLD)
+        self.directives = min(self.directives + inner.directives, _TOLD)
+        self.introspection = self.introspection or inner.introspection
+
+
+def shape_of(
+    operation: OperationDefinitionNode, fragments: Iterable[FragmentDefinitionNode]
+) -> Shape:
+    """The shape of *operation*; a field at its root has depth 1.
+
+    *fragments* are those that it reaches, the innermost first.
+    """
+    known: dict[str, Shape] = {}
+    for fragment in fragments:
+        known[fragment.name.value] = _shape(fragment, known)
+    return _shape(operation, known)
+
+
+def _shape(
+    part: OperationDefinitionNode | FragmentDefinitionNode | FieldNode | InlineFragmentNode,
+    known: Mapping[str, Shape],
+) -> Shape:
+    """The shape of what a node selects, and the directives of the node."""
+    shape = Shape(directives=len(part.directives or ()))
+    for node in part.selection_set.selections if part.selection_set else ():
+        if isinstance(node, FieldNode):
+            shape.aliases += node.alias is not None
+            shape.introspection |= node.name.value in INTROSPECTION
+            shape.add(_shape(node, known), below=1)
+        elif isinstance(node, InlineFragmentNode):
+            shape.add(_shape(node, known))
+        else:
+            shape.directives += len(node.directives or ())
+            if (spread := known.get(node.name.value)) is not None:  # type: ignore[attr-defined]
+                shape.add(spread)
+    return shape
+
+
+def duplicates_of(
+    operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode], most: int
+) -> int:
+    """How many pairs of fields have one response name at the same place of the answer.
+
+    Each pair has to be compared when the operation is validated (GraphQL specification, 5.3.2),
+    and so has each pair of fragments that are spread there. The search ends when more than *most*
+    are found, or too much would have to be looked at.
+    """
+    pairs = visits = 0
+    seen: set[frozenset[int]] = set()
+    places = [[operation.selection_set]]
+    while places:
+        fields, spreads = _fields(places.pop(), fragments)
+        pairs += spreads
+        for same in fields.values():
+            visits += len(same)
+            pairs += len(same) * (len(same) - 1) // 2
+            inner = [node.selection_set for node in same if node.selection_set is not None]
+            key = frozenset(map(id, inner))
+            if inner and key not in seen:
+                seen.add(key)
+                places.append(inner)
+        if pairs > most or visits > _VISITS:
+            return max(pairs, most + 1)
+    return pairs
+
+
+def _fields(
+    selection_sets: list[SelectionSetNode], fragments: Mapping[str, FragmentDefinitionNode]
+) -> tuple[dict[str, list[FieldNode]], int]:
+    """The fields at one place of the answer by response name, and the pairs of fragments there.
+
+    Each fragment is spread once (GraphQL specification, 6.3.2).
+    """
+    found: dict[str, list[FieldNode]] = {}
+    spread: set[str] = set()
+    spreads = 0
+    open_ = list(selection_sets)
+    while open_:
+        for node in open_.pop().selections:
+            if isinstance(node, FieldNode):
+                found.setdefault((node.alias or node.name).value, []).append(node)
+            elif isinstance(node, InlineFragmentNode):
+                open_.append(node.selection_set)
+            else:
+                spreads += 1
+                name = node.name.value  # type: ignore[attr-defined]
+                if name not in spread:
+                    spread.add(name)
+                    if name in fragments:
+                        open_.append(fragments[name].selection_set)
+    return found, spreads * (len(spread) - 1) // 2
