@@ -63,7 +63,7 @@ async def _executed(
     name = parameters.operation_name
     known = documents.find(parameters.query, name)
     if known is None:
-        check_text(parameters.query, context.settings.query_tokens)
+        check_text(parameters.query, context.settings)
         result = await _through_pipeline(method, parameters, context)
         operation: Operation | None = context.operation
         if operation is None or context.measured is None:

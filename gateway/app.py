@@ -79,7 +79,7 @@ class Application(FastAPI):
 
 def create_app(chosen: Settings) -> FastAPI:
     """The application. Opens the database when it starts, and closes it when it stops."""
-    rest = rest_compat.build()
+    rest = rest_compat.build(chosen.body_bytes)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -108,7 +108,7 @@ class Endpoint:
 
     def _demo_key(self, asked: Parameters) -> str | None:
         """The demonstration's key, for who has none and asks for nothing but the schema."""
-        introspects = only_introspects(asked, self._settings.query_tokens)
+        introspects = only_introspects(asked, self._settings)
         return self._settings.demo_key if introspects else None
 
 

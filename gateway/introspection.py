@@ -4,13 +4,14 @@ from graphql import FieldNode, GraphQLError, OperationDefinitionNode, get_operat
 
 from gateway.lexing import check_text
 from gateway.parameters import Parameters
+from gateway.settings import Settings
 from gateway.shapes import INTROSPECTION
 
 
-def only_introspects(parameters: Parameters, most_tokens: int) -> bool:
+def only_introspects(parameters: Parameters, settings: Settings) -> bool:
     """Whether a request asks for the schema, and for no data at all."""
     try:
-        check_text(parameters.query, most_tokens)
+        check_text(parameters.query, settings)
         document = parse(parameters.query, no_location=True)
     except (GraphQLError, RecursionError):
         return False

@@ -4,6 +4,8 @@ import re
 
 from graphql import GraphQLError
 
+from gateway.settings import Settings
+
 MOST_CHARACTERS = 1 << 16
 """Of a document: some a token has dozens, as strings and comments do, none needs so many."""
 
@@ -22,26 +24,36 @@ _TOKEN = re.compile(
     | [_A-Za-z][_0-9A-Za-z]*+
     | -?[0-9][0-9.eE+\-]*+
     | \.\.\.
-    | \S)""",
+    | (\S))""",
     re.VERBOSE,
 )
 
 
-def check_text(text: str, most_tokens: int) -> None:
+def check_text(text: str, settings: Settings) -> None:
     """Raise GraphQLError for a document that is not worth parsing."""
+    most_tokens, most_objects = settings.query_tokens, settings.query_objects
     if len(text) > MOST_CHARACTERS:
         raise too(TOO_LARGE, "The document has {} characters", len(text), MOST_CHARACTERS)
-    depth = 0
+    open_ = arguments = objects = tokens = 0
     for tokens, match in enumerate(_TOKEN.finditer(text), 1):
-        last = text[match.end() - 1]
-        if last in "{[(":
-            depth += 1
-            if depth > NESTED:
-                raise too(TOO_DEEP, "The document nests brackets {} deep or more", depth, NESTED)
-        elif last in "}])":
-            depth -= 1
+        sign = match[1]
+        if sign is None:
+            continue
+        if sign in "{[(":
+            open_ += 1
+            if open_ > NESTED:
+                raise too(TOO_DEEP, "The document nests brackets {} deep or more", open_, NESTED)
+            arguments += sign == "("
+            objects += sign == "{" and arguments > 0
+        elif sign in "}])":
+            open_ -= 1
+            arguments -= sign == ")"
         if tokens > most_tokens:
-            raise too(TOO_LARGE, "The document has {} tokens or more", tokens, most_tokens)
+            break
+    if tokens > most_tokens:
+        raise too(TOO_LARGE, "The document has {} tokens or more", tokens, most_tokens)
+    if objects > most_objects:
+        raise too(TOO_LARGE, "The document has {} input objects", objects, most_objects)
 
 
 def too(code: str, told: str, figure: int, most: int) -> GraphQLError:

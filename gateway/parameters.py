@@ -81,18 +81,25 @@ async def _body(receive: Receive, headers: dict[bytes, bytes], most: int) -> byt
             return body
 
 
-def _values(variables: dict[str, Any], most: int) -> int:
-    """How many values there are, lists and objects included; counted until there are too many."""
-    found = 0
+def _check_variables(variables: dict[str, Any], settings: Settings) -> None:
+    """Raise BadRequest for more values than are worth coercing; lists and objects are values."""
+    most, most_objects = settings.variable_values, settings.variable_objects
+    values = objects = 0
     open_: list[Any] = [variables]
-    while open_:
+    while open_ and values <= most and objects <= most_objects:
         value = open_.pop()
         inner = value.values() if isinstance(value, dict) else value
-        found += len(inner)
-        if found > most:
-            break
-        open_ += [one for one in inner if isinstance(one, dict | list)]
-    return found
+        values += len(inner)
+        for one in inner:
+            if isinstance(one, dict):
+                objects += 1
+                open_.append(one)
+            elif isinstance(one, list):
+                open_.append(one)
+    for figure, limit, what in ((values, most, "values"), (objects, most_objects, "objects")):
+        if figure > limit:
+            message = f"The variables hold more than {limit:,} {what}."
+            raise BadRequest(400, "VARIABLES_TOO_LARGE", message)
 
 
 def _parsed(text: bytes, name: str) -> Any:
@@ -114,12 +121,8 @@ def _checked(found: Any, settings: Settings) -> Parameters:
     must(isinstance(query, str) and bool(query.strip()), "query must be a GraphQL document.")
     variables = found.get("variables")
     must(variables is None or isinstance(variables, dict), "variables must be a JSON object.")
-    most = settings.variable_values
-    must(
-        not variables or _values(variables, most) <= most,
-        f"The variables hold more than {most:,} values.",
-        "VARIABLES_TOO_LARGE",
-    )
+    if variables:
+        _check_variables(variables, settings)
     name = found.get("operationName")
     must(name is None or isinstance(name, str), "operationName must be a text.")
     extensions = found.get("extensions")

@@ -25,10 +25,12 @@ class Settings:
     query_seconds: int = 10
     query_rows: int = 200_000
     query_depth: int = 30
-    query_tokens: int = 3_000
+    query_tokens: int = 1_500
     query_aliases: int = 200
     query_directives: int = 200
-    query_duplicates: int = 3_000
+    query_duplicates: int = 2_000
+    query_objects: int = 100
+    variable_objects: int = 250
     variable_values: int = 2_000
     body_bytes: int = 1 << 20
     introspection: bool = True
@@ -64,6 +66,8 @@ DESCRIPTIONS = {
     "query_aliases": "How many aliases one GraphQL operation may have, fragments spread out.",
     "query_directives": "How many directives one GraphQL operation may have, fragments spread out.",
     "query_duplicates": "How many pairs of fields may have one response name at the same place.",
+    "query_objects": "How many input objects may be written in one GraphQL document.",
+    "variable_objects": "How many objects the variables of one GraphQL request may hold.",
     "variable_values": "How many values the variables of one GraphQL request may hold.",
     "body_bytes": "How long the body of a request may be.",
     "introspection": "Whether the schema can be asked for over GraphQL: true or false.",

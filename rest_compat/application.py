@@ -50,8 +50,11 @@ class Application(FastAPI):
         return self.openapi_schema
 
 
-def build() -> FastAPI:
-    """The application; whoever mounts it sets state.services before the first request."""
+def build(body_bytes: int = 1 << 20) -> FastAPI:
+    """The application; whoever mounts it sets state.services before the first request.
+
+    No request's body may be longer than *body_bytes*.
+    """
     app = Application(
         title="Cases API",
         version="1",
@@ -67,5 +70,6 @@ def build() -> FastAPI:
             Exception: failed,
         },
     )
+    app.state.body_bytes = body_bytes
     app.include_router(router)
     return app

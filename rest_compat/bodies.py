@@ -17,9 +17,6 @@ from domain.models import LinkType, PartyKind
 from rest_compat.errors import MAX_DETAILS, Unreadable
 from rest_compat.parameters import single
 
-MAX_BODY = 1 << 20
-"""Bytes of a request's body."""
-
 T = TypeVar("T")
 
 
@@ -240,15 +237,16 @@ async def _json(request: Request) -> Any:
 
 
 async def _content(request: Request) -> bytes:
-    too_large = Unreadable("PAYLOAD_TOO_LARGE", f"The body must have at most {MAX_BODY} bytes.")
+    most: int = request.app.state.body_bytes
+    too_large = Unreadable("PAYLOAD_TOO_LARGE", f"The body must have at most {most:,} bytes.")
     length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > MAX_BODY:
+    if length.isdecimal() and int(length) > most:
         raise too_large
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
         size += len(part)
-        if size > MAX_BODY:
+        if size > most:
             raise too_large
         parts.append(part)
     return b"".join(parts)

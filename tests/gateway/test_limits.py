@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from graphql import get_introspection_query, get_operation_ast, parse
+from graphql import GraphQLError, get_introspection_query, get_operation_ast, parse
 
 from benchmarks.abuse import abuses
 from gateway.fragments import fragments_of, innermost_first
@@ -112,10 +112,20 @@ def test_the_search_for_duplicates_ends_when_there_are_too_many():
         '{ a(b: """ { \\""" { """) }',
         "{ a # {{{{{{{{\n }",
         "{ a(b: [1, -2.5e3, $c]) @d { ...E } }",
+        "{ a(b: 1) { c(d: 2) { e } } }",
     ],
 )
 def test_a_text_counts_its_tokens_only(text):
-    check_text(text, 20)
+    check_text(text, Settings(query_tokens=20, query_objects=0))
+
+
+@pytest.mark.parametrize(
+    "text", ["{ a(b: {c: [{}, {d: {}}]}) { e } }", "query($a: B = {c: [{} {}]}, $d: E = {}) { f }"]
+)
+def test_query_objects_are_counted_wherever_they_are_written(text):
+    check_text(text, Settings(query_objects=4))
+    with pytest.raises(GraphQLError, match="4 input objects, and 3 is the most"):
+        check_text(text, Settings(query_objects=3))
 
 
 async def test_what_an_operation_costs_is_told_on_request(api):
@@ -266,5 +276,5 @@ def test_the_defaults_are_far_from_what_applications_ask():
     query = get_introspection_query(input_value_deprecation=True, directive_is_repeatable=True)
     defaults = Settings()
 
-    check_text(query, defaults.query_tokens // 5)
+    check_text(query, replace(defaults, query_tokens=defaults.query_tokens // 3, query_objects=0))
     assert shape(query).depth <= defaults.query_depth / 1.8
