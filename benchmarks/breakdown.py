@@ -21,11 +21,12 @@ from benchmarks.__main__ import FOLDER
 from benchmarks.works import Call, Sample, Work
 from domain.auth import Principal
 from domain.prepared import Fetch
-from domain.reading import InlineReader, Row, Snapshot
+from domain.reading import InlineReader
+from domain.transactions import Row, Snapshot
 from gateway.app import create_app
-from gateway.costs import cost_of
 from gateway.execution.documents import Documents
 from gateway.execution.operations import Operation
+from gateway.limits import measured
 from gateway.schema import schema
 from gateway.settings import Settings
 
@@ -97,7 +98,10 @@ async def _steps(app: Any, firm: data.Firm, work: Work, call: Call) -> dict[str,
     operation = Operation(schema._schema, parse(work.document), None)
     documents = Documents()
     documents.remember(
-        work.document, None, operation, cost_of(schema._schema, parse(work.document), None)
+        work.document,
+        None,
+        operation,
+        measured(schema._schema, parse(work.document), None, Settings()),
     )
     variables = operation.variables(call.variables)
     assert variables is not None

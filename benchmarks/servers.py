@@ -120,8 +120,15 @@ class Running:
 
     def peak_memory(self) -> int:
         """The most memory that the process ever had in use, in bytes."""
+        return self._status("VmHWM:")
+
+    def memory(self) -> int:
+        """The memory that the process has in use now, in bytes."""
+        return self._status("VmRSS:")
+
+    def _status(self, name: str) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        line = next(line for line in status.splitlines() if line.startswith(name))
         return int(line.split()[1]) * 1024
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from domain.database import Database
 from domain.driver_errors import translation
 from domain.errors import Damaged, Unavailable, invalid
+from domain.sqlite import SqliteDatabase
 
 PAGES = 1_000
 """How many pages are copied in one step; between two, writers may go on."""
@@ -25,9 +26,11 @@ async def backup(
     """Copy the database to *target*, complete and consistent, readable by its owner only.
 
     The file appears when it is complete. *on_progress* is told pages done and pages in all. Raises
-    Invalid if *target* exists and may not be overwritten, Unavailable if it cannot be written, and
-    Damaged if the database cannot be read.
+    Invalid if *target* exists and may not be overwritten or the database is no file, Unavailable
+    if it cannot be written, and Damaged if the database cannot be read.
     """
+    if not isinstance(database, SqliteDatabase):
+        raise invalid("PostgreSQL has its own: pg_dump, or pg_basebackup.", "database")
     try:
         await asyncio.to_thread(_check, database.path, target, overwrite)
         await asyncio.to_thread(_copy, database.path, target, on_progress)

@@ -48,7 +48,7 @@ async def create_case(
     check.done()
     key = idempotency.checked(idempotency_key)
     request = idempotency.fingerprint(key, "create_case", values, parties, staff)
-    async with database.write() as db:
+    async with database.write(who.workspace_id) as db:
         if before := await idempotency.replayed(db, who, key, request):
             return await store.case_to_change(db, who, before, field=idempotency.FIELD)
         await _require_free(db, who, values["file_number"])
@@ -81,7 +81,7 @@ async def update_case(
     Raises CaseNotFound, VersionConflict, Invalid, FileNumberTaken.
     """
     who.require(Scope.CASES_WRITE)
-    async with database.write() as db:
+    async with database.write(who.workspace_id) as db:
         case = await store.case_to_change(db, who, case_id, expected_version)
         check = Check()
         wanted = check_values(check, mentioned(changes))
@@ -109,7 +109,7 @@ async def delete_case(
     Raises CaseNotFound, VersionConflict.
     """
     who.require(Scope.CASES_DELETE)
-    async with database.write() as db:
+    async with database.write(who.workspace_id) as db:
         case = await store.case_to_change(db, who, case_id, expected_version)
         deleted = await store.touch(db, who, case)
         await store.update_case(db, who, case.id, {"deleted_at": db.now})

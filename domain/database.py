@@ -1,114 +1,82 @@
-"""Opening a database, reading one snapshot of it, writing one transaction.
+"""An open database, whichever it is: SQLite in a file, or PostgreSQL."""
 
-SQLite, in WAL: one writer connection in a process, and read-only readers.
-"""
-
-import asyncio
 import contextlib
-import os
-import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy.exc
 from sqlalchemy import make_url
 from sqlalchemy.engine import URL
 
-from domain import instants, migrating
-from domain.driver_errors import translated, translation
-from domain.errors import Damaged, Unavailable
+from domain import instants
+from domain.errors import Unavailable
 from domain.instants import Instant
-from domain.prepared import SQLITE, Fetch, Prepared
-from domain.reading import InlineReader, Overrun, Pace, Readers, Row, Snapshot
-from domain.writing import BUSY_SECONDS, PATIENT_SECONDS, Transaction, Writer
+from domain.transactions import Pace, Row, Snapshot, Transaction
 
-__all__ = [
-    "Database",
-    "Pace",
-    "Row",
-    "Snapshot",
-    "Transaction",
-    "opened",
-    "parse_url",
-]
+__all__ = ["Database", "Pace", "Row", "Snapshot", "Transaction", "opened", "parse_url"]
 
 T = TypeVar("T")
-_READY = Prepared(sqlalchemy.text("SELECT 1 FROM alembic_version"))
 
 
-class Database:
-    """An open database. Make one with opened()."""
+class Database(ABC):
+    """What is read and written by everybody. Make one with opened().
 
-    def __init__(self, url: URL, clock: Callable[[], Instant], read_seconds: float | None) -> None:
+    Whoever reads or writes says in which workspace; None stands for all of them, which only the
+    operator's commands and the look for a key have reason to ask for.
+    """
+
+    def __init__(self, url: URL, clock: Callable[[], Instant]) -> None:
         self.url = url
         self.clock = clock
-        self.path = Path(url.database or "")
-        self.dialect = SQLITE
-        self._read_seconds = read_seconds
-        patience = PATIENT_SECONDS if read_seconds is None else BUSY_SECONDS
-        self._writer = Writer(self.path, self.dialect, patience)
-        self._readers = Readers(self.path, self.dialect)
-        self._inline: InlineReader | None = None
 
+    @abstractmethod
     async def open(self, *, migrate: bool = True) -> None:
         """Connect and bring the schema up to date. Raises Unavailable, Damaged: what to do."""
-        async with self._writer.turn(PATIENT_SECONDS):
-            await migrating.run(self.url, migrating.upgrade if migrate else migrating.check)
-        await self._writer.open()
-        with translated():
-            self._inline = InlineReader(self.path, self.dialect)
-            await self._readers.open()
 
+    @abstractmethod
     async def close(self) -> None:
-        if self._inline is not None:
-            self._inline.close()
-            self._inline = None
-        await self._readers.close()
-        await self._writer.close()
+        """Let go of all connections."""
 
-    def read(self) -> AbstractAsyncContextManager[Snapshot]:
+    @abstractmethod
+    def read(self, workspace_id: int | None = None) -> AbstractAsyncContextManager[Snapshot]:
         """One snapshot, read-only, for as long as the block lasts: keep it short."""
-        return self._readers.snapshot(self._read_seconds)
 
-    async def run(self, work: Callable[[Snapshot], Coroutine[Any, Any, T]], pace: Pace) -> T:
-        """Do *work* in one snapshot: at once if it is brief, else in a thread.
+    @abstractmethod
+    async def run(
+        self,
+        work: Callable[[Snapshot], Coroutine[Any, Any, T]],
+        pace: Pace,
+        workspace_id: int | None = None,
+    ) -> T:
+        """Do *work* in one snapshot.
 
-        It waits for nothing but its rows, and is done again if it turns out not to be brief.
-        *pace* is kept by the caller for each kind of work. Raises TimedOut, Unavailable, Damaged,
-        and what *work* raises.
+        It waits for nothing but its rows, and may be done a second time. *pace* is kept by the
+        caller for each kind of work. Raises TimedOut, Unavailable, Damaged, and what *work* raises.
         """
-        if self._inline is not None and pace.brief():
-            try:
-                return self._inline.run(work)
-            except Overrun:
-                pace.overran()
-        async with self.read() as snapshot:
-            return await work(snapshot)
 
-    def write(self) -> AbstractAsyncContextManager[Transaction]:
-        """One transaction: committed durably when the block ends, rolled back if it raises."""
-        return self._writer.transaction(self.clock)
+    @abstractmethod
+    def write(self, workspace_id: int | None = None) -> AbstractAsyncContextManager[Transaction]:
+        """One transaction: committed durably when the block ends, rolled back if it raises.
 
+        Of one workspace there is one at a time.
+        """
+
+    @abstractmethod
     async def damage(self) -> list[tuple[str, str]]:
         """What the database itself finds wrong: a place and a sentence for each."""
-        # Not at the writer's connection: writes would have to wait for the whole of it.
-        found = await asyncio.to_thread(_damage, self.path)
-        return found + await self._writer.maintain(_search_damage)
 
+    @abstractmethod
     async def rewrite(self) -> None:
-        """Write the file anew, so that nothing that was erased is left in it."""
-        await self._writer.maintain(_rewrite)
+        """Give back the room of what was erased, so that as little as possible of it is left."""
 
+    @abstractmethod
     async def ready(self) -> None:
-        """Raise a DomainError unless a read works, of the file that is there now.
+        """Raise a DomainError unless a read works.
 
         Whether a write would work is not asked: on a full disk, reading goes on.
         """
-        async with self.read() as snapshot:
-            await snapshot.fetch(Fetch(_READY, {}))
-        self._writer.check_in_place()
 
 
 @contextlib.asynccontextmanager
@@ -124,13 +92,7 @@ async def opened(
     A snapshot that is read for longer than *read_seconds* ends with TimedOut. Who sets that is a
     server: its writes do not wait for long, either. Raises Unavailable, Damaged.
     """
-    database = Database(parse_url(url), clock, read_seconds)
-    try:
-        _make(database.path, missing=migrate)
-    except OSError as error:
-        raise Unavailable(
-            f"{database.path} cannot be opened for writing: {error.strerror}."
-        ) from error
+    database = _database(parse_url(url), clock, read_seconds)
     try:
         await database.open(migrate=migrate)
         yield database
@@ -139,55 +101,30 @@ async def opened(
 
 
 def parse_url(text: str) -> URL:
-    """sqlite:///path, or just a path. Raises Unavailable for anything else."""
+    """sqlite:///path, just a path, or postgresql://...; Unavailable for anything else."""
     try:
         url = make_url(text if "://" in text else f"sqlite:///{text}")
-    except sqlalchemy.exc.ArgumentError:
-        url = None
-    if url is None or url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
-        raise Unavailable("The database URL must be like sqlite:///casegraph.db (a file).")
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        raise Unavailable(_WRONG_URL) from None
+    if url.drivername in ("postgresql", "postgres", "postgresql+asyncpg"):
+        return url.set(drivername="postgresql+asyncpg")
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        raise Unavailable(_WRONG_URL)
     return url.set(drivername="sqlite+aiosqlite")
 
 
-def _make(path: Path, *, missing: bool) -> None:
-    """See that there is a file that can be written; make one that is *missing*, or refuse."""
-    # Before anything is opened: closing takes a lock, which would need the folder and leave a file.
-    if not path.parent.is_dir():
-        raise Unavailable(f"There is no folder {path.parent}.")
-    if not missing and not path.exists():
-        raise Unavailable(f"There is no database at {path}. Run: casegraph init")
-    # Clients' names: a new file is for its owner only, and SQLite's -wal and -shm take after it.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+_WRONG_URL = (
+    "The database URL must be like sqlite:///casegraph.db (a file) or "
+    "postgresql://user:password@host/database."
+)
 
 
-def _damage(path: Path) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    uri = f"{path.resolve().as_uri()}?mode=ro"
-    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-        try:
-            for (message,) in connection.execute("PRAGMA integrity_check"):
-                if message != "ok":
-                    found.append(("file", f"{message}."))
-            for table, _row, parent, _key in connection.execute("PRAGMA foreign_key_check"):
-                found.append((f"table {table}", f"a row refers to nothing in {parent}."))
-        except sqlite3.DatabaseError as error:
-            found.append(("file", f"checking it failed: {error}."))
-    return found
+def _database(url: URL, clock: Callable[[], Instant], read_seconds: float | None) -> Database:
+    # Both know this module; and a driver that is not used need not be loaded.
+    if url.get_backend_name() == "postgresql":
+        from domain.postgresql import PostgresqlDatabase
 
+        return PostgresqlDatabase(url, clock, read_seconds)
+    from domain.sqlite import SqliteDatabase
 
-def _search_damage(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    try:
-        connection.execute(
-            "INSERT INTO search_index(search_index, rank) VALUES ('integrity-check', 1)"
-        )
-    except sqlite3.DatabaseError as error:
-        if not isinstance(translation(error), Damaged):
-            raise
-        return [("search index", "it does not fit the search entries.")]
-    return []
-
-
-def _rewrite(connection: sqlite3.Connection) -> None:
-    connection.execute("INSERT INTO search_index(search_index) VALUES ('optimize')")
-    connection.execute("VACUUM")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return SqliteDatabase(url, clock, read_seconds)

@@ -37,7 +37,7 @@ async def export_cases(
     who.require(Scope.CASES_READ)
     done = 0
     seen: dict[str, set[str]] = {"parties": set(), "staff": set()}
-    async with database.read() as db:
+    async with database.read(who.workspace_id) as db:
         total = await reads.count_cases(who, db)
         paging: Paging | None = Paging(MAX_LIMIT)
         while paging is not None:

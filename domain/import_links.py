@@ -29,7 +29,7 @@ async def import_links(
     made = 0
     for start in range(0, len(linked), BATCH):
         block = linked[start : start + BATCH]
-        async with database.write() as db:
+        async with database.write(who.workspace_id) as db:
             known = await _Known.load(db, who, block)
             for line, case_id in block:
                 for index, link in enumerate(line.links):

@@ -102,7 +102,7 @@ async def import_cases(
             except BadLine as bad:
                 reject(Line(number, raw, "", is_case=False), str(bad))
         if good:
-            async with database.write() as db:
+            async with database.write(who.workspace_id) as db:
                 batch = _Batch(who, db, source, on_conflict, report, reject)
                 await batch.load(good)
                 for line in good:

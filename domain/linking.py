@@ -31,7 +31,7 @@ async def link_cases(
     key = idempotency.checked(idempotency_key)
     ends = [canonical_case_id(id) or id for id in (case_id, linked_case_id)]
     request = idempotency.fingerprint(key, "link_cases", *ends, link_type)
-    async with database.write() as db:
+    async with database.write(who.workspace_id) as db:
         if before := await idempotency.replayed(db, who, key, request):
             case = await store.case_to_change(db, who, case_id)
             return await _seen(db, who, case, before)
@@ -65,7 +65,7 @@ async def unlink_cases(
     Raises LinkNotFound, also if *case_id* is at neither end or no case; VersionConflict.
     """
     who.require(Scope.CASES_WRITE)
-    async with database.write() as db:
+    async with database.write(who.workspace_id) as db:
         case = None
         if case_id is not None:
             case = await _case_at(db, who, link_id, case_id, expected_version)

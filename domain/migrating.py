@@ -1,6 +1,6 @@
 """Bringing a database's schema up to date with Alembic's one history."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from alembic import command
@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, NullPool, event, inspect
+from sqlalchemy import Connection, NullPool, TextClause, event, inspect, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -31,6 +31,22 @@ async def run(url: URL, work: Callable[[Connection], None]) -> None:
 
     try:
         async with engine.begin() as connection:
+            await connection.run_sync(work)
+    finally:
+        await engine.dispose()
+
+
+async def run_on_server(
+    connect: Callable[[], Awaitable[Any]], turn: TextClause, work: Callable[[Connection], None]
+) -> None:
+    """As run(), on a PostgreSQL server: one process at a time, which *turn* sees to."""
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=connect, poolclass=NullPool, hide_parameters=True
+    )
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(turn)
+            await connection.execute(text("SET LOCAL casegraph.workspace = '*'"))
             await connection.run_sync(work)
     finally:
         await engine.dispose()

@@ -3,28 +3,32 @@
 Also the few constructs that databases spell differently: each has one name here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, ClauseElement, Dialect, Integer, column, select
+from sqlalchemy import Boolean, ClauseElement, Dialect, Integer, Text, column, select
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 SQLITE: Dialect = sqlite_dialect(paramstyle="qmark")
+POSTGRESQL: Dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
 
 class Prepared:
     """A statement with named parameters; its SQL is compiled once for a dialect.
 
-    Of an INSERT, all columns are parameters; those without a value are null.
+    Of an INSERT, all columns are parameters; those without a value are null. Where PostgreSQL is
+    asked better in another way, that is its statement.
     """
 
-    __slots__ = ("_compiled", "statement")
+    __slots__ = ("_compiled", "_postgresql", "statement")
 
-    def __init__(self, statement: ClauseElement) -> None:
+    def __init__(self, statement: ClauseElement, postgresql: ClauseElement | None = None) -> None:
         self.statement = statement
+        self._postgresql = postgresql
         self._compiled: dict[str, tuple[str, tuple[tuple[str, Any], ...]]] = {}
 
     def bound(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
@@ -37,7 +41,10 @@ class Prepared:
         return (self._compiled.get(dialect.name) or self._compile(dialect))[0]
 
     def _compile(self, dialect: Dialect) -> tuple[str, tuple[tuple[str, Any], ...]]:
-        made = self.statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        statement = self.statement
+        if self._postgresql is not None and dialect.name == "postgresql":
+            statement = self._postgresql
+        made = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         assert isinstance(made, SQLCompiler)
         defaults = made.construct_params(_check=False)
         names = tuple((name, defaults.get(name)) for name in made.positiontup or ())
@@ -73,22 +80,52 @@ def _each_sqlite(element: each, compiler: SQLCompiler, **options: Any) -> str:
     return f"json_each({_arguments(element, compiler, options)})"
 
 
-class search_index_entries(FunctionElement[Any]):
-    """The entries that the trigram index finds for a full-text query."""
+@compiles(each, "postgresql")
+def _each_postgresql(element: each, compiler: SQLCompiler, **options: Any) -> str:
+    texts = f"jsonb_array_elements_text({_arguments(element, compiler, options)})"
+    return f"(SELECT value, n - 1 AS key FROM {texts} WITH ORDINALITY AS texts(value, n))"  # noqa: S608
 
-    name = "search_index_entries"
+
+class found_by_index(FunctionElement[Any]):
+    """The ids that the trigram index finds: see search.terms() for the parameters."""
+
+    name = "found_by_index"
     inherit_cache = True
 
     @classmethod
-    def of(cls, parameter: Any) -> Any:
+    def of(cls, workspace_id: Any, kind: Any, *terms: Any) -> Any:
         """A subquery with one column, to stand behind IN."""
-        return select(cls(parameter).table_valued(column("rowid", Integer)).c.rowid)
+        return select(cls(workspace_id, kind, *terms).table_valued(column("id", Text)).c.id)
 
 
-@compiles(search_index_entries, "sqlite")
-def _search_sqlite(element: search_index_entries, compiler: SQLCompiler, **options: Any) -> str:
-    query = _arguments(element, compiler, options)
-    return f"(SELECT rowid FROM search_index WHERE search_index MATCH {query})"  # noqa: S608
+@compiles(found_by_index, "sqlite")
+def _found_sqlite(element: found_by_index, compiler: SQLCompiler, **options: Any) -> str:
+    # What is not needed is not a parameter, either.
+    workspace, kind, query = _each_argument(list(element.clauses)[:3], compiler, options)
+    # The + 0 keeps SQLite from walking all entries of the workspace instead of those found.
+    return (
+        "(SELECT id FROM search_entry WHERE entry IN "  # noqa: S608
+        f"(SELECT rowid FROM search_index WHERE search_index MATCH {query}) "
+        f"AND workspace_id + 0 = {workspace} AND kind = {kind})"
+    )
+
+
+@compiles(found_by_index, "postgresql")
+def _found_postgresql(element: found_by_index, compiler: SQLCompiler, **options: Any) -> str:
+    workspace_id, of_kind, _query, *rest = element.clauses
+    needed = [workspace_id, of_kind, *rest]
+    workspace, kind, scope, *terms = _each_argument(needed, compiler, options)
+    any_of = " OR ".join(
+        # A subquery is asked once, where a function may be for each row.
+        f"(grams @> (SELECT casegraph_grams({scope}, {term})) AND strpos({column}, {term}) > 0)"
+        for column, term in zip(("plain", "loose", "number"), terms, strict=True)
+    )
+    # Found once, whatever the planner expects of a table that it has not looked at yet.
+    return (
+        f"(WITH found AS MATERIALIZED (SELECT id FROM search_entry "  # noqa: S608
+        f"WHERE workspace_id = {workspace} AND kind = {kind} AND ({any_of})) "
+        "SELECT id FROM found)"
+    )
 
 
 class holds(FunctionElement[bool]):
@@ -104,7 +141,18 @@ def _holds_sqlite(element: holds, compiler: SQLCompiler, **options: Any) -> str:
     return f"(instr({_arguments(element, compiler, options)}) > 0)"
 
 
+@compiles(holds, "postgresql")
+def _holds_postgresql(element: holds, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(strpos({_arguments(element, compiler, options)}) > 0)"
+
+
 def _arguments(
     element: FunctionElement[Any], compiler: SQLCompiler, options: Mapping[str, Any]
 ) -> str:
-    return ", ".join(compiler.process(clause, **options) for clause in element.clauses)
+    return ", ".join(_each_argument(element.clauses, compiler, options))
+
+
+def _each_argument(
+    clauses: Iterable[Any], compiler: SQLCompiler, options: Mapping[str, Any]
+) -> list[str]:
+    return [compiler.process(clause, **options) for clause in clauses]

@@ -58,14 +58,14 @@ async def purge(
     wanted = [c.workspace_id == who.workspace_id, c.deleted_at.is_not(None)]
     if before is not None:
         wanted.append(c.deleted_at < before)
-    async with database.write() as db:
+    async with database.write(who.workspace_id) as db:
         ids = [id for (id,) in await db.rows(select(c.id).where(*wanted).order_by(c.id))]
         if dry_run:
             return Purged(len(ids), sum([len(await _events(db, who, id)) for id in ids]))
     events = 0
     for done, id in enumerate(ids):
         on_progress(done, len(ids))
-        async with database.write() as db:
+        async with database.write(who.workspace_id) as db:
             events += await _erase(db, who, id)
     if ids:
         await database.rewrite()

@@ -1,4 +1,4 @@
-"""Reading one snapshot: on the event loop for what is brief, in a thread for the rest.
+"""Reading one snapshot of a SQLite file: on the event loop what is brief, the rest in a thread.
 
 Whoever reads is a coroutine function that is given a Snapshot, and need not know which kind. On
 the event loop nothing is waited for, so its coroutine is simply run to the end.
@@ -10,7 +10,6 @@ import logging
 import math
 import sqlite3
 import time
-from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,20 +20,17 @@ from sqlalchemy import Dialect
 from domain.driver_errors import busy, interrupted, translated, translation
 from domain.errors import Unavailable
 from domain.prepared import Fetch
+from domain.transactions import Row, Snapshot
 
 log = logging.getLogger("casegraph.sql")
 
 T = TypeVar("T")
-Row = tuple[Any, ...]
 
 READERS = 4
 BUSY_TIMEOUT_MS = 5_000
 """How long a thread waits for a lock; on the event loop nothing is waited for."""
 BRIEF_SECONDS = 0.003
 """How long a statement may hold up the event loop before it is given to a thread instead."""
-THREADED_AFTER_OVERRUN = 50
-"""How many reads of a kind go to a thread at once after one of them was not brief."""
-
 _CHECK_EVERY = 2_000  # virtual machine instructions, some 20 to 50 microseconds
 _THREADED = (
     "PRAGMA query_only=ON",
@@ -44,39 +40,8 @@ _THREADED = (
 _INLINE = ("PRAGMA query_only=ON", "PRAGMA busy_timeout=0", "PRAGMA cache_size=-32000")
 
 
-class Pace:
-    """Remembers of one kind of read whether it is brief."""
-
-    __slots__ = ("_threaded",)
-
-    def __init__(self) -> None:
-        self._threaded = 0
-
-    def brief(self) -> bool:
-        """Whether the next one is worth trying on the event loop."""
-        if self._threaded:
-            self._threaded -= 1
-            return False
-        return True
-
-    def overran(self) -> None:
-        self._threaded = THREADED_AFTER_OVERRUN
-
-
 class Overrun(Exception):
     """A read was not brief; nothing of it was used."""
-
-
-class Snapshot(ABC):
-    """One state of the database: whatever is fetched through it belongs together."""
-
-    @abstractmethod
-    async def fetch(self, wanted: Fetch) -> list[Row]:
-        """The rows. Raises TimedOut, Unavailable, Damaged."""
-
-    async def fetch_each(self, wanted: Sequence[Fetch | None]) -> list[list[Row]]:
-        """The rows of each, none for None."""
-        return [[] if one is None else await self.fetch(one) for one in wanted]
 
 
 class InlineReader(Snapshot):

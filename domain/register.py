@@ -25,7 +25,7 @@ async def create_party(
     check.done()
     key = idempotency.checked(idempotency_key)
     request = idempotency.fingerprint(key, "create_party", new)
-    async with database.write() as db:
+    async with database.write(who.workspace_id) as db:
         if before := await idempotency.replayed(db, who, key, request):
             return await store.party_to_change(db, who, before)
         party = party_of(new, db.now)
@@ -44,7 +44,7 @@ async def update_party(
 ) -> Party:
     """Change a party. Raises PartyNotFound, VersionConflict, Invalid."""
     who.require(Scope.CASES_WRITE)
-    async with database.write() as db:
+    async with database.write(who.workspace_id) as db:
         party = await store.party_to_change(db, who, party_id, expected_version)
         check = Check()
         wanted = mentioned(changes)
@@ -67,7 +67,7 @@ async def create_staff(
     check.done()
     key = idempotency.checked(idempotency_key)
     request = idempotency.fingerprint(key, "create_staff", new)
-    async with database.write() as db:
+    async with database.write(who.workspace_id) as db:
         if before := await idempotency.replayed(db, who, key, request):
             return await store.staff_to_change(db, who, before)
         staff = staff_of(new, db.now)
@@ -86,7 +86,7 @@ async def update_staff(
 ) -> Staff:
     """Change a staff member. Raises StaffNotFound, VersionConflict, Invalid."""
     who.require(Scope.CASES_WRITE)
-    async with database.write() as db:
+    async with database.write(who.workspace_id) as db:
         staff = await store.staff_to_change(db, who, staff_id, expected_version)
         check = Check()
         wanted = mentioned(changes)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    true,
     tuple_,
 )
 
@@ -194,6 +195,7 @@ def page(
     parents = each.numbered(bindparam("parents"), "parent")
     edges = relation.edges
     key = [edges.c[name] for name in relation.key]
+    selected = _selected(relation, columns, keyed)
     mine = [
         edges.c.workspace_id == bindparam("workspace_id"),
         edges.c[relation.parent] == parents.c.value,
@@ -202,10 +204,63 @@ def page(
     if window is not None:
         mine.append(_within(relation, window, parents, narrowed))
     source = _with_nodes(relation, parents.join(edges, and_(*mine)), columns)
-    selected = _selected(relation, columns, keyed)
     order = (window or _WHOLE).order(key, descending=relation.descending)
     statement = select(parents.c.key, *selected).select_from(source)
-    return Prepared(statement.order_by(parents.c.key, *order))
+    statement = statement.order_by(parents.c.key, *order)
+    if window is None:
+        return Prepared(statement)
+    return Prepared(statement, postgresql=_lateral(relation, window, columns, narrowed, selected))
+
+
+def _lateral(
+    relation: Relation,
+    window: Window,
+    columns: tuple[str, ...],
+    narrowed: bool,
+    selected: list[Any],
+) -> Select[Any]:
+    """What page() finds, where a database can be told to walk anew for each parent."""
+    parents = each.numbered(bindparam("parents"), "parent")
+    edges = relation.edges
+    key = [edges.c[name] for name in relation.key]
+    page = (
+        _bounded(relation, window, columns, parents.c.value, narrowed)
+        .with_only_columns(
+            *(column.label(f"c{place}") for place, column in enumerate(selected)),
+            *(column.label(f"k{place}") for place, column in enumerate(key)),
+        )
+        .lateral("page")
+    )
+    shown = [page.c[f"c{place}"] for place in range(len(selected))]
+    order = window.order(
+        [page.c[f"k{place}"] for place in range(len(key))], descending=relation.descending
+    )
+    statement = select(parents.c.key, *shown).select_from(parents.join(page, true()))
+    return statement.order_by(parents.c.key, *order)
+
+
+def _bounded(
+    relation: Relation,
+    window: Window,
+    columns: tuple[str, ...],
+    parent: Any,
+    narrowed: bool,
+) -> Select[Any]:
+    """One parent's page of edges, with their nodes if they are needed."""
+    edges = relation.edges
+    key = [edges.c[name] for name in relation.key]
+    return (
+        select(edges)
+        .select_from(_with_nodes(relation, edges, columns))
+        .where(
+            edges.c.workspace_id == bindparam("workspace_id"),
+            edges.c[relation.parent] == parent,
+            *_narrowing(relation, edges, narrowed),
+            *window.conditions(key, descending=relation.descending),
+        )
+        .order_by(*window.order(key, descending=relation.descending))
+        .limit(bindparam("limit"))
+    )
 
 
 @lru_cache(maxsize=512)
@@ -230,14 +285,15 @@ def page_of_one(
         )
         .order_by(*(window or _WHOLE).order(key, descending=relation.descending))
     )
-    if window is not None and _clustered(relation):
-        statement = statement.where(*window.conditions(key, descending=relation.descending))
-        statement = statement.limit(bindparam("limit"))
-    elif window is not None:
-        # Else SQLite may prefer to walk through the whole table, which is in the key's order.
-        walk = _walk(relation, window, bindparam("parent"), narrowed)
-        statement = statement.where(_among(key, walk))
-    return Prepared(statement)
+    if window is None:
+        return Prepared(statement)
+    bounded = statement.where(*window.conditions(key, descending=relation.descending))
+    bounded = bounded.limit(bindparam("limit"))
+    if _clustered(relation):
+        return Prepared(bounded)
+    # Else SQLite may prefer to walk through the whole table, which is in the key's order.
+    walk = _walk(relation, window, bindparam("parent"), narrowed)
+    return Prepared(statement.where(_among(key, walk)), postgresql=bounded)
 
 
 _WHOLE = Window(after=False, before=False, backwards=False)

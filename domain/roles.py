@@ -59,7 +59,7 @@ async def replace_parties(
     """Make *roles* the parties of a case, in that order. Raises as add_parties()."""
     who.require(Scope.CASES_WRITE)
     wanted = _checked(PARTY_ROLES, [_party(role) for role in roles], may_be_empty=True)
-    async with database.write() as db:
+    async with database.write(who.workspace_id) as db:
         case = await store.case_to_change(db, who, case_id, expected_version)
         before = await store.roles_of(db, who, PARTY_ROLES, case.id)
         if [Wanted(role.node_id, role.role, role.remark) for role in before] == wanted:
@@ -215,7 +215,7 @@ async def _add(
     key = idempotency.checked(idempotency_key)
     case_id = canonical_case_id(case_id) or case_id
     request = idempotency.fingerprint(key, f"add_{roles.field}", case_id, wanted)
-    async with database.write() as db:
+    async with database.write(who.workspace_id) as db:
         if before := await idempotency.replayed(db, who, key, request):
             return await store.case_to_change(db, who, before, field=idempotency.FIELD)
         case = await store.case_to_change(db, who, case_id, expected_version)
@@ -247,7 +247,7 @@ async def _remove(
 ) -> Case:
     if not node_ids:
         raise invalid(f"At least one of the {roles.field} must be named.", roles.field)
-    async with database.write() as db:
+    async with database.write(who.workspace_id) as db:
         case = await store.case_to_change(db, who, case_id, expected_version)
         present = await store.roles_of(db, who, roles, case.id)
         named = set(node_ids)

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, or_, select
+from sqlalchemy import ColumnElement, Integer, Text, bindparam, literal, or_, select
 
 from domain import folding
-from domain.prepared import holds, search_index_entries
+from domain.prepared import found_by_index, holds
 from domain.tables import search_entry
 
 KINDS = ("case", "party", "staff")
 _SEPARATORS = frozenset(" -–/._:")
+INDEX_TERMS = ("query", "scope", "plain", "loose", "number")
 GRAM = 3  # characters: what is shorter cannot use a trigram index
 
 
@@ -50,7 +51,10 @@ def terms(workspace_id: int, kind: str, text: str) -> tuple[bool, dict[str, str]
         return False, {"number": "\n", **found}
     # In a quoted FTS5 string only the quote itself has a meaning; % and operators are plain.
     any_of = " OR ".join(f"{column} : {_quoted(term)}" for column, term in found.items())
-    return True, {"query": f"scope : {_quoted(scope(workspace_id, kind))} AND ({any_of})"}
+    mine = scope(workspace_id, kind)
+    # A term that is no number is in none: they have letters and digits only.
+    found.setdefault("number", plain)
+    return True, {"query": f"scope : {_quoted(mine)} AND ({any_of})", "scope": mine, **found}
 
 
 def found(
@@ -59,17 +63,13 @@ def found(
     """The condition that *id* is found; parameters are named *parameter*_plain and so on."""
     c = search_entry.c
     if indexed:
-        # The + 0 keeps SQLite from walking all entries of the workspace instead of those found.
-        mine = (c.workspace_id + 0 == bindparam("workspace_id"), c.kind == kind)
-        return id.in_(select(c.id).where(c.entry.in_(_entries(parameter)), *mine))
+        terms = (bindparam(f"{parameter}_{name}", type_=Text) for name in INDEX_TERMS)
+        workspace_id = bindparam("workspace_id", type_=Integer)
+        return id.in_(found_by_index.of(workspace_id, literal(kind), *terms))
     matches = select(c.id).where(c.workspace_id == bindparam("workspace_id"), c.kind == kind)
     columns = (c.plain, c.loose, c.number)
     any_of = (holds(column, bindparam(f"{parameter}_{column.name}")) for column in columns)
     return id.in_(matches.where(or_(*any_of)))
-
-
-def _entries(parameter: str) -> Any:
-    return search_index_entries.of(bindparam(f"{parameter}_query"))
 
 
 def _quoted(text: str) -> str:

@@ -310,6 +310,11 @@ def _changed(mine: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, An
     return found | {f"new_{name}": value for name, value in values.items()}
 
 
+_ENTRY = {
+    column.name: bindparam(column.name, type_=column.type)
+    for column in search_entry.c
+    if column.name != "entry"  # the database numbers them, where it wants a number
+}
 _CASE = Prepared(_one(cases, *_columns(cases, Case)).where(cases.c.deleted_at.is_(None)))
 _LAST_POSITION = Prepared(_one(cases, cases.c.last_position))
 _REGISTER = {
@@ -318,6 +323,5 @@ _REGISTER = {
 }
 _NAMES = {"party": _named(party), "staff": _named(staff)}
 _INSERT = {
-    table: Prepared(insert(table))
-    for table in (cases, party, staff, case_party, staff_assignment, search_entry)
-}
+    table: Prepared(insert(table)) for table in (cases, party, staff, case_party, staff_assignment)
+} | {search_entry: Prepared(insert(search_entry).values(_ENTRY).inline())}

@@ -16,9 +16,10 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Table,
-    Text,
     text,
 )
+
+from domain.collation import Text
 
 metadata = MetaData(
     naming_convention={

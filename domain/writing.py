@@ -1,4 +1,4 @@
-"""Writing one transaction at a time.
+"""Writing one transaction at a time to a SQLite file.
 
 Statements run on the event loop, each for some ten microseconds; only the commit, which waits for
 the disk, is given to a thread. SQLite 3.40, which Debian 12 ships, may corrupt a WAL that one
@@ -11,23 +11,20 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import ClauseElement, Dialect
+from sqlalchemy import Dialect
 
 from domain.driver_errors import busy, translated
 from domain.errors import Unavailable
 from domain.instants import Instant
 from domain.locking import FileLock
-from domain.prepared import Prepared
-from domain.reading import Row
+from domain.transactions import Row, Statement, Transaction, Values, prepared
 
 T = TypeVar("T")
-Statement = Prepared | ClauseElement
-Values = Mapping[str, Any]
 
 BUSY_SECONDS = 5.0
 """How long a server's write waits for its turn, and for a program that takes none."""
@@ -48,36 +45,25 @@ _PRAGMAS = (
 )
 
 
-class Transaction:
-    """All or nothing; the only way to write. *now* is one instant for all that it writes.
-
-    What runs often is a Prepared; any other statement is compiled each time.
-    """
-
+class _Transaction(Transaction):
     def __init__(self, connection: sqlite3.Connection, dialect: Dialect, now: Instant) -> None:
+        super().__init__(now)
         self._connection = connection
         self._dialect = dialect
-        self.now = now
 
     async def rows(self, statement: Statement, values: Values | None = None) -> list[Row]:
-        sql, parameters = _prepared(statement).bound(self._dialect, values or {})
+        sql, parameters = prepared(statement).bound(self._dialect, values or {})
         return self._connection.execute(sql, parameters).fetchall()
-
-    async def first(self, statement: Statement, values: Values | None = None) -> Row | None:
-        rows = await self.rows(statement, values)
-        return rows[0] if rows else None
 
     async def run(
         self, statement: Statement, values: Values | Sequence[Values] | None = None
     ) -> None:
-        """Execute, once or for each row of *values*."""
+        made = prepared(statement)
         if isinstance(values, Sequence):
             if values:
-                made = _prepared(statement)
                 rows = [made.bound(self._dialect, row)[1] for row in values]
                 self._connection.executemany(made.sql(self._dialect), rows)
             return
-        made = _prepared(statement)
         self._connection.execute(*made.bound(self._dialect, values or {}))
 
 
@@ -141,7 +127,7 @@ class Writer:
         async with self.turn() as until:
             connection = await self._begun(until)
             try:
-                yield Transaction(connection, self._dialect, clock())
+                yield _Transaction(connection, self._dialect, clock())
                 await self._in_thread(connection.commit)
             except sqlite3.DatabaseError:
                 self._doubtful = True
@@ -236,7 +222,3 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _prepared(statement: Statement) -> Prepared:
-    return statement if isinstance(statement, Prepared) else Prepared(statement)

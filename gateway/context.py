@@ -66,7 +66,7 @@ class Context:
     async def snapshot(self) -> Snapshot:
         async with self._opening:
             if self._snapshot is None:
-                reading = self.services.database.read()
+                reading = self.services.database.read(self.who.workspace_id)
                 self._snapshot = await self._stack.enter_async_context(reading)
             return self._snapshot
 

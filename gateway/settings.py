@@ -52,7 +52,7 @@ class Settings:
 
 
 DESCRIPTIONS = {
-    "database_url": "Where the cases are: sqlite:///path, or just a path.",
+    "database_url": "Where the cases are: sqlite:///path, just a path, or postgresql://...",
     "host": "The address to listen on; 0.0.0.0 for all.",
     "port": "The TCP port to listen on; 0 for any free one.",
     "workers": "How many server processes.",

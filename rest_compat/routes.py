@@ -58,7 +58,9 @@ async def list_cases(request: Request, who: Reader, services: Domain) -> Respons
     try:
         asked = asking.cases(who, wanted)
         pace = _SEARCH if wanted.search else _QUICK
-        return await services.database.run(lambda db: case_page(db, asked, paging), pace)
+        return await services.database.run(
+            lambda db: case_page(db, asked, paging), pace, who.workspace_id
+        )
     except Invalid as error:
         raise as_parameters(error) from None
 
@@ -103,7 +105,7 @@ async def get_case(request: Request, case_id: str, who: Reader, services: Domain
         [content] = await case_objects(who, db, [tuple(columns)])
         return answer(content, headers=tag)
 
-    return await services.database.run(read, _QUICK)
+    return await services.database.run(read, _QUICK, who.workspace_id)
 
 
 @router.put(
@@ -338,14 +340,18 @@ async def unlink_cases(
 
 
 async def _existing(who: Principal, services: Services, case_id: str) -> Case:
-    return await services.database.run(lambda db: reads.case(who, db, case_id), _QUICK)
+    return await services.database.run(
+        lambda db: reads.case(who, db, case_id), _QUICK, who.workspace_id
+    )
 
 
 async def _case_answer(
     who: Principal, services: Services, case: Case, status: int = 200
 ) -> Response:
     row = tuple(getattr(case, name) for name in CASE)
-    [content] = await services.database.run(lambda db: case_objects(who, db, [row]), _QUICK)
+    [content] = await services.database.run(
+        lambda db: case_objects(who, db, [row]), _QUICK, who.workspace_id
+    )
     return answer(content, status, {"ETag": etag(case.version)})
 
 
@@ -360,7 +366,7 @@ async def _related(
         except Invalid as error:
             raise as_parameters(error) from None
 
-    page = await services.database.run(read, _QUICK)
+    page = await services.database.run(read, _QUICK, who.workspace_id)
     return page_answer(page, map(SHAPES[relation.name], page))
 
 
@@ -368,7 +374,9 @@ async def _whole(
     who: Principal, services: Services, case: Case, relation: Relation, status: int
 ) -> Response:
     """The case's whole list after a change."""
-    found = await services.database.run(lambda db: whole_list(who, db, relation, case.id), _QUICK)
+    found = await services.database.run(
+        lambda db: whole_list(who, db, relation, case.id), _QUICK, who.workspace_id
+    )
     content = {
         "data": [SHAPES[relation.name](item) for item in found],
         "pagination": {"has_more": False},

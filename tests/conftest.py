@@ -1,8 +1,8 @@
-"""The real application over ASGI, on a real SQLite file, with keys for two firms."""
+"""The real application over ASGI, on a real database of each kind, with keys for two firms."""
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -14,6 +14,9 @@ from domain.models import Mode
 from domain.services import Services
 from gateway.app import create_app
 from gateway.settings import Settings
+from tests.postgresql import fresh_database, postgresql
+
+__all__ = ["postgresql"]
 
 SCOPES = {
     "all": list(Scope),
@@ -60,10 +63,31 @@ class Api:
         return {"Authorization": f"Bearer {self.keys.get(key, key)}"}
 
 
+DATABASES = os.environ.get("CASEGRAPH_TEST_DATABASES", "sqlite,postgresql").split(",")
+"""What the tests run on. A test of one of them alone is marked with its name."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_kind" in metafunc.fixturenames:
+        kinds = ("sqlite", "postgresql")
+        only = {name for name in kinds if metafunc.definition.get_closest_marker(name)}
+        metafunc.parametrize("database_kind", [one for one in DATABASES if one in (only or kinds)])
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def database_url(database_kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A new database: a file, or one of a PostgreSQL server."""
+    if database_kind == "sqlite":
+        yield f"sqlite:///{request.getfixturevalue('tmp_path') / 'cases.db'}"
+        return
+    with fresh_database(request.getfixturevalue("postgresql")) as url:
+        yield url
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
     return Settings(
-        database_url=f"sqlite:///{tmp_path / 'cases.db'}",
+        database_url=database_url,
         rate_limit=1_000_000,
         failed_auth_limit=1_000_000,
     )

@@ -107,7 +107,9 @@ class Operation:
 
     async def _query(self, context: Context, variables: VariableValues) -> dict[str, Any]:
         data: dict[str, Any] = await context.services.database.run(
-            lambda db: self.plan_function(db, context.who, variables, None), self._pace
+            lambda db: self.plan_function(db, context.who, variables, None),
+            self._pace,
+            context.who.workspace_id,
         )
         return data
 
@@ -124,7 +126,9 @@ class Operation:
                 raise
             context.done[field.name] = payload
             data[field.name] = await context.services.database.run(
-                partial(_selected, field, context, variables, payload), self._pace
+                partial(_selected, field, context, variables, payload),
+                self._pace,
+                context.who.workspace_id,
             )
         return data
 

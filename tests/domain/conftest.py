@@ -1,9 +1,8 @@
-"""A real database file with two firms in it, and builders of what a test starts from."""
+"""A real database with two firms in it, and builders of what a test starts from."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,10 @@ from domain.database import Database, opened
 from domain.inputs import NewCase, NewParty, NewStaff
 from domain.keys import KeyRing
 from domain.models import Case, Party, Staff
+from domain.postgresql import PostgresqlDatabase
+from domain.sqlite import SqliteDatabase
 from domain.tables import metadata
+from tests.postgresql import Raw, Server
 
 
 class Clock:
@@ -33,8 +35,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def database(tmp_path: Path, clock: Clock) -> AsyncIterator[Database]:
-    async with opened(f"sqlite:///{tmp_path / 'cases.db'}", clock=clock) as database:
+async def database(database_url: str, clock: Clock) -> AsyncIterator[Database]:
+    async with opened(database_url, clock=clock) as database:
         await administration.create_workspace(database, "default")
         await administration.create_workspace(database, "other")
         yield database
@@ -57,21 +59,42 @@ async def stranger(database: Database) -> Principal:
     return await _with_key(database, "other", "stranger")
 
 
+class RawFile(sqlite3.Connection):
+    """A connection past the program; tests.postgresql.Raw is its like."""
+
+    def tamper(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        """Do what triggers and foreign keys forbid."""
+        self.execute("PRAGMA foreign_keys=OFF")
+        for trigger in ("timeline_event_is_final", "timeline_event_is_kept"):
+            self.execute(f"DROP TRIGGER IF EXISTS {trigger}")
+        self.execute(statement, parameters)
+
+    def everything(self) -> str:
+        """The whole database as text."""
+        return "\n".join(self.iterdump())
+
+
 @pytest.fixture
-def raw(database: Database) -> Iterator[sqlite3.Connection]:
+def raw(database: Database, request: pytest.FixtureRequest) -> Iterator[Any]:
     """The database as somebody sees it who does not go through the program."""
-    with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA foreign_keys=ON")
-        yield connection
+    if isinstance(database, PostgresqlDatabase):
+        server: Server = request.getfixturevalue("postgresql")
+        with closing(Raw(server.url(str(database.url.database)))) as past:
+            yield past
+        return
+    assert isinstance(database, SqliteDatabase)
+    with closing(sqlite3.connect(database.path, isolation_level=None, factory=RawFile)) as past:
+        past.execute("PRAGMA foreign_keys=ON")
+        yield past
 
 
 @pytest.fixture
-def stored(raw: sqlite3.Connection) -> Callable[[], dict[str, list[Any]]]:
+def stored(raw: Any) -> Callable[[], dict[str, list[Any]]]:
     """Every row of every table, to compare before and after what must change nothing."""
 
     def dump() -> dict[str, list[Any]]:
         return {
-            table.name: raw.execute(f"SELECT * FROM {table.name}").fetchall()
+            table.name: raw.execute(f"SELECT * FROM {table.name} ORDER BY 1, 2, 3").fetchall()
             for table in metadata.sorted_tables
         }
 

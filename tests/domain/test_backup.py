@@ -10,6 +10,8 @@ from domain.database import opened
 from domain.errors import Invalid, Unavailable
 from domain.verifying import verify
 
+pytestmark = pytest.mark.sqlite
+
 
 async def test_a_backup_made_while_writing_is_sound(database, given_case, tmp_path):
     for _ in range(20):

@@ -1,8 +1,9 @@
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain import casework, linking, reads, register, roles
+from domain import casework, instants, linking, reads, register, roles
 from domain.errors import CaseNotFound, FileNumberTaken, IdempotencyKeyReused, Invalid
 from domain.inputs import (
     CaseChanges,
@@ -190,8 +191,8 @@ async def test_a_key_is_forgotten_after_a_day(database, clerk, raw):
 
     first = await create()
     raw.execute(
-        "UPDATE idempotency_key"
-        " SET created_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-24 hours', '-1 second')"
+        "UPDATE idempotency_key SET created_at = ?",
+        (instants.of(datetime.now(UTC) - timedelta(hours=24, seconds=1)),),
     )
 
     later = await create()
@@ -206,8 +207,8 @@ async def test_a_key_is_remembered_for_almost_a_day(database, clerk, raw):
 
     first = await create()
     raw.execute(
-        "UPDATE idempotency_key"
-        " SET created_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-23 hours', '-59 minutes')"
+        "UPDATE idempotency_key SET created_at = ?",
+        (instants.of(datetime.now(UTC) - timedelta(hours=23, minutes=59)),),
     )
 
     assert await create() == first

@@ -30,6 +30,7 @@ def traces(path: Path) -> list[str]:
     return [text for text in (UNIQUE, plain, folding.loose(plain)) if text.encode() in content]
 
 
+@pytest.mark.sqlite
 async def test_nothing_of_a_purged_case_is_left_in_the_file(database, clerk, deleted):
     assert traces(database.path) != []
 

@@ -38,6 +38,8 @@ from domain.relations import (
 )
 from domain.tables import cases
 
+pytestmark = pytest.mark.sqlite
+
 FIRST, AFTER = Window(False, False, False), Window(True, False, False)
 BEFORE = Window(False, True, True)
 NEWEST = CaseOrder()

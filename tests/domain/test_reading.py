@@ -7,11 +7,13 @@ import time
 import pytest
 from sqlalchemy import text
 
-from domain import administration, reading
+from domain import administration, reading, transactions
 from domain.database import Pace, opened
 from domain.errors import TimedOut, Unavailable
 from domain.locking import FileLock
 from domain.prepared import Fetch, Prepared
+
+pytestmark = pytest.mark.sqlite
 
 ENDLESS = Fetch(
     Prepared(
@@ -80,9 +82,9 @@ async def test_a_kind_of_read_is_tried_again_later():
     pace = Pace()
     pace.overran()
 
-    tries = [pace.brief() for _ in range(reading.THREADED_AFTER_OVERRUN + 1)]
+    tries = [pace.brief() for _ in range(transactions.THREADED_AFTER_OVERRUN + 1)]
 
-    assert tries == [False] * reading.THREADED_AFTER_OVERRUN + [True]
+    assert tries == [False] * transactions.THREADED_AFTER_OVERRUN + [True]
 
 
 async def test_work_that_waits_for_anything_else_is_a_defect(database):

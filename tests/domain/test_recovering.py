@@ -16,6 +16,8 @@ from domain.locking import HELD, FileLock
 from domain.prepared import Fetch, Prepared
 from domain.verifying import verify
 
+pytestmark = pytest.mark.sqlite
+
 SEVEN = Fetch(Prepared(text("SELECT 7")), {})
 ENDLESS = Fetch(
     Prepared(
@@ -222,7 +224,7 @@ async def test_a_lock_file_that_was_deleted_keeps_nobody_apart_and_is_made_anew(
 
 @pytest.fixture
 def hurried(monkeypatch):
-    monkeypatch.setattr("domain.database.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("domain.sqlite.BUSY_SECONDS", 0.2)
 
 
 async def test_writes_that_wait_in_vain_do_not_wait_one_after_the_other(tmp_path, hurried):

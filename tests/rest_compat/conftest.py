@@ -1,8 +1,7 @@
-"""The REST surface alone, mounted at /api/v1 as the gateway does it, on a real SQLite file."""
+"""The REST surface alone, mounted at /api/v1 as the gateway does it, on a real database."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -109,8 +108,8 @@ def rate_limit() -> int:
 
 
 @pytest.fixture
-async def rest(tmp_path: Path, rate_limit: int) -> AsyncIterator[Rest]:
-    async with opened(f"sqlite:///{tmp_path / 'cases.db'}") as database:
+async def rest(database_url: str, rate_limit: int) -> AsyncIterator[Rest]:
+    async with opened(database_url) as database:
         for slug in ("default", "other"):
             await administration.create_workspace(database, slug)
         keys = {}

@@ -1,0 +1,182 @@
+"""What PostgreSQL does otherwise than SQLite: policies, turns, lost connections."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from domain import administration, casework, reads
+from domain.database import Pace, opened
+from domain.errors import FileNumberTaken, TimedOut, Unavailable
+from domain.inputs import CaseChanges, NewCase
+from domain.prepared import Fetch, Prepared
+from domain.tables import metadata
+
+pytestmark = pytest.mark.postgresql
+
+
+def everything(table):
+    return Fetch(Prepared(text(f"SELECT workspace_id FROM {table}")), {})
+
+
+SECURED = [
+    table.name
+    for table in metadata.sorted_tables
+    if "workspace_id" in table.c and table.name not in ("api_key", "search_entry")
+]
+
+
+async def test_a_statement_that_forgets_the_workspace_finds_no_foreign_row(
+    database, clerk, stranger, given_case
+):
+    for who in (clerk, stranger):
+        await given_case(who=who)
+
+    for who in (clerk, stranger):
+        async with database.read(who.workspace_id) as db:
+            for table in SECURED:
+                found = {workspace_id for (workspace_id,) in await db.fetch(everything(table))}
+                assert found <= {who.workspace_id}
+            assert await db.fetch(everything("cases"))
+
+
+async def test_a_forgotten_workspace_cannot_be_written(database, clerk, stranger, given_case):
+    theirs = await given_case(who=stranger)
+
+    async with database.write(clerk.workspace_id) as db:
+        await db.run(text("UPDATE cases SET name = 'taken'"))
+        await db.run(text("DELETE FROM case_party"))
+
+    async with database.read(stranger.workspace_id) as db:
+        assert (await reads.case(stranger, db, theirs.id)).name == theirs.name
+
+
+async def test_a_connection_that_says_nothing_sees_nothing(database, given_case):
+    await given_case()
+    connection = await database._connect()
+    try:
+        assert await connection.fetch("SELECT * FROM cases") == []
+        await connection.execute("SET casegraph.workspace = ''")
+        assert await connection.fetch("SELECT * FROM cases") == []
+    finally:
+        await connection.close()
+
+
+async def test_writers_of_one_workspace_in_several_processes_take_turns(
+    database, clerk, given_case, raw
+):
+    case = await given_case()
+    async with opened(database.url.render_as_string(hide_password=False)) as other:
+        changes = [
+            casework.update_case(clerk, one, case.id, CaseChanges(description=f"{name} {n}"))
+            for n in range(20)
+            for name, one in (("one", database), ("other", other))
+        ]
+        creations = [
+            casework.create_case(clerk, one, NewCase("N", file_number="AZ-1"))
+            for one in (database, other) * 5
+        ]
+        found = await asyncio.gather(*changes, *creations, return_exceptions=True)
+
+    assert [kind for kind in map(type, found) if issubclass(kind, Exception)] == (
+        [FileNumberTaken] * 9
+    )
+    rows = raw.execute(
+        "SELECT seq FROM timeline_event WHERE workspace_id = ? ORDER BY seq", [clerk.workspace_id]
+    ).fetchall()
+    assert [seq for (seq,) in rows] == list(range(1, len(rows) + 1))
+    async with database.read(clerk.workspace_id) as db:
+        assert (await reads.case(clerk, db, case.id)).version == 41
+
+
+async def test_a_long_read_is_stopped_by_the_server(database_url):
+    async with opened(database_url, read_seconds=1) as database:
+        with pytest.raises(TimedOut):
+            await database.run(
+                lambda db: db.fetch(Fetch(Prepared(text("SELECT pg_sleep(60)")), {})), Pace()
+            )
+
+
+async def test_reads_and_writes_go_on_after_all_connections_were_lost(
+    database, clerk, given_case, raw
+):
+    case = await given_case("Before")
+    raw.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE usename = 'casegraph' AND datname = current_database()"
+    )
+
+    found = await database.run(
+        lambda db: reads.case(clerk, db, case.id), Pace(), clerk.workspace_id
+    )
+
+    assert found == case
+    assert (await given_case("After")).version == 1
+
+
+async def test_a_cancelled_write_leaves_nothing_behind(database, clerk, given_case, stored):
+    await given_case()
+    before = stored()
+
+    async def write():
+        async with database.write(clerk.workspace_id) as db:
+            await db.run(text("UPDATE cases SET name = 'half'"))
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(write())
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert stored() == before
+    assert (await given_case("Next")).version == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"database": "nowhere"}, "does not exist"),
+        ({"port": 1}, "cannot be reached"),
+        ({"username": "nobody_there"}, "refuses the user or the password"),
+    ],
+)
+async def test_what_is_wrong_with_the_url_is_told(database, change, told):
+    url = database.url.set(drivername="postgresql", **change).render_as_string(hide_password=False)
+
+    with pytest.raises(Unavailable, match=told):
+        async with opened(url):
+            pass
+
+
+async def test_a_database_of_another_program_is_not_touched(postgresql):
+    postgresql.sql("CREATE DATABASE foreign_one OWNER casegraph")
+    postgresql.sql("CREATE TABLE theirs (id int)", "foreign_one")
+    try:
+        with pytest.raises(Unavailable, match="another program"):
+            async with opened(postgresql.url("foreign_one", "casegraph")):
+                pass
+        assert (
+            postgresql.sql(
+                "SELECT count(*) FROM pg_tables WHERE tableowner = 'casegraph'", "foreign_one"
+            )
+            == "0"
+        )
+    finally:
+        postgresql.sql("DROP DATABASE foreign_one WITH (FORCE)")
+
+
+async def test_several_processes_may_start_at_once_on_an_empty_database(postgresql):
+    postgresql.sql("CREATE DATABASE empty_one OWNER casegraph")
+    url = postgresql.url("empty_one", "casegraph")
+
+    async def start(number):
+        async with opened(url) as database:
+            await administration.create_workspace(database, f"firm-{number}")
+
+    try:
+        await asyncio.gather(*(start(number) for number in range(5)))
+        async with opened(url, migrate=False) as database:
+            assert len(await administration.workspaces(database)) == 10
+    finally:
+        postgresql.sql("DROP DATABASE empty_one WITH (FORCE)")
