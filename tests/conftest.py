@@ -75,6 +75,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
+def database_kind() -> str:
+    """For those who ask for a database by name, while they run."""
+    return "sqlite"
+
+
+@pytest.fixture
 def database_url(database_kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A new database: a file, or one of a PostgreSQL server."""
     if database_kind == "sqlite":
