@@ -1,8 +1,11 @@
 """The real application over ASGI, on a real database of each kind, with keys for two firms."""
 
+import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -14,7 +17,7 @@ from domain.models import Mode
 from domain.services import Services
 from gateway.app import create_app
 from gateway.settings import Settings
-from tests.postgresql import fresh_database, postgresql
+from tests.postgresql import fresh_database, migrate, postgresql
 
 __all__ = ["postgresql"]
 
@@ -74,6 +77,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database_kind", [one for one in DATABASES if one in (only or kinds)])
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a server or a database of their module run in one worker, in order."""
+    for item in items:
+        found = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
+        if any(definitions[-1].scope == "module" for definitions in found):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with the schema and nothing in it: copying it beats migrating anew."""
+    path = tmp_path_factory.mktemp("empty") / "cases.db"
+    asyncio.run(migrate(f"sqlite:///{path}"))
+    return path
+
+
 @pytest.fixture
 def database_kind() -> str:
     """For those who ask for a database by name, while they run."""
@@ -84,7 +104,9 @@ def database_kind() -> str:
 def database_url(database_kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A new database: a file, or one of a PostgreSQL server."""
     if database_kind == "sqlite":
-        yield f"sqlite:///{request.getfixturevalue('tmp_path') / 'cases.db'}"
+        path = request.getfixturevalue("tmp_path") / "cases.db"
+        shutil.copy(request.getfixturevalue("empty_file"), path)
+        yield f"sqlite:///{path}"
         return
     with fresh_database(request.getfixturevalue("postgresql")) as url:
         yield url

@@ -178,11 +178,11 @@ def postgresql() -> Iterator[Server]:
     with server(synchronous_commit="off", full_page_writes="off") as made:
         made.sql("CREATE ROLE casegraph LOGIN CREATEDB")
         made.sql(f"CREATE DATABASE {TEMPLATE} OWNER casegraph")
-        asyncio.run(_migrate(made.url(TEMPLATE, "casegraph")))
+        asyncio.run(migrate(made.url(TEMPLATE, "casegraph")))
         yield made
 
 
-async def _migrate(url: str) -> None:
+async def migrate(url: str) -> None:
     async with opened(url):
         pass
 
