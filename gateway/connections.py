@@ -9,6 +9,7 @@ import strawberry
 
 from domain import models, paging
 from domain.paging import Page
+from gateway.execution.declarations import shown_as
 from gateway.execution.loads import Listing
 
 N = TypeVar("N")
@@ -62,7 +63,7 @@ class Edge(Generic[N]):
 class Connection(Generic[E, N]):
     @strawberry.field(description="The page, with what belongs to the relation on each edge.")
     def edges(root: strawberry.Parent[Listing]) -> list[E]:
-        return root.page.edges  # type: ignore[return-value]
+        return shown_as(list[E], root.page.edges)
 
     @strawberry.field(description="The objects of the page, without their edges.")
     def nodes(root: strawberry.Parent[Listing]) -> list[N]:
@@ -70,7 +71,7 @@ class Connection(Generic[E, N]):
 
     @strawberry.field(description="Where this page lies in the list.")
     def page_info(root: strawberry.Parent[Listing]) -> PageInfo:
-        return root.page  # type: ignore[return-value]
+        return shown_as(PageInfo, root.page)
 
     @strawberry.field(description="How many there are in the whole list. Costs a count; optional.")
     async def total_count(root: strawberry.Parent[Listing]) -> int:

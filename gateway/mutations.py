@@ -8,6 +8,7 @@ from domain import casework, linking, register, roles
 from domain.auth import Scope
 from gateway import globalids, inputs
 from gateway.context import Info
+from gateway.execution.declarations import shown_as
 from gateway.refusals import UserError, refusable
 from gateway.types import Case, CaseLink, Party, Staff
 
@@ -126,7 +127,7 @@ class Mutation:
             input.to_domain(),
             idempotency_key=input.idempotency_key,
         )
-        return CreateCasePayload(case=case)  # type: ignore[arg-type]
+        return CreateCasePayload(case=shown_as(Case, case))
 
     @refusable(UpdateCasePayload, "Change a case; only the fields that are given." + _WRITE)
     async def update_case(info: Info, input: inputs.UpdateCaseInput) -> UpdateCasePayload | None:
@@ -137,7 +138,7 @@ class Mutation:
             input.to_domain(),
             expected_version=input.expected_version,
         )
-        return UpdateCasePayload(case=case)  # type: ignore[arg-type]
+        return UpdateCasePayload(case=shown_as(Case, case))
 
     @refusable(
         DeleteCasePayload,
@@ -152,7 +153,7 @@ class Mutation:
             expected_version=input.expected_version,
         )
         return DeleteCasePayload(
-            case=case,  # type: ignore[arg-type]
+            case=shown_as(Case, case),
             deleted_case_id=strawberry.ID(globalids.of(case)),
         )
 
@@ -164,7 +165,7 @@ class Mutation:
             input.to_domain(),
             idempotency_key=input.idempotency_key,
         )
-        return CreatePartyPayload(party=party)  # type: ignore[arg-type]
+        return CreatePartyPayload(party=shown_as(Party, party))
 
     @refusable(UpdatePartyPayload, "Change a party; only the fields that are given." + _WRITE)
     async def update_party(info: Info, input: inputs.UpdatePartyInput) -> UpdatePartyPayload | None:
@@ -175,7 +176,7 @@ class Mutation:
             input.to_domain(),
             expected_version=input.expected_version,
         )
-        return UpdatePartyPayload(party=party)  # type: ignore[arg-type]
+        return UpdatePartyPayload(party=shown_as(Party, party))
 
     @refusable(CreateStaffPayload, "Enter a staff member." + _WRITE)
     async def create_staff(info: Info, input: inputs.CreateStaffInput) -> CreateStaffPayload | None:
@@ -185,7 +186,7 @@ class Mutation:
             input.to_domain(),
             idempotency_key=input.idempotency_key,
         )
-        return CreateStaffPayload(staff=staff)  # type: ignore[arg-type]
+        return CreateStaffPayload(staff=shown_as(Staff, staff))
 
     @refusable(
         UpdateStaffPayload, "Change a staff member; only the fields that are given." + _WRITE
@@ -198,7 +199,7 @@ class Mutation:
             input.to_domain(),
             expected_version=input.expected_version,
         )
-        return UpdateStaffPayload(staff=staff)  # type: ignore[arg-type]
+        return UpdateStaffPayload(staff=shown_as(Staff, staff))
 
     @refusable(AddCasePartiesPayload, "Add parties to a case." + _WRITE, id="case_id")
     async def add_case_parties(
@@ -212,7 +213,7 @@ class Mutation:
             expected_version=input.expected_version,
             idempotency_key=input.idempotency_key,
         )
-        return AddCasePartiesPayload(case=case)  # type: ignore[arg-type]
+        return AddCasePartiesPayload(case=shown_as(Case, case))
 
     @refusable(
         ReplaceCasePartiesPayload,
@@ -229,7 +230,7 @@ class Mutation:
             [role.to_domain(index) for index, role in enumerate(input.parties)],
             expected_version=input.expected_version,
         )
-        return ReplaceCasePartiesPayload(case=case)  # type: ignore[arg-type]
+        return ReplaceCasePartiesPayload(case=shown_as(Case, case))
 
     @refusable(
         RemoveCasePartiesPayload,
@@ -248,7 +249,7 @@ class Mutation:
             role=input.role,
             expected_version=input.expected_version,
         )
-        return RemoveCasePartiesPayload(case=case)  # type: ignore[arg-type]
+        return RemoveCasePartiesPayload(case=shown_as(Case, case))
 
     @refusable(AssignStaffPayload, "Assign staff to a case." + _WRITE, id="case_id")
     async def assign_staff(info: Info, input: inputs.AssignStaffInput) -> AssignStaffPayload | None:
@@ -260,7 +261,7 @@ class Mutation:
             expected_version=input.expected_version,
             idempotency_key=input.idempotency_key,
         )
-        return AssignStaffPayload(case=case)  # type: ignore[arg-type]
+        return AssignStaffPayload(case=shown_as(Case, case))
 
     @refusable(
         UnassignStaffPayload, "Take staff off a case." + _WRITE, id="case_id", staff="staff_ids"
@@ -276,7 +277,7 @@ class Mutation:
             role=input.role,
             expected_version=input.expected_version,
         )
-        return UnassignStaffPayload(case=case)  # type: ignore[arg-type]
+        return UnassignStaffPayload(case=shown_as(Case, case))
 
     @refusable(LinkCasesPayload, "Link two cases." + _WRITE, id="case_id")
     async def link_cases(info: Info, input: inputs.LinkCasesInput) -> LinkCasesPayload | None:
@@ -289,7 +290,7 @@ class Mutation:
             expected_version=input.expected_version,
             idempotency_key=input.idempotency_key,
         )
-        return LinkCasesPayload(link=link)  # type: ignore[arg-type]
+        return LinkCasesPayload(link=shown_as(CaseLink, link))
 
     @refusable(UnlinkCasesPayload, "Remove a link, at both ends." + _WRITE, id="link_id")
     async def unlink_cases(info: Info, input: inputs.UnlinkCasesInput) -> UnlinkCasesPayload | None:
@@ -301,7 +302,7 @@ class Mutation:
             expected_version=input.expected_version,
         )
         return UnlinkCasesPayload(
-            link=link,  # type: ignore[arg-type]
+            link=shown_as(CaseLink, link),
             deleted_link_id=strawberry.ID(globalids.of(link)),
         )
 

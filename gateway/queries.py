@@ -12,7 +12,7 @@ from domain.paging import relay_paging
 from gateway import globalids
 from gateway.connections import After, Before, First, Last
 from gateway.context import Info
-from gateway.execution.declarations import SHOWN, Caller
+from gateway.execution.declarations import SHOWN, Caller, shown_as
 from gateway.execution.loads import CaseByFileNumber, Nodes, OneById, RootPage, loading
 from gateway.inputs import CaseFilter, CaseOrder
 from gateway.types import (
@@ -41,13 +41,13 @@ class Query:
     )
     def viewer(self, info: Info) -> Viewer | None:
         who: Principal = info.context.who
-        return who  # type: ignore[return-value]
+        return shown_as(Viewer, who)
 
     @loading("The object with a global id, or null." + _READ)
     def node(
         id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")],
     ) -> Node | None:
-        return Nodes([id], single=True)  # type: ignore[return-value]
+        return shown_as(Node, Nodes([id], single=True))
 
     @loading("The objects with these global ids, at most 100, each or null." + _READ)
     def nodes(
@@ -55,7 +55,7 @@ class Query:
     ) -> list[Node | None]:
         if len(ids) > MAX_NODES:
             raise invalid(f"ids must have at most {MAX_NODES} entries.", "ids")
-        return Nodes(ids)  # type: ignore[return-value]
+        return shown_as(list[Node | None], Nodes(ids))
 
     @loading("One case, by exactly one of id and file number; null if there is none." + _READ)
     def case(
@@ -70,8 +70,8 @@ class Query:
         if (id is None) == (file_number is None):
             raise invalid("Exactly one of id and fileNumber must be given.", "id")
         if file_number is not None:
-            return CaseByFileNumber(file_number)  # type: ignore[return-value]
-        return OneById("case", globalids.local(str(id), "Case"))  # type: ignore[return-value]
+            return shown_as(Case, CaseByFileNumber(file_number))
+        return shown_as(Case, OneById("case", globalids.local(str(id), "Case")))
 
     @loading("The workspace's cases, newest first." + _READ)
     def cases(
@@ -90,7 +90,9 @@ class Query:
         paging = relay_paging(first, after, last, before)
         wanted = filter.to_domain() if filter else None
         order = order_by.to_domain() if order_by else NewestFirst()
-        return RootPage(lambda who: asking.cases(who, wanted, order), paging)  # type: ignore[return-value]
+        return shown_as(
+            CaseConnection, RootPage(lambda who: asking.cases(who, wanted, order), paging)
+        )
 
     @loading("The workspace's parties, by name." + _READ)
     def parties(
@@ -101,13 +103,13 @@ class Query:
         search: Search = None,
     ) -> PartyConnection | None:
         paging = relay_paging(first, after, last, before)
-        return RootPage(lambda who: asking.parties(who, search), paging)  # type: ignore[return-value]
+        return shown_as(PartyConnection, RootPage(lambda who: asking.parties(who, search), paging))
 
     @loading("One party, or null." + _READ)
     def party(
         id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")],
     ) -> Party | None:
-        return OneById("party", globalids.local(id, "Party"))  # type: ignore[return-value]
+        return shown_as(Party, OneById("party", globalids.local(id, "Party")))
 
     @loading("The workspace's staff, by name." + _READ)
     def staff(
@@ -118,10 +120,10 @@ class Query:
         search: Search = None,
     ) -> StaffConnection | None:
         paging = relay_paging(first, after, last, before)
-        return RootPage(lambda who: asking.staff(who, search), paging)  # type: ignore[return-value]
+        return shown_as(StaffConnection, RootPage(lambda who: asking.staff(who, search), paging))
 
     @loading("One staff member, or null." + _READ)
     def staff_member(
         id: Annotated[strawberry.ID, strawberry.argument(description="Their id.")],
     ) -> Staff | None:
-        return OneById("staff", globalids.local(id, "Staff"))  # type: ignore[return-value]
+        return shown_as(Staff, OneById("staff", globalids.local(id, "Staff")))

@@ -27,6 +27,7 @@ from gateway.execution.declarations import (
     choice,
     column,
     of_item,
+    shown_as,
 )
 from gateway.execution.loads import ItsCase, RelatedPage, loading
 from gateway.scalars import JSON, DateTime
@@ -70,7 +71,7 @@ class Party(Node):
         role: Role = None,
     ) -> "PartyCaseConnection":
         paging = relay_paging(first, after, last, before)
-        return RelatedPage(relations.PARTY_CASES, paging, role)  # type: ignore[return-value]
+        return shown_as(PartyCaseConnection, RelatedPage(relations.PARTY_CASES, paging, role))
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -97,7 +98,7 @@ class Staff(Node):
         role: StaffRole = None,
     ) -> "StaffCaseConnection":
         paging = relay_paging(first, after, last, before)
-        return RelatedPage(relations.STAFF_CASES, paging, role)  # type: ignore[return-value]
+        return shown_as(StaffCaseConnection, RelatedPage(relations.STAFF_CASES, paging, role))
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -140,7 +141,7 @@ class TimelineEvent(Node):
 
     @loading("The case it happened in; null for parties and staff.")
     def case() -> "Case | None":
-        return ItsCase()  # type: ignore[return-value]
+        return shown_as(Case, ItsCase())
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -155,13 +156,13 @@ class CaseLink(Node):
 
     @loading("The case at this end.")
     def case() -> "Case":
-        return ItsCase()  # type: ignore[return-value]
+        return shown_as(Case, ItsCase())
 
     @strawberry.field(
         description="The case at the other end.", metadata={SHOWN: Along(NODE, "linked")}
     )
     def linked_case(root: Parent[models.CaseLink]) -> "Case":
-        return root.linked  # type: ignore[return-value]
+        return shown_as(Case, root.linked)
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -209,7 +210,7 @@ class Case(Node):
         role: Role = None,
     ) -> "CasePartyConnection":
         paging = relay_paging(first, after, last, before)
-        return RelatedPage(relations.CASE_PARTIES, paging, role)  # type: ignore[return-value]
+        return shown_as(CasePartyConnection, RelatedPage(relations.CASE_PARTIES, paging, role))
 
     @loading("Who works on the case, in the order they were assigned.")
     def staff(
@@ -220,7 +221,7 @@ class Case(Node):
         role: StaffRole = None,
     ) -> "CaseStaffConnection":
         paging = relay_paging(first, after, last, before)
-        return RelatedPage(relations.CASE_STAFF, paging, role)  # type: ignore[return-value]
+        return shown_as(CaseStaffConnection, RelatedPage(relations.CASE_STAFF, paging, role))
 
     @loading("Links to other cases, in the order they were made.")
     def links(
@@ -234,7 +235,7 @@ class Case(Node):
     ) -> "CaseLinkConnection":
         paging = relay_paging(first, after, last, before)
         only = None if type is None else str(type.value)
-        return RelatedPage(relations.CASE_LINKS, paging, only)  # type: ignore[return-value]
+        return shown_as(CaseLinkConnection, RelatedPage(relations.CASE_LINKS, paging, only))
 
     @loading("What happened in the case, newest first.")
     def timeline(
@@ -244,7 +245,7 @@ class Case(Node):
         before: Before = None,
     ) -> "TimelineEventConnection":
         paging = relay_paging(first, after, last, before)
-        return RelatedPage(relations.CASE_TIMELINE, paging)  # type: ignore[return-value]
+        return shown_as(TimelineEventConnection, RelatedPage(relations.CASE_TIMELINE, paging))
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:

@@ -8,12 +8,20 @@ import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import strawberry
 
 SHOWN = "casegraph.shown"
 """The key of a field's declaration in its metadata."""
+
+
+T = TypeVar("T")
+
+
+def shown_as(_shown: type[T], value: object) -> T:
+    """*value*, a domain object or what is to be loaded, as the type that describes it."""
+    return cast(T, value)
 
 
 @dataclass(frozen=True, slots=True)
