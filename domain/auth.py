@@ -17,8 +17,8 @@ class Scope(StrEnum):
 class Principal:
     """Who asks: workspace, API key and scopes. Every service method takes one first.
 
-    It is made in one place, KeyRing.authenticate; the command line makes its own through
-    Administration.operator, since whoever may open the database may do everything.
+    KeyRing.authenticate makes them from keys. administration.operator makes the command line's,
+    since whoever may open the database may do everything.
     """
 
     workspace_id: int

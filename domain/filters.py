@@ -32,7 +32,7 @@ NOTHING: Shape = ("any",)
 
 @dataclass(slots=True)
 class Compiled:
-    """The shape of a filter, the values of its parameters, and its canonical JSON."""
+    """The shape of a filter and the values of its parameters."""
 
     shape: Shape
     values: dict[str, Any]

@@ -7,7 +7,7 @@ object as it is now, not a copy of the first answer: names are kept in one place
 import hashlib
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select
@@ -16,6 +16,7 @@ from domain import instants, texts
 from domain.auth import Principal
 from domain.database import Transaction
 from domain.errors import IdempotencyKeyReused
+from domain.instants import Instant
 from domain.prepared import Prepared
 from domain.tables import idempotency_key
 from domain.texts import Check
@@ -65,7 +66,7 @@ async def replayed(db: Transaction, who: Principal, key: str | None, request: st
     """
     if key is None:
         return None
-    row = await db.first(_REMEMBERED, {**_name(who, key), "limit": _limit()})
+    row = await db.first(_REMEMBERED, {**_name(who, key), "limit": _limit(db)})
     if row is None:
         return None
     first_request, result_id = row
@@ -81,8 +82,8 @@ async def remember(
     """Note what the first request with *key* made, in its own transaction."""
     if key is None:
         return
-    await db.run(_EXPIRE, {"limit": _limit()})
-    row = {"request": request, "result_id": result_id, "created_at": instants.now()}
+    await db.run(_EXPIRE, {"limit": _limit(db)})
+    row = {"request": request, "result_id": result_id, "created_at": db.now}
     await db.run(_REMEMBER, _name(who, key) | row)
 
 
@@ -90,5 +91,5 @@ def _name(who: Principal, key: str) -> dict[str, Any]:
     return {"workspace_id": who.workspace_id, "id": f"{who.key_id}:{key}"}
 
 
-def _limit() -> str:
-    return instants.of(datetime.now(UTC) - KEPT)
+def _limit(db: Transaction) -> Instant:
+    return instants.before(db.now, KEPT)

@@ -4,7 +4,7 @@ One text form everywhere (both databases, both surfaces, cursors, hashes) sorts 
 and needs no conversion on the way out.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 Instant = str
 
@@ -18,6 +18,11 @@ def of(moment: datetime) -> Instant:
     utc = moment.astimezone(UTC)
     # strftime does not pad years below 1000 on every platform; isoformat does.
     return utc.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def before(instant: Instant, span: timedelta) -> Instant:
+    """The instant that lies *span* before another."""
+    return of(datetime.fromisoformat(instant) - span)
 
 
 def parse(text: str) -> Instant:

@@ -277,23 +277,23 @@ class _Transaction(Transaction):
 
     async def rows(self, statement: Statement, values: Values | None = None) -> list[Row]:
         sql, parameters = prepared(statement).bound(POSTGRESQL, values or {})
+        log.debug("%s", sql)
         return cast("list[Row]", await self._connection.fetch(sql, *parameters))
 
     async def run(
         self, statement: Statement, values: Values | Sequence[Values] | None = None
     ) -> None:
         made = prepared(statement)
-        if isinstance(values, Sequence):
-            rows = [made.bound(POSTGRESQL, row)[1] for row in values]
-            if len(rows) > 1:
-                await self._connection.executemany(made.sql(POSTGRESQL), rows)
-                return
-            if not rows:
-                return
-            [parameters] = rows
-        else:
-            _sql, parameters = made.bound(POSTGRESQL, values or {})
-        await self._connection.fetch(made.sql(POSTGRESQL), *parameters)
+        if not isinstance(values, Sequence):
+            await self.rows(made, values)
+        elif len(values) == 1:
+            await self.rows(made, values[0])
+        elif values:
+            sql = made.sql(POSTGRESQL)
+            log.debug("%s", sql)
+            await self._connection.executemany(
+                sql, [made.bound(POSTGRESQL, row)[1] for row in values]
+            )
 
 
 def _works_for(workspace_id: int | None) -> str:

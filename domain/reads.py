@@ -106,10 +106,6 @@ async def parties(
     return await page(db, asking.parties(who, search), paging)
 
 
-async def count_parties(who: Principal, db: Snapshot, search: str | None = None) -> int:
-    return await count(db, asking.parties(who, search))
-
-
 async def staff(
     who: Principal,
     db: Snapshot,
@@ -118,10 +114,6 @@ async def staff(
 ) -> Page[Staff]:
     """A page of the workspace's staff, by name."""
     return await page(db, asking.staff(who, search), paging)
-
-
-async def count_staff(who: Principal, db: Snapshot, search: str | None = None) -> int:
-    return await count(db, asking.staff(who, search))
 
 
 async def page(db: Snapshot, asked: RootList, paging: Paging) -> Page[Any]:

@@ -141,11 +141,3 @@ def _storable(text: str) -> bool:
 def _noun(path: Path) -> str:
     """The field's own name, which both surfaces spell alike but for case: "file number"."""
     return next((part for part in reversed(path) if not part.isdigit()), "value").replace("_", " ")
-
-
-def search_term(value: str | None) -> str | None:
-    """A search as the caller typed it, checked; null and blank mean no search."""
-    check = Check()
-    term = check.prose(value, SEARCH_MAX, "search")
-    check.done()
-    return term

@@ -8,6 +8,7 @@ turns by a lock on a file beside the database.
 
 import asyncio
 import contextlib
+import logging
 import os
 import sqlite3
 import time
@@ -23,6 +24,8 @@ from domain.errors import Unavailable
 from domain.instants import Instant
 from domain.locking import FileLock
 from domain.transactions import Row, Statement, Transaction, Values, prepared
+
+log = logging.getLogger("casegraph.sql")
 
 T = TypeVar("T")
 
@@ -53,18 +56,19 @@ class _Transaction(Transaction):
 
     async def rows(self, statement: Statement, values: Values | None = None) -> list[Row]:
         sql, parameters = prepared(statement).bound(self._dialect, values or {})
+        log.debug("%s", sql)
         return self._connection.execute(sql, parameters).fetchall()
 
     async def run(
         self, statement: Statement, values: Values | Sequence[Values] | None = None
     ) -> None:
         made = prepared(statement)
-        if isinstance(values, Sequence):
-            if values:
-                rows = [made.bound(self._dialect, row)[1] for row in values]
-                self._connection.executemany(made.sql(self._dialect), rows)
-            return
-        self._connection.execute(*made.bound(self._dialect, values or {}))
+        if not isinstance(values, Sequence):
+            await self.rows(made, values)
+        elif values:
+            sql = made.sql(self._dialect)
+            log.debug("%s", sql)
+            self._connection.executemany(sql, [made.bound(self._dialect, row)[1] for row in values])
 
 
 class Writer:

@@ -33,9 +33,8 @@ class Context:
         self.who = who
         self.services = services
         self.settings = settings
-        # The operation's shape and cost, once it was looked at, and the rows it may read.
+        # The operation's shape and cost, once it was looked at.
         self.measured: Measured | None = None
-        self.rows = 0
         # What the key may still do, once the operation was counted; or why it may not.
         self.allowance: Allowance | None = None
         self.refusal: RateLimited | None = None
@@ -55,9 +54,8 @@ class Context:
         """Count what the operation may read, once. Raises GraphQLError, RateLimited."""
         assert self.measured is not None
         if self.allowance is None:
-            self.rows = self.measured.check(variables, self.settings.query_rows)
-            more = points(self.rows) - 1
-            self.allowance = self.services.rates.take_more(self.who.key_id, more)
+            rows = self.measured.check(variables, self.settings.query_rows)
+            self.allowance = self.services.rates.take_more(self.who.key_id, points(rows) - 1)
 
     def spend(self, points: int) -> None:
         """Count what was done in vain."""

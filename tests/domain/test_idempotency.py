@@ -1,9 +1,8 @@
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain import casework, instants, linking, reads, register, roles
+from domain import casework, linking, reads, register, roles
 from domain.errors import CaseNotFound, FileNumberTaken, IdempotencyKeyReused, Invalid
 from domain.inputs import (
     CaseChanges,
@@ -185,15 +184,12 @@ async def test_a_refused_request_does_not_use_up_its_key(database, clerk, given_
         assert await reads.case_by_file_number(clerk, db, "AZ-1") == case
 
 
-async def test_a_key_is_forgotten_after_a_day(database, clerk, raw):
+async def test_a_key_is_forgotten_after_a_day(database, clerk, clock, raw):
     async def create():
         return await casework.create_case(clerk, database, NewCase("N"), idempotency_key="key-1")
 
     first = await create()
-    raw.execute(
-        "UPDATE idempotency_key SET created_at = ?",
-        (instants.of(datetime.now(UTC) - timedelta(hours=24, seconds=1)),),
-    )
+    clock.now = "2026-01-16T09:00:00Z"
 
     later = await create()
 
@@ -201,15 +197,12 @@ async def test_a_key_is_forgotten_after_a_day(database, clerk, raw):
     assert raw.execute("SELECT result_id FROM idempotency_key").fetchall() == [(later.id,)]
 
 
-async def test_a_key_is_remembered_for_almost_a_day(database, clerk, raw):
+async def test_a_key_is_remembered_for_almost_a_day(database, clerk, clock):
     async def create():
         return await casework.create_case(clerk, database, NewCase("N"), idempotency_key="key-1")
 
     first = await create()
-    raw.execute(
-        "UPDATE idempotency_key SET created_at = ?",
-        (instants.of(datetime.now(UTC) - timedelta(hours=23, minutes=59)),),
-    )
+    clock.now = "2026-01-16T08:59:59Z"
 
     assert await create() == first
 

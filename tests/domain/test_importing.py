@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from domain import casework, reads, relations
+from domain import asking, casework, reads, relations
 from domain.auth import Principal, Scope
 from domain.errors import InsufficientScope
 from domain.importing import OnConflict, import_cases
@@ -404,7 +404,7 @@ async def test_another_workspace_sees_nothing_of_an_import(run, database, strang
 
     async with database.read() as db:
         assert await reads.count_cases(stranger, db) == 0
-        assert await reads.count_parties(stranger, db) == 0
+        assert await reads.count(db, asking.parties(stranger)) == 0
 
 
 async def test_importing_needs_the_scope_to_write(run, database, clerk):
