@@ -39,11 +39,20 @@ def test_the_pin_allows_one_minor_version():
 
 
 async def test_a_connection_has_what_is_relied_on():
-    state = "connections cycle flow headers loop parser pipeline server_state transport".split()
-    methods = (
-        "_start_asgi_task connection_lost connection_made data_received on_body on_headers_complete"
-        " on_message_begin on_message_complete on_response_complete pause_writing shutdown".split()
-    )
+    state = ("cycle", "connections", "flow", "loop", "parser", "pipeline", "transport")
+    methods = [
+        "_start_asgi_task",
+        "connection_lost",
+        "connection_made",
+        "data_received",
+        "on_body",
+        "on_headers_complete",
+        "on_message_begin",
+        "on_message_complete",
+        "on_response_complete",
+        "pause_writing",
+        "shutdown",
+    ]
     connection = made()
 
     assert [name for name in state if not hasattr(connection, name)] == []
