@@ -170,6 +170,16 @@ def by_id(who: Principal, kind: str, ids: Iterable[str], columns: tuple[str, ...
     *kind* is case, party, staff, link or event. Raises InsufficientScope.
     """
     who.require(Scope.CASES_READ)
+    return _by_id(who, kind, ids, columns)
+
+
+def case_to_write(who: Principal, case_id: str) -> Fetch | None:
+    """A row if the case is there, for who may write it. Raises InsufficientScope."""
+    who.require(Scope.CASES_WRITE)
+    return _by_id(who, "case", [case_id], ("id",))
+
+
+def _by_id(who: Principal, kind: str, ids: Iterable[str], columns: tuple[str, ...]) -> Fetch | None:
     if kind == "case":
         plausible = {found for id in ids if (found := canonical_case_id(id))}
     else:

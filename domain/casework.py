@@ -10,7 +10,7 @@ from domain import idempotency, ids, roles, store, texts, timeline
 from domain.auth import Principal, Scope
 from domain.database import Database, Transaction
 from domain.errors import FileNumberTaken
-from domain.inputs import CaseChanges, NewCase, mentioned
+from domain.inputs import CaseChanges, ExpectedVersion, NewCase, mentioned
 from domain.models import Case, CaseStatus, Change
 from domain.prepared import Prepared
 from domain.roles import Wanted
@@ -53,8 +53,10 @@ async def create_case(
             return await store.case_to_change(db, who, before, field=idempotency.FIELD)
         await _require_free(db, who, values["file_number"])
         case = Case(id=ids.new_case_id(), **values, created_at=db.now, updated_at=db.now, version=1)
-        party_rows = await roles.resolve(db, who, PARTY_ROLES, case.id, parties, 1)
-        staff_rows = await roles.resolve(db, who, STAFF_ROLES, case.id, staff, 1 + len(parties))
+        given = await roles.resolve(db, who, PARTY_ROLES, case.id, parties, 1)
+        party_rows = [one.role for one in given]
+        given = await roles.resolve(db, who, STAFF_ROLES, case.id, staff, 1 + len(parties))
+        staff_rows = [one.role for one in given]
         await store.insert_cases(db, who.workspace_id, [case], [len(parties) + len(staff)])
         await store.insert_roles(db, who.workspace_id, PARTY_ROLES, party_rows)
         await store.insert_roles(db, who.workspace_id, STAFF_ROLES, staff_rows)
@@ -74,9 +76,11 @@ async def update_case(
     case_id: str,
     changes: CaseChanges,
     *,
-    expected_version: int | None = None,
+    expected_version: ExpectedVersion = None,
 ) -> Case:
     """Change the fields that are mentioned; a change to the same value is none.
+
+    Where nothing changes, all that comes back is what was there: that needs the scope to read.
 
     Raises CaseNotFound, VersionConflict, Invalid, FileNumberTaken.
     """
@@ -88,6 +92,7 @@ async def update_case(
         check.done()
         wanted = {name: value for name, value in wanted.items() if value != getattr(case, name)}
         if not wanted:
+            who.require(Scope.CASES_READ)
             return case
         if "file_number" in wanted:
             await _require_free(db, who, wanted["file_number"])
@@ -102,7 +107,7 @@ async def update_case(
 
 
 async def delete_case(
-    who: Principal, database: Database, case_id: str, *, expected_version: int | None = None
+    who: Principal, database: Database, case_id: str, *, expected_version: ExpectedVersion = None
 ) -> Case:
     """Hide a case everywhere, and record it; purging erases it for good.
 

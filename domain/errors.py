@@ -21,7 +21,7 @@ DomainError
 └── Damaged              DATABASE_DAMAGED, about what is stored: trying again does not help
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 Path = tuple[str, ...]
@@ -160,11 +160,11 @@ class VersionConflict(Refused):
 
     code = "VERSION_CONFLICT"
 
-    def __init__(self, expected: int, actual: int) -> None:
-        super().__init__(
-            f"Version {expected} was expected, but the current version is {actual}.",
-            ("expected_version",),
-        )
+    def __init__(self, expected: Collection[int], actual: int) -> None:
+        first = next(iter(expected), None)
+        wanted = "No version that can be" if first is None else f"Version {first}"
+        message = f"{wanted} was expected, but the current version is {actual}."
+        super().__init__(message, ("expected_version",))
         self.actual = actual
 
 

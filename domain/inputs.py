@@ -3,7 +3,7 @@
 In changes, UNSET is a field the caller did not mention, None one to clear.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum, StrEnum
 from typing import Any, Final
@@ -145,6 +145,10 @@ class CaseOrder:
 
     field: CaseOrderField = CaseOrderField.CREATED_AT
     descending: bool = True
+
+
+ExpectedVersion = int | Collection[int] | None
+"""The version, or one of the versions, that a caller takes an object to have; None for any."""
 
 
 def mentioned(changes: CaseChanges | PartyChanges | StaffChanges) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Links between cases. A link is two rows, one as seen from each end, with inverse types."""
 
+from dataclasses import dataclass, replace
+
 from sqlalchemy import delete, insert, select
 
 from domain import idempotency, ids, store, texts, timeline
@@ -7,10 +9,19 @@ from domain.auth import Principal, Scope
 from domain.database import Database, Transaction
 from domain.errors import CaseNotFound, LinkExists, LinkNotFound, invalid
 from domain.ids import canonical_case_id
+from domain.inputs import ExpectedVersion
 from domain.models import Case, CaseLink, Change, LinkType
 from domain.tables import case_link
 from domain.texts import Check
 from domain.timeline import NewEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A link that was made or removed, and the case that it is seen from, as the call left it."""
+
+    link: CaseLink
+    case: Case
 
 
 async def link_cases(
@@ -20,9 +31,9 @@ async def link_cases(
     linked_case_id: str,
     link_type: str,
     *,
-    expected_version: int | None = None,
+    expected_version: ExpectedVersion = None,
     idempotency_key: str | None = None,
-) -> CaseLink:
+) -> Written:
     """Join two cases; *link_type* says what the linked case is to the first.
 
     Raises CaseNotFound for either, VersionConflict, Invalid, LinkExists, IdempotencyKeyReused.
@@ -34,7 +45,7 @@ async def link_cases(
     async with database.write(who.workspace_id) as db:
         if before := await idempotency.replayed(db, who, key, request):
             case = await store.case_to_change(db, who, case_id)
-            return await _seen(db, who, case, before)
+            return Written(await _seen(db, who, case, before), case)
         case = await store.case_to_change(db, who, case_id, expected_version)
         check = Check()
         kind = check.one_of(link_type, tuple(LinkType), "type")
@@ -49,7 +60,7 @@ async def link_cases(
         events = link_events("case_linked", link)
         await timeline.record(db, who.workspace_id, who.key_name, events)
         await idempotency.remember(db, who, key, request, link.id)
-        return CaseLink(link.id, case.id, linked.id, kind, db.now, touched[linked.id])
+        return Written(replace(link, linked=touched[linked.id]), touched[case.id])
 
 
 async def unlink_cases(
@@ -58,8 +69,8 @@ async def unlink_cases(
     link_id: str,
     *,
     case_id: str | None = None,
-    expected_version: int | None = None,
-) -> CaseLink:
+    expected_version: ExpectedVersion = None,
+) -> Written:
     """Part two cases; the link as it was, seen from *case_id* or else from either end.
 
     Raises LinkNotFound, also if *case_id* is at neither end or no case; VersionConflict.
@@ -79,12 +90,11 @@ async def unlink_cases(
         linked = await _case_at(db, who, link_id, end.linked_case_id)
         c = case_link.c
         await db.run(delete(case_link).where(c.workspace_id == who.workspace_id, c.id == link_id))
-        for one in (case, linked):
-            await store.touch(db, who, one)
+        touched = [await store.touch(db, who, one) for one in (case, linked)]
         link = CaseLink(end.id, end.case_id, end.linked_case_id, end.type, end.created_at, linked)
         events = link_events("case_unlinked", link)
         await timeline.record(db, who.workspace_id, who.key_name, events)
-        return link
+        return Written(link, touched[0])
 
 
 async def insert_links(db: Transaction, workspace_id: int, links: list[CaseLink]) -> None:
@@ -150,7 +160,7 @@ async def _case_at(
     who: Principal,
     link_id: str,
     case_id: str,
-    expected_version: int | None = None,
+    expected_version: ExpectedVersion = None,
 ) -> Case:
     """The case at one end of a link."""
     try:

@@ -41,6 +41,12 @@ async def case(who: Principal, db: Snapshot, case_id: str) -> Case:
     return found[canonical]
 
 
+async def require_case_to_write(who: Principal, db: Snapshot, case_id: str) -> None:
+    """Raise CaseNotFound unless a case is there that *who* may write."""
+    if not await _rows(db, asking.case_to_write(who, case_id)):
+        raise CaseNotFound(case_id)
+
+
 async def cases_by_id(who: Principal, db: Snapshot, ids: Iterable[str]) -> dict[str, Case]:
     """The cases among *ids*, by their canonical id."""
     rows = await _rows(db, asking.by_id(who, "case", ids, CASE))

@@ -6,7 +6,7 @@ from typing import Any
 from domain import idempotency, ids, store, texts, timeline
 from domain.auth import Principal, Scope
 from domain.database import Database, Transaction
-from domain.inputs import NewParty, NewStaff, PartyChanges, StaffChanges, mentioned
+from domain.inputs import ExpectedVersion, NewParty, NewStaff, PartyChanges, StaffChanges, mentioned
 from domain.models import Party, PartyKind, Staff
 from domain.texts import Check
 from domain.timeline import NewEvent
@@ -40,9 +40,12 @@ async def update_party(
     party_id: str,
     changes: PartyChanges,
     *,
-    expected_version: int | None = None,
+    expected_version: ExpectedVersion = None,
 ) -> Party:
-    """Change a party. Raises PartyNotFound, VersionConflict, Invalid."""
+    """Change a party; see casework.update_case() for no change.
+
+    Raises PartyNotFound, VersionConflict, Invalid.
+    """
     who.require(Scope.CASES_WRITE)
     async with database.write(who.workspace_id) as db:
         party = await store.party_to_change(db, who, party_id, expected_version)
@@ -82,9 +85,12 @@ async def update_staff(
     staff_id: str,
     changes: StaffChanges,
     *,
-    expected_version: int | None = None,
+    expected_version: ExpectedVersion = None,
 ) -> Staff:
-    """Change a staff member. Raises StaffNotFound, VersionConflict, Invalid."""
+    """Change a staff member; see casework.update_case() for no change.
+
+    Raises StaffNotFound, VersionConflict, Invalid.
+    """
     who.require(Scope.CASES_WRITE)
     async with database.write(who.workspace_id) as db:
         staff = await store.staff_to_change(db, who, staff_id, expected_version)
@@ -154,6 +160,7 @@ async def _change(
     after = replace(before, **wanted)
     changes = timeline.changes_between(before, after, names)
     if not changes:
+        who.require(Scope.CASES_READ)
         return before
     after = replace(after, version=before.version + 1, updated_at=db.now)
     await store.update_register(db, who, kind, after)

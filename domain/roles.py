@@ -12,8 +12,8 @@ from domain.auth import Principal, Scope
 from domain.database import Database, Transaction
 from domain.errors import Absent, PartyNotFound, StaffNotFound, invalid
 from domain.ids import canonical_case_id
-from domain.inputs import NewParty, NewStaff, PartyRole, StaffRole
-from domain.models import Case, Change
+from domain.inputs import ExpectedVersion, NewParty, NewStaff, PartyRole, StaffRole
+from domain.models import Case, Change, Party, Staff
 from domain.store import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
 from domain.texts import Check
 from domain.timeline import NewEvent
@@ -28,15 +28,34 @@ class Wanted:
     remark: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A role that a call gave; *node* is its party or staff member if the call made them, too."""
+
+    role: Role
+    node: Party | Staff | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A case as a call left it, and the roles that it gave in it.
+
+    A retry that only finds the work of the first call gives none.
+    """
+
+    case: Case
+    given: Sequence[Given] = ()
+
+
 async def add_parties(
     who: Principal,
     database: Database,
     case_id: str,
     roles: Sequence[PartyRole],
     *,
-    expected_version: int | None = None,
+    expected_version: ExpectedVersion = None,
     idempotency_key: str | None = None,
-) -> Case:
+) -> Written:
     """Give parties roles in a case.
 
     Raises CaseNotFound, PartyNotFound, VersionConflict, Invalid, IdempotencyKeyReused.
@@ -54,28 +73,33 @@ async def replace_parties(
     case_id: str,
     roles: Sequence[PartyRole],
     *,
-    expected_version: int | None = None,
-) -> Case:
-    """Make *roles* the parties of a case, in that order. Raises as add_parties()."""
+    expected_version: ExpectedVersion = None,
+) -> Written:
+    """Make *roles* the parties of a case, in that order. Raises as add_parties().
+
+    If they are that already, nothing changes; see casework.update_case().
+    """
     who.require(Scope.CASES_WRITE)
     wanted = _checked(PARTY_ROLES, [_party(role) for role in roles], may_be_empty=True)
     async with database.write(who.workspace_id) as db:
         case = await store.case_to_change(db, who, case_id, expected_version)
         before = await store.roles_of(db, who, PARTY_ROLES, case.id)
         if [Wanted(role.node_id, role.role, role.remark) for role in before] == wanted:
-            return case
+            who.require(Scope.CASES_READ)
+            return Written(case)
         first = await store.next_position(db, who, case.id, len(wanted))
-        after = await resolve(db, who, PARTY_ROLES, case.id, wanted, first)
         known = {(role.node_id, role.role): role for role in before}
-        after = [
-            replace(role, since=old.since)
-            if (old := known.get((role.node_id, role.role)))
-            else role
-            for role in after
+        given = [
+            replace(one, role=replace(one.role, since=old.since))
+            if (old := known.get((one.role.node_id, one.role.role)))
+            else one
+            for one in await resolve(db, who, PARTY_ROLES, case.id, wanted, first)
         ]
+        after = [one.role for one in given]
         await store.delete_roles(db, who.workspace_id, PARTY_ROLES, before)
         await store.insert_roles(db, who.workspace_id, PARTY_ROLES, after)
-        return await _told(db, who, case, PARTY_ROLES, "parties_replaced", before, after)
+        changed = await _told(db, who, case, PARTY_ROLES, "parties_replaced", before, after)
+        return Written(changed, given)
 
 
 async def remove_parties(
@@ -85,7 +109,7 @@ async def remove_parties(
     party_ids: Sequence[str],
     *,
     role: str | None = None,
-    expected_version: int | None = None,
+    expected_version: ExpectedVersion = None,
 ) -> Case:
     """Take parties out of a case, from *role* or altogether.
 
@@ -101,9 +125,9 @@ async def assign_staff(
     case_id: str,
     roles: Sequence[StaffRole],
     *,
-    expected_version: int | None = None,
+    expected_version: ExpectedVersion = None,
     idempotency_key: str | None = None,
-) -> Case:
+) -> Written:
     """Assign staff to a case. Raises CaseNotFound, StaffNotFound, VersionConflict, Invalid."""
     who.require(Scope.CASES_WRITE)
     wanted = _checked(STAFF_ROLES, [_staff(role) for role in roles])
@@ -119,7 +143,7 @@ async def unassign_staff(
     staff_ids: Sequence[str],
     *,
     role: str | None = None,
-    expected_version: int | None = None,
+    expected_version: ExpectedVersion = None,
 ) -> Case:
     """Take staff off a case, from *role* or altogether.
 
@@ -162,28 +186,33 @@ async def resolve(
     case_id: str,
     wanted: Sequence[Wanted],
     first: int,
-) -> list[Role]:
-    """The rows for *wanted*, from position *first* on; new parties and staff are entered."""
+) -> list[Given]:
+    """The roles for *wanted*, from position *first* on; new parties and staff are entered."""
     is_party = roles is PARTY_ROLES
     known = {one.node for one in wanted if isinstance(one.node, str)}
     names = await store.names_of(db, who.workspace_id, "party" if is_party else "staff", known)
-    rows: list[Role] = []
-    parties, staff = [], []
+    given: list[Given] = []
+    parties: list[Party] = []
+    staff: list[Staff] = []
     for index, one in enumerate(wanted):
+        node: Party | Staff | None = None
         if isinstance(one.node, str):
             if one.node not in names:
                 raise _absent(roles)(one.node, (roles.field, str(index), "id"))
             node_id = one.node
         elif isinstance(one.node, NewParty):
-            parties.append(register.party_of(one.node, db.now))
-            node_id = parties[-1].id
+            node = register.party_of(one.node, db.now)
+            parties.append(node)
+            node_id = node.id
         else:
-            staff.append(register.staff_of(one.node, db.now))
-            node_id = staff[-1].id
-        rows.append(Role(case_id, first + index, node_id, one.role, one.remark, db.now))
+            node = register.staff_of(one.node, db.now)
+            staff.append(node)
+            node_id = node.id
+        role = Role(case_id, first + index, node_id, one.role, one.remark, db.now)
+        given.append(Given(role, node))
     await register.enter_parties(db, who, parties)
     await register.enter_staff(db, who, staff)
-    return rows
+    return given
 
 
 async def described(
@@ -209,15 +238,15 @@ async def _add(
     case_id: str,
     roles: RoleTable,
     wanted: list[Wanted],
-    expected_version: int | None,
+    expected_version: ExpectedVersion,
     idempotency_key: str | None,
-) -> Case:
+) -> Written:
     key = idempotency.checked(idempotency_key)
     case_id = canonical_case_id(case_id) or case_id
     request = idempotency.fingerprint(key, f"add_{roles.field}", case_id, wanted)
     async with database.write(who.workspace_id) as db:
         if before := await idempotency.replayed(db, who, key, request):
-            return await store.case_to_change(db, who, before, field=idempotency.FIELD)
+            return Written(await store.case_to_change(db, who, before, field=idempotency.FIELD))
         case = await store.case_to_change(db, who, case_id, expected_version)
         present = await store.roles_of(db, who, roles, case.id)
         taken = {(role.node_id, role.role) for role in present}
@@ -229,11 +258,12 @@ async def _add(
             check.wrong(f"A case may have at most {roles.most} {roles.field}.", roles.field)
         check.done()
         first = await store.next_position(db, who, case.id, len(wanted))
-        added = await resolve(db, who, roles, case.id, wanted, first)
+        given = await resolve(db, who, roles, case.id, wanted, first)
+        added = [one.role for one in given]
         await store.insert_roles(db, who.workspace_id, roles, added)
         told = "parties_added" if roles is PARTY_ROLES else "staff_assigned"
         await idempotency.remember(db, who, key, request, case.id)
-        return await _told(db, who, case, roles, told, [], added)
+        return Written(await _told(db, who, case, roles, told, [], added), given)
 
 
 async def _remove(
@@ -243,7 +273,7 @@ async def _remove(
     roles: RoleTable,
     node_ids: Sequence[str],
     role: str | None,
-    expected_version: int | None,
+    expected_version: ExpectedVersion,
 ) -> Case:
     if not node_ids:
         raise invalid(f"At least one of the {roles.field} must be named.", roles.field)

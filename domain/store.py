@@ -16,6 +16,7 @@ from domain.auth import Principal
 from domain.database import Row, Transaction
 from domain.errors import CaseNotFound, PartyNotFound, StaffNotFound, VersionConflict
 from domain.ids import canonical_case_id
+from domain.inputs import ExpectedVersion
 from domain.instants import Instant
 from domain.models import Case, Party, Staff
 from domain.prepared import Prepared, each
@@ -63,7 +64,7 @@ async def case_to_change(
     db: Transaction,
     who: Principal,
     case_id: str,
-    expected_version: int | None = None,
+    expected_version: ExpectedVersion = None,
     field: tuple[str, ...] = ("id",),
 ) -> Case:
     """The case, locked until the transaction ends. Raises CaseNotFound, VersionConflict."""
@@ -78,7 +79,7 @@ async def case_to_change(
 
 
 async def party_to_change(
-    db: Transaction, who: Principal, party_id: str, expected_version: int | None = None
+    db: Transaction, who: Principal, party_id: str, expected_version: ExpectedVersion = None
 ) -> Party:
     """The party, locked until the transaction ends. Raises PartyNotFound, VersionConflict."""
     row = await _register_row(db, who, "party", party_id)
@@ -90,7 +91,7 @@ async def party_to_change(
 
 
 async def staff_to_change(
-    db: Transaction, who: Principal, staff_id: str, expected_version: int | None = None
+    db: Transaction, who: Principal, staff_id: str, expected_version: ExpectedVersion = None
 ) -> Staff:
     """The staff member, locked until the end. Raises StaffNotFound, VersionConflict."""
     row = await _register_row(db, who, "staff", staff_id)
@@ -263,9 +264,12 @@ async def _register_row(db: Transaction, who: Principal, kind: str, id: str) -> 
     return await db.first(_REGISTER[kind], {"workspace_id": who.workspace_id, "id": id})
 
 
-def _require_version(actual: int, expected: int | None) -> None:
-    if expected is not None and actual != expected:
-        raise VersionConflict(expected, actual)
+def _require_version(actual: int, expected: ExpectedVersion) -> None:
+    if expected is None:
+        return
+    versions = (expected,) if isinstance(expected, int) else expected
+    if actual not in versions:
+        raise VersionConflict(versions, actual)
 
 
 def _values(row: Case | Party | Staff) -> dict[str, Any]:

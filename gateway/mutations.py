@@ -205,7 +205,7 @@ class Mutation:
     async def add_case_parties(
         info: Info, input: inputs.AddCasePartiesInput
     ) -> AddCasePartiesPayload | None:
-        case = await roles.add_parties(
+        written = await roles.add_parties(
             info.context.who,
             info.context.services.database,
             _case(input.case_id),
@@ -213,7 +213,7 @@ class Mutation:
             expected_version=input.expected_version,
             idempotency_key=input.idempotency_key,
         )
-        return AddCasePartiesPayload(case=shown_as(Case, case))
+        return AddCasePartiesPayload(case=shown_as(Case, written.case))
 
     @refusable(
         ReplaceCasePartiesPayload,
@@ -223,14 +223,14 @@ class Mutation:
     async def replace_case_parties(
         info: Info, input: inputs.ReplaceCasePartiesInput
     ) -> ReplaceCasePartiesPayload | None:
-        case = await roles.replace_parties(
+        written = await roles.replace_parties(
             info.context.who,
             info.context.services.database,
             _case(input.case_id),
             [role.to_domain(index) for index, role in enumerate(input.parties)],
             expected_version=input.expected_version,
         )
-        return ReplaceCasePartiesPayload(case=shown_as(Case, case))
+        return ReplaceCasePartiesPayload(case=shown_as(Case, written.case))
 
     @refusable(
         RemoveCasePartiesPayload,
@@ -253,7 +253,7 @@ class Mutation:
 
     @refusable(AssignStaffPayload, "Assign staff to a case." + _WRITE, id="case_id")
     async def assign_staff(info: Info, input: inputs.AssignStaffInput) -> AssignStaffPayload | None:
-        case = await roles.assign_staff(
+        written = await roles.assign_staff(
             info.context.who,
             info.context.services.database,
             _case(input.case_id),
@@ -261,7 +261,7 @@ class Mutation:
             expected_version=input.expected_version,
             idempotency_key=input.idempotency_key,
         )
-        return AssignStaffPayload(case=shown_as(Case, case))
+        return AssignStaffPayload(case=shown_as(Case, written.case))
 
     @refusable(
         UnassignStaffPayload, "Take staff off a case." + _WRITE, id="case_id", staff="staff_ids"
@@ -281,7 +281,7 @@ class Mutation:
 
     @refusable(LinkCasesPayload, "Link two cases." + _WRITE, id="case_id")
     async def link_cases(info: Info, input: inputs.LinkCasesInput) -> LinkCasesPayload | None:
-        link = await linking.link_cases(
+        written = await linking.link_cases(
             info.context.who,
             info.context.services.database,
             _case(input.case_id),
@@ -290,11 +290,11 @@ class Mutation:
             expected_version=input.expected_version,
             idempotency_key=input.idempotency_key,
         )
-        return LinkCasesPayload(link=shown_as(CaseLink, link))
+        return LinkCasesPayload(link=shown_as(CaseLink, written.link))
 
     @refusable(UnlinkCasesPayload, "Remove a link, at both ends." + _WRITE, id="link_id")
     async def unlink_cases(info: Info, input: inputs.UnlinkCasesInput) -> UnlinkCasesPayload | None:
-        link = await linking.unlink_cases(
+        written = await linking.unlink_cases(
             info.context.who,
             info.context.services.database,
             globalids.local(input.link_id, "CaseLink"),
@@ -302,8 +302,8 @@ class Mutation:
             expected_version=input.expected_version,
         )
         return UnlinkCasesPayload(
-            link=shown_as(CaseLink, link),
-            deleted_link_id=strawberry.ID(globalids.of(link)),
+            link=shown_as(CaseLink, written.link),
+            deleted_link_id=strawberry.ID(globalids.of(written.link)),
         )
 
 

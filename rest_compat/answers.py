@@ -10,9 +10,10 @@ from domain import asking, cursors, relations
 from domain.asking import RootList
 from domain.auth import Principal
 from domain.database import Snapshot
-from domain.models import CaseLink, CaseParty, StaffAssignment, TimelineEvent
+from domain.models import CaseLink, CaseParty, Party, Staff, StaffAssignment, TimelineEvent
 from domain.paging import Page, Paging
 from domain.relations import Relation
+from domain.roles import Given
 
 CASE = (
     "id",
@@ -145,6 +146,20 @@ def staff(part: StaffAssignment) -> dict[str, Any]:
     }
 
 
+def given_party(given: Given) -> dict[str, Any]:
+    """A role as the call gave it; a party that was there before is shown by its id alone."""
+    role, node = given.role, given.node
+    known = {"name": node.name, "type": node.kind} if isinstance(node, Party) else {}
+    rest = {"reference": role.remark, "added_at": role.since}
+    return {"id": role.node_id, "role": role.role, **known, **rest}
+
+
+def given_staff(given: Given) -> dict[str, Any]:
+    role, node = given.role, given.node
+    known = {"name": node.name, "email": node.email} if isinstance(node, Staff) else {}
+    return {"id": role.node_id, **known, "role": role.role, "assigned_at": role.since}
+
+
 def event(found: TimelineEvent) -> dict[str, Any]:
     return {
         "id": found.id,
@@ -177,6 +192,10 @@ def link(found: CaseLink) -> dict[str, Any]:
     }
 
 
+GIVEN: dict[str, Callable[[Given], dict[str, Any]]] = {
+    relations.CASE_PARTIES.name: given_party,
+    relations.CASE_STAFF.name: given_staff,
+}
 SHAPES: dict[str, Callable[[Any], dict[str, Any]]] = {
     relations.CASE_PARTIES.name: party,
     relations.CASE_STAFF.name: staff,

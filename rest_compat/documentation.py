@@ -139,6 +139,11 @@ Send `Authorization: Bearer <key>`. Lists are paged with `limit` (1 to 100, 50 i
 envelope, with one of the codes
 """ + ", ".join(f"`{code}` ({status})" for code, status in STATUS.items())
 
+WRITE_ONLY = (
+    "Without `cases:read` the answer holds only what the call itself wrote: of a case, its own "
+    "fields; of a list, the roles that were given, with the names of those who were created. A "
+    "call that changes nothing then needs `cases:read`."
+)
 _ALWAYS = (401, 403, 429, 500, 503)
 _MEANING = {
     304: "The client has this version already.",
@@ -154,6 +159,8 @@ _MEANING = {
     500: "A defect; it is logged under the X-Request-Id.",
     503: "Not available right now; try again.",
 }
+_SHOWN = ("case", "changes", "parties", "staff")
+"""The bodies of writes whose answers show what else the case has."""
 _PAGE = [
     ("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}),
     ("cursor", {"type": "string"}),
@@ -208,7 +215,7 @@ def documented(
         }
     return {
         "summary": summary,
-        "description": f"Needs `{scope}`.",
+        "description": f"Needs `{scope}`." + (f" {WRITE_ONLY}" if body in _SHOWN else ""),
         "status_code": ok,
         "responses": responses,
         "openapi_extra": extra,

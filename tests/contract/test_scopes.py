@@ -510,6 +510,22 @@ async def test_a_nested_field_needs_the_scope_to_read(office, type_, field, aske
     assert error["path"][-1] == field
 
 
+async def test_an_update_that_changes_nothing_needs_the_scope_to_read(office):
+    ids = globally(await office.ids("live"))
+    for asked in (
+        'updateCase(input: {id: "{case}"}) { case { name } }',
+        'updateCase(input: {id: "{case}", name: "Müller ./. Weiß"}) { case { description } }',
+        'updateParty(input: {id: "{party}"}) { party { name } }',
+        'updateStaff(input: {id: "{staff}"}) { staff { email } }',
+        'replaceCaseParties(input: {caseId: "{case}", parties: '
+        '[{partyId: "{party}", role: "client"}]}) { case { name } }',
+    ):
+        answer = await office.api.graphql(f"mutation {{ {filled(asked, ids)} }}", key="write")
+
+        [error] = answer["errors"]
+        assert error["extensions"]["code"] == "AUTH_INSUFFICIENT_SCOPE", asked
+
+
 async def test_what_hangs_on_a_linked_case_needs_the_scope_to_read(office):
     ids = globally(await office.ids("live"))
     link = 'linkCases(input: {caseId: "{case}", linkedCaseId: "{linked}", type: CHILD})'

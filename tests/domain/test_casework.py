@@ -387,7 +387,7 @@ async def test_a_deleted_case_is_found_nowhere(database, clerk, given_case, give
     party = await given_party()
     case = await given_case("Geheim", file_number="AZ-1", parties=[PartyRole(party.id, "client")])
     other = await given_case("Other")
-    link = await linking.link_cases(clerk, database, case.id, other.id, "related")
+    link = (await linking.link_cases(clerk, database, case.id, other.id, "related")).link
 
     await casework.delete_case(clerk, database, case.id)
 

@@ -59,7 +59,7 @@ async def test_a_link_is_seen_from_both_ends_with_inverse_types(
 ):
     first, second = pair
 
-    link = await linking.link_cases(clerk, database, first.id, second.id, kind)
+    link = (await linking.link_cases(clerk, database, first.id, second.id, kind)).link
 
     [here], [there] = await links_of(first.id), await links_of(second.id)
     assert here == link
@@ -82,7 +82,7 @@ async def test_a_link_raises_the_version_of_both_cases(database, clerk, clock, p
 async def test_a_link_is_told_at_both_ends(database, clerk, pair, raw):
     first, second = pair
 
-    link = await linking.link_cases(clerk, database, first.id, second.id, "parent")
+    link = (await linking.link_cases(clerk, database, first.id, second.id, "parent")).link
 
     assert told(raw, first) == [
         (
@@ -192,7 +192,7 @@ async def test_another_version_than_expected_stops_linking_and_unlinking(
 ):
     first, second = pair
     third = await given_case("Third")
-    link = await linking.link_cases(clerk, database, first.id, second.id, "related")
+    link = (await linking.link_cases(clerk, database, first.id, second.id, "related")).link
     before = stored()
 
     with pytest.raises(VersionConflict):
@@ -205,9 +205,9 @@ async def test_another_version_than_expected_stops_linking_and_unlinking(
 
 async def test_unlinking_parts_both_ends(database, clerk, pair, links_of, raw):
     first, second = pair
-    link = await linking.link_cases(clerk, database, first.id, second.id, "parent")
+    link = (await linking.link_cases(clerk, database, first.id, second.id, "parent")).link
 
-    gone = await linking.unlink_cases(clerk, database, link.id, case_id=second.id)
+    gone = (await linking.unlink_cases(clerk, database, link.id, case_id=second.id)).link
 
     assert (gone.id, gone.case_id, gone.linked_case_id, gone.type) == (
         link.id,
@@ -222,7 +222,7 @@ async def test_unlinking_parts_both_ends(database, clerk, pair, links_of, raw):
 
 async def test_unlinking_needs_only_the_link(database, clerk, pair, links_of):
     first, second = pair
-    link = await linking.link_cases(clerk, database, first.id, second.id, "parent")
+    link = (await linking.link_cases(clerk, database, first.id, second.id, "parent")).link
 
     await linking.unlink_cases(clerk, database, link.id)
 
@@ -231,10 +231,10 @@ async def test_unlinking_needs_only_the_link(database, clerk, pair, links_of):
 
 async def test_parted_cases_may_be_linked_again(database, clerk, pair, links_of):
     first, second = pair
-    link = await linking.link_cases(clerk, database, first.id, second.id, "related")
+    link = (await linking.link_cases(clerk, database, first.id, second.id, "related")).link
     await linking.unlink_cases(clerk, database, link.id)
 
-    again = await linking.link_cases(clerk, database, first.id, second.id, "related")
+    again = (await linking.link_cases(clerk, database, first.id, second.id, "related")).link
 
     assert [found.id for found in await links_of(first.id)] == [again.id]
 
@@ -252,7 +252,7 @@ async def test_an_unknown_link_is_refused(database, clerk, stored, link_id):
 async def test_a_link_is_not_removed_from_a_case_at_neither_end(
     database, clerk, pair, given_case, stored
 ):
-    link = await linking.link_cases(clerk, database, pair[0].id, pair[1].id, "related")
+    link = (await linking.link_cases(clerk, database, pair[0].id, pair[1].id, "related")).link
     third = await given_case("Third")
     before = stored()
 
@@ -263,7 +263,7 @@ async def test_a_link_is_not_removed_from_a_case_at_neither_end(
 
 
 async def test_a_foreign_link_looks_like_a_missing_one(database, clerk, stranger, pair, stored):
-    link = await linking.link_cases(clerk, database, pair[0].id, pair[1].id, "related")
+    link = (await linking.link_cases(clerk, database, pair[0].id, pair[1].id, "related")).link
     before = stored()
 
     with pytest.raises(LinkNotFound) as refused:
@@ -275,7 +275,7 @@ async def test_a_foreign_link_looks_like_a_missing_one(database, clerk, stranger
 
 @pytest.mark.parametrize("deleted", [0, 1])
 async def test_a_link_is_hidden_with_either_of_its_cases(database, clerk, pair, stored, deleted):
-    link = await linking.link_cases(clerk, database, pair[0].id, pair[1].id, "related")
+    link = (await linking.link_cases(clerk, database, pair[0].id, pair[1].id, "related")).link
     await casework.delete_case(clerk, database, pair[deleted].id)
     before = stored()
 
@@ -288,7 +288,7 @@ async def test_a_link_is_hidden_with_either_of_its_cases(database, clerk, pair, 
 
 
 async def test_who_may_only_read_links_nothing(database, clerk, pair, stored):
-    link = await linking.link_cases(clerk, database, pair[0].id, pair[1].id, "related")
+    link = (await linking.link_cases(clerk, database, pair[0].id, pair[1].id, "related")).link
     reader = replace(clerk, scopes=frozenset({Scope.CASES_READ}))
     before = stored()
 

@@ -613,7 +613,7 @@ async def test_a_cursor_belongs_to_one_parents_list(database, clerk, given_case)
 
 async def test_a_link_is_read_as_seen_from_each_end(database, clerk, stranger, given_case):
     one, other = await given_case("One"), await given_case("Other")
-    link = await linking.link_cases(clerk, database, one.id, other.id, "parent")
+    link = (await linking.link_cases(clerk, database, one.id, other.id, "parent")).link
 
     async with database.read() as db:
         found = await reads.links_by_id(clerk, db, [link.id])

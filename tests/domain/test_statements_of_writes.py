@@ -28,7 +28,7 @@ async def office(database, clerk, given_case):
     staff = await register.create_staff(clerk, database, NewStaff("R"))
     await roles.add_parties(clerk, database, case.id, [PartyRole(party.id, "client")])
     await roles.assign_staff(clerk, database, case.id, [StaffRole(staff.id, "clerk")])
-    link = await linking.link_cases(clerk, database, case.id, other.id, "related")
+    link = (await linking.link_cases(clerk, database, case.id, other.id, "related")).link
     return case.id, free.id, party.id, staff.id, link.id
 
 

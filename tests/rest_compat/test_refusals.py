@@ -1,6 +1,7 @@
 """What is refused, with which code and field, and that nothing is half written."""
 
 import base64
+import uuid
 
 import pytest
 
@@ -51,18 +52,56 @@ async def test_a_route_is_open_to_its_scope_only(rest, method, path, scope, key)
         assert response.json()["error"]["details"] == []
 
 
-async def test_a_key_that_may_only_write_is_answered_in_full(rest):
+async def test_a_key_that_may_only_write_is_shown_what_it_wrote(rest):
     made = await rest("POST", "/cases", key="write", json={"name": "N"})
     case = made.json()
     path = f"/cases/{case['id']}"
+    known = await rest.party(case, "Secret")
+    await rest.staff(case, "Secret")
 
     changed = await rest("PUT", path, key="write", json={"name": "M"})
-    parties = await rest("POST", f"{path}/parties", key="write", json={"name": "P", "role": "x"})
+    given = [{"name": "P", "role": "x"}, {"id": known["id"], "role": "y"}]
+    parties = await rest("POST", f"{path}/parties", key="write", json=given)
+    staff = await rest("POST", f"{path}/staff", key="write", json={"name": "S", "role": "x"})
+    replaced = await rest("PUT", f"{path}/parties", key="write", json=given)
 
     assert (made.status_code, case["name"]) == (201, "N")
     assert (changed.status_code, changed.json()["name"]) == (200, "M")
-    assert [one["name"] for one in parties.json()["data"]] == ["P"]
+    for response in (made, changed):
+        assert not {"parties", "staff"} & response.json().keys()
+    for response, status in ((parties, 201), (replaced, 200)):
+        new, old = response.json()["data"]
+        assert (response.status_code, new["name"], new["type"]) == (status, "P", "person")
+        assert old == {
+            "id": known["id"],
+            "role": "y",
+            "reference": None,
+            "added_at": old["added_at"],
+        }
+    assert [one["name"] for one in staff.json()["data"]] == ["S"]
     assert (await rest("GET", path, key="write")).status_code == 403
+
+
+async def test_what_changes_nothing_needs_the_scope_to_read(rest, refused):
+    case = await rest.case(name="Secret")
+    path, known = f"/cases/{case['id']}", await rest.party(case, "Secret")
+    same = {"id": known["id"], "role": known["role"]}
+
+    for method, place, body in (
+        ("PUT", path, {}),
+        ("PUT", path, {"name": "Secret"}),
+        ("PUT", f"{path}/parties", [same]),
+    ):
+        await refused(403, "AUTH_INSUFFICIENT_SCOPE", method, place, json=body, key="write")
+
+
+async def test_whether_a_case_is_there_comes_before_its_body(rest):
+    for method, path, _scope in ROUTES:
+        if "{case}" in path and method in ("PUT", "POST"):
+            missing = path.replace("{case}", str(uuid.UUID(int=7))).replace("{link}", "lnk_1")
+            response = await rest(method, missing, content=b"[", headers={"If-Match": "x"})
+
+            assert response.json()["error"]["code"] == "CASE_NOT_FOUND", (method, path)
 
 
 @pytest.mark.parametrize(("method", "path", "_scope"), ROUTES)
