@@ -20,9 +20,9 @@ from benchmarks import data, works
 from benchmarks.__main__ import FOLDER
 from benchmarks.works import Call, Sample, Work
 from domain.auth import Principal
-from domain.prepared import Fetch
-from domain.reading import InlineReader
-from domain.transactions import Row, Snapshot
+from domain.storage.sqlite.readers import InlineReader
+from domain.storage.statements import Fetch
+from domain.storage.transactions import Row, Snapshot
 from gateway.app import create_app
 from gateway.execution.documents import Documents
 from gateway.execution.operations import Operation

@@ -22,10 +22,10 @@ from domain import administration, ids, instants, linking, reads, store, timelin
 from domain import demo_words as words
 from domain.auth import Principal, Scope
 from domain.casework import CASE_FIELDS
-from domain.database import Database, opened
 from domain.inputs import CaseOrder
 from domain.models import Case, CaseLink, Change, LinkType, Party, Staff
 from domain.paging import Paging
+from domain.storage.database import Database, opened
 from domain.store import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
 from domain.timeline import NewEvent
 

@@ -7,10 +7,10 @@ from sqlalchemy import bindparam, insert, select, update
 
 from domain import keys, texts, timeline
 from domain.auth import Principal, Scope
-from domain.database import Database, Transaction
 from domain.errors import invalid
 from domain.models import ApiKey, Change, Mode, Workspace
-from domain.tables import api_key, timeline_head, workspace
+from domain.storage.database import Database, Transaction
+from domain.storage.tables import api_key, timeline_head, workspace
 from domain.texts import Check
 from domain.timeline import NewEvent
 

@@ -18,8 +18,8 @@ from domain.ids import canonical_case_id
 from domain.inputs import CaseFilter, CaseOrder
 from domain.keyset import Window
 from domain.paging import Paging
-from domain.prepared import Fetch
 from domain.relations import Relation
+from domain.storage.statements import Fetch
 from domain.texts import Check
 
 NEWEST_FIRST = CaseOrder()

@@ -8,14 +8,14 @@ from sqlalchemy import bindparam, select
 
 from domain import idempotency, ids, roles, store, texts, timeline
 from domain.auth import Principal, Scope
-from domain.database import Database, Transaction
 from domain.errors import FileNumberTaken
 from domain.inputs import CaseChanges, ExpectedVersion, NewCase, mentioned
 from domain.models import Case, CaseStatus, Change
-from domain.prepared import Prepared
 from domain.roles import Wanted
+from domain.storage.database import Database, Transaction
+from domain.storage.statements import Prepared
+from domain.storage.tables import cases
 from domain.store import PARTY_ROLES, STAFF_ROLES
-from domain.tables import cases
 from domain.texts import Check
 from domain.timeline import NewEvent
 

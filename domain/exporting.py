@@ -11,11 +11,11 @@ import orjson
 
 from domain import reads, relations
 from domain.auth import Principal, Scope
-from domain.database import Database, Snapshot
 from domain.inputs import CaseOrder, CaseOrderField
 from domain.models import Case, CaseLink, Party, Staff
 from domain.paging import MAX_LIMIT, Page, Paging
 from domain.relations import Relation
+from domain.storage.database import Database, Snapshot
 
 OLDEST_FIRST = CaseOrder(CaseOrderField.CREATED_AT, descending=False)
 _CASE = tuple(name for name in Case.__dataclass_fields__)

@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, and_, bindparam, exists, false, not_, or_,
 from domain import search, texts
 from domain.inputs import CaseFilter, DateRange, PartyFilter, StaffFilter
 from domain.models import CaseStatus, PartyKind
-from domain.prepared import each
-from domain.tables import case_party, cases, party, staff, staff_assignment
+from domain.storage.statements import each
+from domain.storage.tables import case_party, cases, party, staff, staff_assignment
 from domain.texts import Check
 
 MAX_CONDITIONS = 60

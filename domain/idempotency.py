@@ -14,11 +14,11 @@ from sqlalchemy import bindparam, delete, insert, select
 
 from domain import instants, texts
 from domain.auth import Principal
-from domain.database import Transaction
 from domain.errors import IdempotencyKeyReused
 from domain.instants import Instant
-from domain.prepared import Prepared
-from domain.tables import idempotency_key
+from domain.storage.database import Transaction
+from domain.storage.statements import Prepared
+from domain.storage.tables import idempotency_key
 from domain.texts import Check
 
 KEPT = timedelta(hours=24)

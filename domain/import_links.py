@@ -5,12 +5,12 @@ from typing import Any
 
 from domain import ids, linking, store, timeline
 from domain.auth import Principal
-from domain.database import Database, Transaction
 from domain.ids import canonical_case_id
 from domain.import_lines import Line, LineLink
 from domain.import_marks import mark_of, present, remember
 from domain.models import CaseLink, LinkType
-from domain.tables import case_link, cases, imported
+from domain.storage.database import Database, Transaction
+from domain.storage.tables import case_link, cases, imported
 
 BATCH = 200
 

@@ -9,9 +9,9 @@ import orjson
 from sqlalchemy import bindparam, insert, select
 
 from domain.auth import Principal
-from domain.database import Transaction
-from domain.prepared import each
-from domain.tables import imported
+from domain.storage.database import Transaction
+from domain.storage.statements import each
+from domain.storage.tables import imported
 
 
 def mark_of(*parts: str) -> str:

@@ -15,13 +15,13 @@ from sqlalchemy import select
 from domain import ids, register, store, timeline
 from domain.auth import Principal, Scope
 from domain.casework import CASE_FIELDS
-from domain.database import Database, Transaction
 from domain.import_lines import BadLine, Involved, Line, dumped, read_line
 from domain.import_links import import_links
 from domain.import_marks import mark_of, present, remember
 from domain.models import Case, Change, Party, Staff
+from domain.storage.database import Database, Transaction
+from domain.storage.tables import cases, imported, party, staff, timeline_event
 from domain.store import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
-from domain.tables import cases, imported, party, staff, timeline_event
 from domain.timeline import NewEvent
 
 __all__ = ["OnConflict", "Progress", "Rejected", "Report", "dumped", "import_cases"]

@@ -15,13 +15,13 @@ import zlib
 from sqlalchemy import bindparam, select
 
 from domain.auth import Principal, Scope
-from domain.database import Database, Pace, Row
 from domain.errors import InvalidKey, RateLimited
 from domain.ids import crockford
 from domain.models import Mode
-from domain.prepared import Fetch, Prepared
 from domain.rates import RateLimiter, network
-from domain.tables import api_key, workspace
+from domain.storage.database import Database, Pace, Row
+from domain.storage.statements import Fetch, Prepared
+from domain.storage.tables import api_key, workspace
 
 CACHED_SECONDS = 1.0
 """How long a revoked key may still be taken; also by other processes."""

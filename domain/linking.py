@@ -6,12 +6,12 @@ from sqlalchemy import delete, insert, select
 
 from domain import idempotency, ids, store, texts, timeline
 from domain.auth import Principal, Scope
-from domain.database import Database, Transaction
 from domain.errors import CaseNotFound, LinkExists, LinkNotFound, invalid
 from domain.ids import canonical_case_id
 from domain.inputs import ExpectedVersion
 from domain.models import Case, CaseLink, Change, LinkType
-from domain.tables import case_link
+from domain.storage.database import Database, Transaction
+from domain.storage.tables import case_link
 from domain.texts import Check
 from domain.timeline import NewEvent
 

@@ -9,9 +9,9 @@ from domain import filters
 from domain.filters import Shape
 from domain.inputs import CaseOrder, CaseOrderField
 from domain.keyset import Window
-from domain.prepared import Prepared, each
 from domain.relations import NODE
-from domain.tables import case_link, cases, party, staff, timeline_event
+from domain.storage.statements import Prepared, each
+from domain.storage.tables import case_link, cases, party, staff, timeline_event
 
 _ORDER_COLUMN = {
     CaseOrderField.NAME: "name_order",

@@ -13,10 +13,10 @@ from sqlalchemy import delete, insert, or_, select
 
 from domain import store, timeline
 from domain.auth import Principal, Scope
-from domain.database import Database, Transaction
 from domain.instants import Instant
 from domain.models import Change
-from domain.tables import (
+from domain.storage.database import Database, Transaction
+from domain.storage.tables import (
     case_link,
     case_party,
     cases,

@@ -11,14 +11,14 @@ from typing import Any
 from domain import asking, relations
 from domain.asking import NEWEST_FIRST, RootList
 from domain.auth import Principal
-from domain.database import Snapshot
 from domain.errors import CaseNotFound
 from domain.ids import canonical_case_id
 from domain.inputs import CaseFilter, CaseOrder
 from domain.models import Case, CaseLink, Party, Staff, TimelineEvent
 from domain.paging import Edge, Page, Paging, page_of
-from domain.prepared import Fetch
 from domain.relations import Relation
+from domain.storage.database import Snapshot
+from domain.storage.statements import Fetch
 
 
 def columns_of(model: type) -> tuple[str, ...]:

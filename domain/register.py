@@ -5,9 +5,9 @@ from typing import Any
 
 from domain import idempotency, ids, store, texts, timeline
 from domain.auth import Principal, Scope
-from domain.database import Database, Transaction
 from domain.inputs import ExpectedVersion, NewParty, NewStaff, PartyChanges, StaffChanges, mentioned
 from domain.models import Party, PartyKind, Staff
+from domain.storage.database import Database, Transaction
 from domain.texts import Check
 from domain.timeline import NewEvent
 

@@ -24,7 +24,6 @@ from sqlalchemy import (
     tuple_,
 )
 
-from domain import tables
 from domain.errors import Damaged
 from domain.keyset import Window
 from domain.models import (
@@ -39,7 +38,8 @@ from domain.models import (
     StaffCase,
     TimelineEvent,
 )
-from domain.prepared import Prepared, each
+from domain.storage import tables
+from domain.storage.statements import Prepared, each
 
 NODE = "node."
 """Before the name of a column of the node; the edge's own columns have bare names."""

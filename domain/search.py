@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, Text, bindparam, literal, or_, select
 
 from domain import folding
-from domain.prepared import found_by_index, holds
-from domain.tables import search_entry
+from domain.storage.statements import found_by_index, holds
+from domain.storage.tables import search_entry
 
 KINDS = ("case", "party", "staff")
 _SEPARATORS = frozenset(" -–/._:")

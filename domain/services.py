@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from domain.database import Database
 from domain.keys import KeyRing
 from domain.rates import RateLimiter
+from domain.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)

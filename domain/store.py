@@ -13,14 +13,14 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from domain import folding, search, texts
 from domain.auth import Principal
-from domain.database import Row, Transaction
 from domain.errors import CaseNotFound, PartyNotFound, StaffNotFound, VersionConflict
 from domain.ids import canonical_case_id
 from domain.inputs import ExpectedVersion
 from domain.instants import Instant
 from domain.models import Case, Party, Staff
-from domain.prepared import Prepared, each
-from domain.tables import case_party, cases, party, search_entry, staff, staff_assignment
+from domain.storage.database import Row, Transaction
+from domain.storage.statements import Prepared, each
+from domain.storage.tables import case_party, cases, party, search_entry, staff, staff_assignment
 
 _KEY = ("workspace_id", "id")
 _ENTRY_KEY = ("workspace_id", "kind", "id")

@@ -14,11 +14,11 @@ import orjson
 from sqlalchemy import bindparam, insert, select, update
 
 from domain import ids
-from domain.database import Transaction
 from domain.instants import Instant
 from domain.models import Change
-from domain.prepared import Prepared
-from domain.tables import timeline_event, timeline_head
+from domain.storage.database import Transaction
+from domain.storage.statements import Prepared
+from domain.storage.tables import timeline_event, timeline_head
 
 GENESIS = "0" * 64
 """The hash before the first event."""

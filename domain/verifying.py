@@ -13,12 +13,12 @@ import orjson
 from sqlalchemy import Select, and_, bindparam, func, not_, or_, select
 
 from domain import administration, store, timeline
-from domain.database import Database, Snapshot
 from domain.errors import Damaged
 from domain.models import Case, LinkType, Party, Staff, Workspace
-from domain.prepared import Fetch, Prepared
 from domain.purging import CASE_PURGED, TOMBSTONE
-from domain.tables import (
+from domain.storage.database import Database, Snapshot
+from domain.storage.statements import Fetch, Prepared
+from domain.storage.tables import (
     case_link,
     case_party,
     cases,

@@ -10,13 +10,13 @@ from strawberry.dataloader import DataLoader
 
 from domain import reads
 from domain.auth import Principal
-from domain.database import Snapshot
 from domain.errors import RateLimited
 from domain.models import Case
 from domain.paging import Page, Paging
 from domain.rates import Allowance
 from domain.relations import Relation
 from domain.services import Services
+from domain.storage.database import Snapshot
 from gateway.limits import Measured, points
 from gateway.settings import Settings
 

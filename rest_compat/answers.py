@@ -9,11 +9,11 @@ from starlette.responses import Response
 from domain import asking, cursors, relations
 from domain.asking import RootList
 from domain.auth import Principal
-from domain.database import Snapshot
 from domain.models import CaseLink, CaseParty, Party, Staff, StaffAssignment, TimelineEvent
 from domain.paging import Page, Paging
 from domain.relations import Relation
 from domain.roles import Given
+from domain.storage.database import Snapshot
 
 CASE = (
     "id",

@@ -12,13 +12,13 @@ from starlette.responses import Response
 
 from domain import asking, casework, linking, reads, relations, roles
 from domain.auth import Principal
-from domain.database import Pace, Snapshot
 from domain.errors import CaseNotFound, InsufficientScope, Invalid, Problem, Refused
 from domain.inputs import CaseFilter
 from domain.models import Case
 from domain.paging import Page
 from domain.relations import Relation
 from domain.services import Services
+from domain.storage.database import Pace, Snapshot
 from rest_compat import bodies, documentation
 from rest_compat.answers import (
     CASE,

@@ -21,8 +21,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from domain.database import opened
-from domain.tables import metadata
+from domain.storage.database import opened
+from domain.storage.tables import metadata
 
 OWNER = 65534
 """Who runs the server where the tests are root, which PostgreSQL refuses: nobody."""

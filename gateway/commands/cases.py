@@ -10,10 +10,10 @@ from typing import Annotated, BinaryIO
 import typer
 
 from domain import administration, exporting, importing
-from domain.database import opened
 from domain.errors import Unavailable
 from domain.importing import OnConflict, Rejected, Report
 from domain.models import Mode
+from domain.storage.database import opened
 from gateway.commands import terminal
 from gateway.commands.terminal import WORKSPACE, DatabaseUrl, Sandbox, Workspace, err, progress
 

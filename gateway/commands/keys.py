@@ -7,8 +7,8 @@ from rich.table import Column, Table
 
 from domain import administration
 from domain.auth import Scope
-from domain.database import opened
 from domain.models import ApiKey, Mode
+from domain.storage.database import opened
 from gateway.commands import terminal
 from gateway.commands.terminal import WORKSPACE, DatabaseUrl, Workspace, err, out
 

@@ -13,9 +13,9 @@ import uvicorn
 
 from domain import administration, importing
 from domain.auth import Scope
-from domain.database import opened
 from domain.demo import demo_cases
 from domain.errors import Unavailable
+from domain.storage.database import opened
 from gateway.commands import terminal
 from gateway.commands.terminal import DatabaseUrl, out, progress
 from gateway.protocol import Connection

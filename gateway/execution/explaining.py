@@ -10,7 +10,7 @@ from strawberry import Schema
 
 from domain import administration, asking
 from domain.errors import invalid
-from domain.prepared import Fetch
+from domain.storage.statements import Fetch
 from gateway.execution.loads import KINDS, CaseByFileNumber, Nodes, OneById, RelatedPage, RootPage
 from gateway.execution.operations import Operation, plans_of
 from gateway.execution.planning import Layer, NotCovered, Plan

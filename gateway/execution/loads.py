@@ -16,8 +16,8 @@ from domain import asking, reads
 from domain.asking import RelatedList, RootList
 from domain.auth import Principal, Scope
 from domain.paging import Page, Paging
-from domain.prepared import Fetch
 from domain.relations import Relation
+from domain.storage.statements import Fetch
 from gateway import globalids
 from gateway.context import Context
 

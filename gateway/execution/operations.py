@@ -28,8 +28,8 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
 from graphql.pyutils import Path, is_awaitable
 
-from domain.database import Pace, Snapshot
 from domain.errors import DomainError, TimedOut, Unavailable
+from domain.storage.database import Pace, Snapshot
 from gateway.context import Context
 from gateway.execution.planning import Plan, plan_payload, plan_query
 from gateway.execution.requests import NO_VARIABLES

@@ -9,13 +9,13 @@ import pytest
 
 from domain import administration, casework, register
 from domain.auth import Principal, Scope
-from domain.database import Database, opened
 from domain.inputs import NewCase, NewParty, NewStaff
 from domain.keys import KeyRing
 from domain.models import Case, Party, Staff
-from domain.postgresql import PostgresqlDatabase
-from domain.sqlite import SqliteDatabase
-from domain.tables import metadata
+from domain.storage.database import Database, opened
+from domain.storage.postgresql.server import PostgresqlDatabase
+from domain.storage.sqlite.file import SqliteDatabase
+from domain.storage.tables import metadata
 from tests.postgresql import Raw, Server
 
 

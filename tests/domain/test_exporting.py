@@ -5,12 +5,12 @@ import json
 import pytest
 
 from domain import administration, casework, linking, reads, relations, roles
-from domain.database import opened
 from domain.demo import demo_cases
 from domain.exporting import export_cases
 from domain.importing import dumped, import_cases
 from domain.inputs import CaseChanges, CaseFilter, CaseOrder, CaseOrderField, NewParty, PartyRole
 from domain.paging import Paging
+from domain.storage.database import opened
 from domain.verifying import verify
 
 

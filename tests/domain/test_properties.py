@@ -22,7 +22,6 @@ from domain import (
     roles,
     timeline,
 )
-from domain.database import opened
 from domain.errors import DomainError
 from domain.inputs import (
     CaseChanges,
@@ -37,7 +36,8 @@ from domain.inputs import (
 )
 from domain.models import LinkType
 from domain.paging import Paging
-from domain.tables import metadata
+from domain.storage.database import opened
+from domain.storage.tables import metadata
 
 GOOD = ["Müller ./. Weiß", "Mueller GmbH", "muller", "100% OR_", 'Straße "7"', "Łódź", "Az 2"]
 BAD = ["", " ", "NUL \0", "two\nlines", "\ud800", "x" * 501]

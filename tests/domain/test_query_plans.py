@@ -10,7 +10,6 @@ from sqlalchemy.dialects import sqlite
 
 from domain import administration, filters, lists, relations
 from domain.casework import create_case
-from domain.database import opened
 from domain.inputs import (
     CaseFilter,
     CaseOrder,
@@ -25,7 +24,6 @@ from domain.inputs import (
 )
 from domain.keyset import Window
 from domain.linking import link_cases
-from domain.prepared import Prepared
 from domain.reads import CASE, PARTY, STAFF
 from domain.register import create_party, create_staff
 from domain.relations import (
@@ -36,7 +34,9 @@ from domain.relations import (
     PARTY_CASES,
     STAFF_CASES,
 )
-from domain.tables import cases
+from domain.storage.database import opened
+from domain.storage.statements import Prepared
+from domain.storage.tables import cases
 
 pytestmark = pytest.mark.sqlite
 

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from domain.driver_errors import DISK_FULL, READ_ONLY, UNWRITABLE
+from domain.storage.sqlite.errors import DISK_FULL, READ_ONLY, UNWRITABLE
 from tests.fault.servers import Gateway, gateway
 from tests.fault.surfaces import Surfaces, assert_done, assert_unavailable
 

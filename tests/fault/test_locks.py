@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from domain.driver_errors import LOCKED
-from domain.locking import HELD
-from domain.writing import BUSY_SECONDS, MOVED
+from domain.storage.sqlite.errors import LOCKED
+from domain.storage.sqlite.lock import HELD
+from domain.storage.sqlite.writer import BUSY_SECONDS, MOVED
 from tests.fault.servers import gateway
 from tests.fault.surfaces import Surfaces, assert_done, assert_unavailable
 

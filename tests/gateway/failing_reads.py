@@ -1,12 +1,13 @@
 """Reads that fail, to see what becomes of the answer."""
 
-from domain import postgresql, reading
-from domain.prepared import POSTGRESQL, SQLITE
+from domain.storage.postgresql import server
+from domain.storage.sqlite import readers
+from domain.storage.statements import POSTGRESQL, SQLITE
 
 _KINDS = {
-    reading.InlineReader: SQLITE,
-    reading._ThreadSnapshot: SQLITE,
-    postgresql._Snapshot: POSTGRESQL,
+    readers.InlineReader: SQLITE,
+    readers._ThreadSnapshot: SQLITE,
+    server._Snapshot: POSTGRESQL,
 }
 
 
@@ -21,4 +22,4 @@ def fail_on(monkeypatch, table: str) -> None:
             return await plain(self, wanted)
 
         monkeypatch.setattr(kind, "fetch", fetch)
-    monkeypatch.setattr(reading.InlineReader, "fetch_each", reading.Snapshot.fetch_each)
+    monkeypatch.setattr(readers.InlineReader, "fetch_each", readers.Snapshot.fetch_each)

@@ -11,11 +11,11 @@ from starlette.routing import Mount
 
 from domain import administration
 from domain.auth import Principal, Scope
-from domain.database import opened
 from domain.keys import KeyRing
 from domain.models import Mode
 from domain.rates import RateLimiter
 from domain.services import Services
+from domain.storage.database import opened
 from rest_compat.application import build
 
 KEYS: dict[str, tuple[list[Scope], str, Mode]] = {

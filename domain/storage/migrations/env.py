@@ -1,8 +1,8 @@
-"""Alembic's entry: runs on the connection that domain.migrating hands over."""
+"""Alembic's entry: runs on the connection that domain.storage.migrating hands over."""
 
 from alembic import context
 
-from domain.tables import metadata
+from domain.storage.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -19,11 +19,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Dialect
 
-from domain.driver_errors import busy, translated
 from domain.errors import Unavailable
 from domain.instants import Instant
-from domain.locking import FileLock
-from domain.transactions import Row, Statement, Transaction, Values, prepared
+from domain.storage.sqlite.errors import busy, translated
+from domain.storage.sqlite.lock import FileLock
+from domain.storage.transactions import Row, Statement, Transaction, Values, prepared
 
 log = logging.getLogger("casegraph.sql")
 

@@ -12,15 +12,15 @@ from typing import Any, TypeVar
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
-from domain import migrating
-from domain.database import Database
-from domain.driver_errors import translated, translation
 from domain.errors import Damaged, Unavailable
 from domain.instants import Instant
-from domain.prepared import SQLITE, Fetch, Prepared
-from domain.reading import InlineReader, Overrun, Readers
-from domain.transactions import Pace, Snapshot, Transaction
-from domain.writing import BUSY_SECONDS, PATIENT_SECONDS, Writer
+from domain.storage import migrating
+from domain.storage.database import Database
+from domain.storage.sqlite.errors import translated, translation
+from domain.storage.sqlite.readers import InlineReader, Overrun, Readers
+from domain.storage.sqlite.writer import BUSY_SECONDS, PATIENT_SECONDS, Writer
+from domain.storage.statements import SQLITE, Fetch, Prepared
+from domain.storage.transactions import Pace, Snapshot, Transaction
 
 T = TypeVar("T")
 _READY = Prepared(text("SELECT 1 FROM alembic_version"))

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import asyncpg
 
-from domain.driver_errors import DISK_FULL
 from domain.errors import Damaged, TimedOut, Unavailable
+from domain.storage.sqlite.errors import DISK_FULL
 
 log = logging.getLogger("casegraph.sql")
 

@@ -5,9 +5,9 @@ import stat
 
 import pytest
 
-from domain.backup import backup
-from domain.database import opened
 from domain.errors import Invalid, Unavailable
+from domain.storage.database import opened
+from domain.storage.sqlite.backup import backup
 from domain.verifying import verify
 
 pytestmark = pytest.mark.sqlite

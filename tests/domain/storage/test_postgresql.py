@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import text
 
 from domain import administration, casework, reads
-from domain.database import Pace, opened
 from domain.errors import FileNumberTaken, TimedOut, Unavailable
 from domain.inputs import CaseChanges, NewCase
-from domain.prepared import Fetch, Prepared
-from domain.tables import metadata
+from domain.storage.database import Pace, opened
+from domain.storage.statements import Fetch, Prepared
+from domain.storage.tables import metadata
 
 pytestmark = pytest.mark.postgresql
 

@@ -7,10 +7,10 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from domain.database import Database
-from domain.driver_errors import translation
 from domain.errors import Damaged, Unavailable, invalid
-from domain.sqlite import SqliteDatabase
+from domain.storage.database import Database
+from domain.storage.sqlite.errors import translation
+from domain.storage.sqlite.file import SqliteDatabase
 
 PAGES = 1_000
 """How many pages are copied in one step; between two, writers may go on."""

@@ -16,15 +16,23 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
-from domain import migrating
-from domain.database import Database
 from domain.errors import Unavailable
 from domain.instants import Instant
-from domain.postgresql_errors import UNKNOWN, lost, translated
-from domain.prepared import POSTGRESQL, Fetch, Prepared
-from domain.tables import metadata
-from domain.transactions import Pace, Row, Snapshot, Statement, Transaction, Values, prepared
-from domain.writing import BUSY_SECONDS, PATIENT_SECONDS
+from domain.storage import migrating
+from domain.storage.database import Database
+from domain.storage.postgresql.errors import UNKNOWN, lost, translated
+from domain.storage.sqlite.writer import BUSY_SECONDS, PATIENT_SECONDS
+from domain.storage.statements import POSTGRESQL, Fetch, Prepared
+from domain.storage.tables import metadata
+from domain.storage.transactions import (
+    Pace,
+    Row,
+    Snapshot,
+    Statement,
+    Transaction,
+    Values,
+    prepared,
+)
 
 log = logging.getLogger("casegraph.sql")
 

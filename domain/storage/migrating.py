@@ -98,7 +98,7 @@ _NEWER = "The database was written by a newer casegraph. Install that version."
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", "domain:migrations")
+    config.set_main_option("script_location", "domain.storage:migrations")
     config.set_main_option("path_separator", "os")
     return config
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from domain.collation import Text
+from domain.storage.collation import Text
 
 metadata = MetaData(
     naming_convention={

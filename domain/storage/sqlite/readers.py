@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 import aiosqlite
 from sqlalchemy import Dialect
 
-from domain.driver_errors import busy, interrupted, translated, translation
 from domain.errors import Unavailable
-from domain.prepared import Fetch
-from domain.transactions import Row, Snapshot
+from domain.storage.sqlite.errors import busy, interrupted, translated, translation
+from domain.storage.statements import Fetch
+from domain.storage.transactions import Row, Snapshot
 
 log = logging.getLogger("casegraph.sql")
 

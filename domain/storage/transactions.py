@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ClauseElement
 
 from domain.instants import Instant
-from domain.prepared import Fetch, Prepared
+from domain.storage.statements import Fetch, Prepared
 
 Row = tuple[Any, ...]
 Statement = Prepared | ClauseElement

@@ -6,11 +6,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
-from domain import administration, casework, migrating
-from domain.database import opened
+from domain import administration, casework
 from domain.errors import Damaged, Unavailable
 from domain.inputs import NewCase
-from domain.tables import metadata
+from domain.storage import migrating
+from domain.storage.database import opened
+from domain.storage.tables import metadata
 
 KEYED_OTHERWISE = {
     "workspace": ["id"],

@@ -7,11 +7,13 @@ import time
 import pytest
 from sqlalchemy import text
 
-from domain import administration, reading, transactions
-from domain.database import Pace, opened
+from domain import administration
 from domain.errors import TimedOut, Unavailable
-from domain.locking import FileLock
-from domain.prepared import Fetch, Prepared
+from domain.storage import transactions
+from domain.storage.database import Pace, opened
+from domain.storage.sqlite import readers
+from domain.storage.sqlite.lock import FileLock
+from domain.storage.statements import Fetch, Prepared
 
 pytestmark = pytest.mark.sqlite
 
@@ -46,7 +48,7 @@ async def test_a_query_that_takes_too_long_is_stopped(impatient):
 
     assert time.monotonic() - started < 5
     # The connection is as good as before.
-    for _ in range(reading.READERS):
+    for _ in range(readers.READERS):
         async with impatient.read() as db:
             assert await db.fetch(BRIEF) == [(7,)]
 
@@ -97,7 +99,7 @@ async def test_work_that_waits_for_anything_else_is_a_defect(database):
 
 
 async def test_when_all_readers_are_busy_the_wait_is_bounded(impatient):
-    held = [impatient.read() for _ in range(reading.READERS)]
+    held = [impatient.read() for _ in range(readers.READERS)]
     for one in held:
         await one.__aenter__()
     try:

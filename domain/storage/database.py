@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 from domain import instants
 from domain.errors import Unavailable
 from domain.instants import Instant
-from domain.transactions import Pace, Row, Snapshot, Transaction
+from domain.storage.transactions import Pace, Row, Snapshot, Transaction
 
 __all__ = ["Database", "Pace", "Row", "Snapshot", "Transaction", "opened", "parse_url"]
 
@@ -122,9 +122,9 @@ _WRONG_URL = (
 def _database(url: URL, clock: Callable[[], Instant], read_seconds: float | None) -> Database:
     # Both know this module; and a driver that is not used need not be loaded.
     if url.get_backend_name() == "postgresql":
-        from domain.postgresql import PostgresqlDatabase
+        from domain.storage.postgresql.server import PostgresqlDatabase
 
         return PostgresqlDatabase(url, clock, read_seconds)
-    from domain.sqlite import SqliteDatabase
+    from domain.storage.sqlite.file import SqliteDatabase
 
     return SqliteDatabase(url, clock, read_seconds)

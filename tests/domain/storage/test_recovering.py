@@ -8,12 +8,13 @@ import time
 import pytest
 from sqlalchemy import text
 
-from domain import administration, reading
-from domain.database import Pace, opened
-from domain.driver_errors import DISK_FULL, LOCKED, UNWRITABLE, translation
+from domain import administration
 from domain.errors import Damaged, TimedOut, Unavailable
-from domain.locking import HELD, FileLock
-from domain.prepared import Fetch, Prepared
+from domain.storage.database import Pace, opened
+from domain.storage.sqlite import readers
+from domain.storage.sqlite.errors import DISK_FULL, LOCKED, UNWRITABLE, translation
+from domain.storage.sqlite.lock import HELD, FileLock
+from domain.storage.statements import Fetch, Prepared
 from domain.verifying import verify
 
 pytestmark = pytest.mark.sqlite
@@ -29,14 +30,14 @@ ENDLESS = Fetch(
 
 async def read_by_all(database):
     """One read by each of the threads, at the same time."""
-    snapshots = [database.read() for _ in range(reading.READERS)]
+    snapshots = [database.read() for _ in range(readers.READERS)]
     found = [await (await one.__aenter__()).fetch(SEVEN) for one in snapshots]
     for one in snapshots:
         await one.__aexit__(None, None, None)
     return found
 
 
-ALL = [[(7,)]] * reading.READERS
+ALL = [[(7,)]] * readers.READERS
 
 
 async def test_a_commit_that_fails_leaves_nothing_behind(database, given_case, stored):
@@ -88,7 +89,7 @@ async def test_a_writer_that_lost_its_connection_gets_another(database, given_ca
 async def test_readers_that_lost_their_connections_get_others(database):
     for reader in database._readers._readers:
         await (await reader.connection()).close()
-    for _ in range(reading.READERS):
+    for _ in range(readers.READERS):
         with pytest.raises(Unavailable):
             await read_by_all(database)
 
@@ -121,7 +122,7 @@ async def test_a_cancelled_read_gives_back_a_reader_that_is_as_good_as_before(da
             await db.fetch(ENDLESS)
 
     for delay in (0, 0, 0.0001, 0.0002, 0.0005, 0.001, 0.01, 0.02):
-        tasks = [asyncio.create_task(read()) for _ in range(reading.READERS)]
+        tasks = [asyncio.create_task(read()) for _ in range(readers.READERS)]
         await asyncio.sleep(delay)
         for task in tasks:
             task.cancel()
@@ -224,7 +225,7 @@ async def test_a_lock_file_that_was_deleted_keeps_nobody_apart_and_is_made_anew(
 
 @pytest.fixture
 def hurried(monkeypatch):
-    monkeypatch.setattr("domain.sqlite.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("domain.storage.sqlite.file.BUSY_SECONDS", 0.2)
 
 
 async def test_writes_that_wait_in_vain_do_not_wait_one_after_the_other(tmp_path, hurried):
