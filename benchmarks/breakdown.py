@@ -19,7 +19,7 @@ from rich.table import Table
 from benchmarks import data, works
 from benchmarks.__main__ import FOLDER
 from benchmarks.works import Call, Sample, Work
-from domain.auth import Principal
+from domain.access.principal import Principal
 from domain.storage.sqlite.readers import InlineReader
 from domain.storage.statements import Fetch
 from domain.storage.transactions import Row, Snapshot

@@ -20,7 +20,7 @@ from uuid import UUID
 from benchmarks.people import People
 from domain import administration, ids, instants, linking, reads, store, timeline
 from domain import demo_words as words
-from domain.auth import Principal, Scope
+from domain.access.principal import Principal, Scope
 from domain.casework import CASE_FIELDS
 from domain.inputs import CaseOrder
 from domain.models import Case, CaseLink, Change, LinkType, Party, Staff

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 
 from sqlalchemy import bindparam, insert, select, update
 
-from domain import keys, texts, timeline
-from domain.auth import Principal, Scope
+from domain import checks, timeline
+from domain.access import keys
+from domain.access.principal import Principal, Scope
+from domain.checks import Check
 from domain.errors import invalid
 from domain.models import ApiKey, Change, Mode, Workspace
 from domain.storage.database import Database, Transaction
 from domain.storage.tables import api_key, timeline_head, workspace
-from domain.texts import Check
 from domain.timeline import NewEvent
 
 OPERATOR = "casegraph"
@@ -25,7 +26,7 @@ async def create_workspace(database: Database, slug: str, name: str | None = Non
     if not _SLUG.fullmatch(slug):
         raise invalid("A workspace is named by lower-case letters, digits and hyphens.", "slug")
     check = Check()
-    name = check.line(name or slug, texts.NAME_MAX, "name")
+    name = check.line(name or slug, checks.NAME_MAX, "name")
     check.done()
     async with database.write() as db:
         if await _workspace(db, slug, Mode.LIVE):

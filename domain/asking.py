@@ -11,8 +11,9 @@ from typing import Any
 
 import orjson
 
-from domain import cursors, filters, keyset, lists, relations, texts
-from domain.auth import Principal, Scope
+from domain import checks, cursors, filters, keyset, lists, relations
+from domain.access.principal import Principal, Scope
+from domain.checks import Check
 from domain.filters import Compiled
 from domain.ids import canonical_case_id
 from domain.inputs import CaseFilter, CaseOrder
@@ -20,7 +21,6 @@ from domain.keyset import Window
 from domain.paging import Paging
 from domain.relations import Relation
 from domain.storage.statements import Fetch
-from domain.texts import Check
 
 NEWEST_FIRST = CaseOrder()
 
@@ -183,7 +183,7 @@ def _by_id(who: Principal, kind: str, ids: Iterable[str], columns: tuple[str, ..
     if kind == "case":
         plausible = {found for id in ids if (found := canonical_case_id(id))}
     else:
-        plausible = {id for id in ids if texts.may_be_id(id)}
+        plausible = {id for id in ids if checks.may_be_id(id)}
     if not plausible:
         return None
     if len(plausible) == 1:
@@ -200,7 +200,7 @@ def case_by_file_number(who: Principal, file_number: str, columns: tuple[str, ..
     """
     who.require(Scope.CASES_READ)
     check = Check()
-    number = check.optional_line(file_number, texts.FILE_NUMBER_MAX, "file_number")
+    number = check.optional_line(file_number, checks.FILE_NUMBER_MAX, "file_number")
     if number is None or check.problems:
         return None
     values = {"workspace_id": who.workspace_id, "file_number": number}

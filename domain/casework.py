@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from domain import idempotency, ids, roles, store, texts, timeline
-from domain.auth import Principal, Scope
+from domain import checks, idempotency, ids, roles, store, timeline
+from domain.access.principal import Principal, Scope
+from domain.checks import Check
 from domain.errors import FileNumberTaken
 from domain.inputs import CaseChanges, ExpectedVersion, NewCase, mentioned
 from domain.models import Case, CaseStatus, Change
@@ -16,7 +17,6 @@ from domain.storage.database import Database, Transaction
 from domain.storage.statements import Prepared
 from domain.storage.tables import cases
 from domain.store import PARTY_ROLES, STAFF_ROLES
-from domain.texts import Check
 from domain.timeline import NewEvent
 
 _WITH_NUMBER = Prepared(
@@ -130,17 +130,17 @@ def check_values(check: Check, given: Mapping[str, object]) -> dict[str, Any]:
     for name, value in given.items():
         match name:
             case "name":
-                checked[name] = check.line(value, texts.NAME_MAX, name)
+                checked[name] = check.line(value, checks.NAME_MAX, name)
             case "file_number":
-                checked[name] = check.optional_line(value, texts.FILE_NUMBER_MAX, name)
+                checked[name] = check.optional_line(value, checks.FILE_NUMBER_MAX, name)
             case "status":
                 checked[name] = check.one_of(value, tuple(CaseStatus), name)
             case "type":
                 checked[name] = check.optional_word(value, name)
             case "description":
-                checked[name] = check.prose(value, texts.DESCRIPTION_MAX, name)
+                checked[name] = check.prose(value, checks.DESCRIPTION_MAX, name)
             case "dezernat":
-                checked[name] = check.optional_line(value, texts.DEZERNAT_MAX, name)
+                checked[name] = check.optional_line(value, checks.DEZERNAT_MAX, name)
     return checked
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from domain import reads, relations
-from domain.auth import Principal, Scope
+from domain.access.principal import Principal, Scope
 from domain.inputs import CaseOrder, CaseOrderField
 from domain.models import Case, CaseLink, Party, Staff
 from domain.paging import MAX_LIMIT, Page, Paging

@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, exists, false, not_, or_, select, true
 
-from domain import search, texts
+from domain import checks, search
+from domain.checks import Check
 from domain.inputs import CaseFilter, DateRange, PartyFilter, StaffFilter
 from domain.models import CaseStatus, PartyKind
 from domain.storage.statements import each
 from domain.storage.tables import case_party, cases, party, staff, staff_assignment
-from domain.texts import Check
 
 MAX_CONDITIONS = 60
 MAX_DEPTH = 8
@@ -122,7 +122,7 @@ class _Compiler:
         values = [
             self.check.one_of(value, allowed, *path, name, str(index))
             if allowed is not None
-            else self.stored(value, texts.DEZERNAT_MAX, (*path, name, str(index)))
+            else self.stored(value, checks.DEZERNAT_MAX, (*path, name, str(index)))
             for index, value in enumerate(chosen)
         ]
         return [(name, self.parameter(json.dumps(values)))]
@@ -138,7 +138,7 @@ class _Compiler:
         ]
 
     def search(self, kind: str, text: str, path: tuple[str, ...]) -> list[Shape]:
-        term = self.check.prose(text, texts.SEARCH_MAX, *path)
+        term = self.check.prose(text, checks.SEARCH_MAX, *path)
         if not term:
             return []
         found = search.terms(self.workspace_id, kind, term)
@@ -150,7 +150,7 @@ class _Compiler:
         return [("search", name, indexed)]
 
     def text(self, value: str, path: tuple[str, ...]) -> str:
-        return self.parameter(self.stored(value, texts.SEARCH_MAX, path))
+        return self.parameter(self.stored(value, checks.SEARCH_MAX, path))
 
     def stored(self, value: str, longest: int, path: tuple[str, ...]) -> str:
         """The text as it would be stored; blank stays a text, which equals nothing stored."""

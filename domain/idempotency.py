@@ -12,14 +12,14 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from domain import instants, texts
-from domain.auth import Principal
+from domain import checks, instants
+from domain.access.principal import Principal
+from domain.checks import Check
 from domain.errors import IdempotencyKeyReused
 from domain.instants import Instant
 from domain.storage.database import Transaction
 from domain.storage.statements import Prepared
 from domain.storage.tables import idempotency_key
-from domain.texts import Check
 
 KEPT = timedelta(hours=24)
 FIELD = ("idempotency_key",)
@@ -42,7 +42,7 @@ _REMEMBER = Prepared(insert(idempotency_key))
 def checked(key: str | None) -> str | None:
     """The key as it was sent, if it may be one. Raises Invalid."""
     check = Check()
-    found = check.optional_line(key, texts.IDEMPOTENCY_KEY_MAX, "idempotency_key")
+    found = check.optional_line(key, checks.IDEMPOTENCY_KEY_MAX, "idempotency_key")
     check.done()
     return found
 

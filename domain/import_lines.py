@@ -9,15 +9,15 @@ from typing import Any
 
 import orjson
 
-from domain import texts
+from domain import checks
 from domain.casework import CASE_FIELDS, check_values
+from domain.checks import Check
 from domain.errors import Problem
 from domain.ids import canonical_case_id
 from domain.import_marks import mark_of
 from domain.instants import Instant
 from domain.models import CaseStatus, Change, LinkType, PartyKind
 from domain.store import PARTY_ROLES, STAFF_ROLES, RoleTable
-from domain.texts import Check
 from domain.timeline import NewEvent
 
 MAX_LINE = 5_000_000
@@ -191,7 +191,7 @@ def _involved(
         check.wrong("A line without a name has no roles.", *path, "role")
     return Involved(
         id=None if id is None else check.identifier(id, *path, "id"),
-        name=None if name is None else check.line(name, texts.NAME_MAX, *path, "name"),
+        name=None if name is None else check.line(name, checks.NAME_MAX, *path, "name"),
         detail=detail,
         role=check.word(one.get("role"), *path, "role") if with_role else "",
         remark=check.optional_line(one.get(roles.remark), roles.remark_max, *path, roles.remark),
@@ -240,10 +240,10 @@ def _event(check: Check, one: dict[str, Any], *path: str) -> NewEvent:
         changes.append(Change(**change))
     return NewEvent(
         type=check.word(one.get("type"), *path, "type"),
-        title=check.optional_line(one.get("title"), texts.NAME_MAX, *path, "title"),
+        title=check.optional_line(one.get("title"), checks.NAME_MAX, *path, "title"),
         occurred_at=occurred_at,
         at=check.instant(one.get("at"), *path, "at"),
-        actor=check.optional_line(one.get("actor"), texts.NAME_MAX, *path, "actor"),
+        actor=check.optional_line(one.get("actor"), checks.NAME_MAX, *path, "actor"),
         id=_optional_id(check, one, "id", *path),
         subject_id=_optional_id(check, one, "subject_id", *path),
         changes=changes,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from domain import ids, linking, store, timeline
-from domain.auth import Principal
+from domain.access.principal import Principal
 from domain.ids import canonical_case_id
 from domain.import_lines import Line, LineLink
 from domain.import_marks import mark_of, present, remember

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import bindparam, insert, select
 
-from domain.auth import Principal
+from domain.access.principal import Principal
 from domain.storage.database import Transaction
 from domain.storage.statements import each
 from domain.storage.tables import imported

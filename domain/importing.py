@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 
 from domain import ids, register, store, timeline
-from domain.auth import Principal, Scope
+from domain.access.principal import Principal, Scope
 from domain.casework import CASE_FIELDS
 from domain.import_lines import BadLine, Involved, Line, dumped, read_line
 from domain.import_links import import_links

@@ -4,15 +4,15 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import delete, insert, select
 
-from domain import idempotency, ids, store, texts, timeline
-from domain.auth import Principal, Scope
+from domain import checks, idempotency, ids, store, timeline
+from domain.access.principal import Principal, Scope
+from domain.checks import Check
 from domain.errors import CaseNotFound, LinkExists, LinkNotFound, invalid
 from domain.ids import canonical_case_id
 from domain.inputs import ExpectedVersion
 from domain.models import Case, CaseLink, Change, LinkType
 from domain.storage.database import Database, Transaction
 from domain.storage.tables import case_link
-from domain.texts import Check
 from domain.timeline import NewEvent
 
 
@@ -136,7 +136,7 @@ async def _require_new(
 
 async def _ends(db: Transaction, who: Principal, link_id: str) -> list[CaseLink]:
     """Both ends of a link; the linked cases are not read."""
-    if not texts.may_be_id(link_id):
+    if not checks.may_be_id(link_id):
         return []
     c = case_link.c
     rows = await db.rows(

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import delete, insert, or_, select
 
 from domain import store, timeline
-from domain.auth import Principal, Scope
+from domain.access.principal import Principal, Scope
 from domain.instants import Instant
 from domain.models import Change
 from domain.storage.database import Database, Transaction

@@ -9,8 +9,8 @@ from dataclasses import fields
 from typing import Any
 
 from domain import asking, relations
+from domain.access.principal import Principal
 from domain.asking import NEWEST_FIRST, RootList
-from domain.auth import Principal
 from domain.errors import CaseNotFound
 from domain.ids import canonical_case_id
 from domain.inputs import CaseFilter, CaseOrder

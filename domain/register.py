@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from domain import idempotency, ids, store, texts, timeline
-from domain.auth import Principal, Scope
+from domain import checks, idempotency, ids, store, timeline
+from domain.access.principal import Principal, Scope
+from domain.checks import Check
 from domain.inputs import ExpectedVersion, NewParty, NewStaff, PartyChanges, StaffChanges, mentioned
 from domain.models import Party, PartyKind, Staff
 from domain.storage.database import Database, Transaction
-from domain.texts import Check
 from domain.timeline import NewEvent
 
 PARTY_FIELDS = ("name", "kind")
@@ -52,7 +52,7 @@ async def update_party(
         check = Check()
         wanted = mentioned(changes)
         if "name" in wanted:
-            wanted["name"] = check.line(wanted["name"], texts.NAME_MAX, "name")
+            wanted["name"] = check.line(wanted["name"], checks.NAME_MAX, "name")
         if "kind" in wanted:
             wanted["kind"] = check.one_of(wanted["kind"], tuple(PartyKind), "kind")
         check.done()
@@ -97,7 +97,7 @@ async def update_staff(
         check = Check()
         wanted = mentioned(changes)
         if "name" in wanted:
-            wanted["name"] = check.line(wanted["name"], texts.NAME_MAX, "name")
+            wanted["name"] = check.line(wanted["name"], checks.NAME_MAX, "name")
         if "email" in wanted:
             wanted["email"] = check.email(wanted["email"], "email")
         check.done()
@@ -107,14 +107,14 @@ async def update_staff(
 
 def checked_party(check: Check, new: NewParty, *path: str) -> NewParty:
     return NewParty(
-        name=check.line(new.name, texts.NAME_MAX, *path, "name"),
+        name=check.line(new.name, checks.NAME_MAX, *path, "name"),
         kind=check.one_of(new.kind, tuple(PartyKind), *path, "kind"),
     )
 
 
 def checked_staff(check: Check, new: NewStaff, *path: str) -> NewStaff:
     return NewStaff(
-        name=check.line(new.name, texts.NAME_MAX, *path, "name"),
+        name=check.line(new.name, checks.NAME_MAX, *path, "name"),
         email=check.email(new.email, *path, "email"),
     )
 

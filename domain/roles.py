@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from domain import idempotency, register, store, timeline
-from domain.auth import Principal, Scope
+from domain.access.principal import Principal, Scope
+from domain.checks import Check
 from domain.errors import Absent, PartyNotFound, StaffNotFound, invalid
 from domain.ids import canonical_case_id
 from domain.inputs import ExpectedVersion, NewParty, NewStaff, PartyRole, StaffRole
 from domain.models import Case, Change, Party, Staff
 from domain.storage.database import Database, Transaction
 from domain.store import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
-from domain.texts import Check
 from domain.timeline import NewEvent
 
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from domain.keys import KeyRing
-from domain.rates import RateLimiter
+from domain.access.keys import KeyRing
+from domain.access.rates import RateLimiter
 from domain.storage.database import Database
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from domain import folding, search, texts
-from domain.auth import Principal
+from domain import checks, folding, search
+from domain.access.principal import Principal
 from domain.errors import CaseNotFound, PartyNotFound, StaffNotFound, VersionConflict
 from domain.ids import canonical_case_id
 from domain.inputs import ExpectedVersion
@@ -53,10 +53,10 @@ class RoleTable:
 
 
 PARTY_ROLES = RoleTable(
-    case_party, "party_id", "reference", "added_at", "parties", 1_000, texts.REFERENCE_MAX
+    case_party, "party_id", "reference", "added_at", "parties", 1_000, checks.REFERENCE_MAX
 )
 STAFF_ROLES = RoleTable(
-    staff_assignment, "staff_id", "note", "assigned_at", "staff", 200, texts.NOTE_MAX
+    staff_assignment, "staff_id", "note", "assigned_at", "staff", 200, checks.NOTE_MAX
 )
 
 
@@ -259,7 +259,7 @@ async def _insert_register(
 
 
 async def _register_row(db: Transaction, who: Principal, kind: str, id: str) -> Row | None:
-    if not texts.may_be_id(id):
+    if not checks.may_be_id(id):
         return None
     return await db.first(_REGISTER[kind], {"workspace_id": who.workspace_id, "id": id})
 

@@ -16,9 +16,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from domain.access.keys import KeyRing
+from domain.access.rates import RateLimiter
 from domain.errors import DomainError
-from domain.keys import KeyRing
-from domain.rates import RateLimiter
 from domain.services import Services
 from domain.storage.database import opened
 from gateway import graphiql, logs, settings

@@ -9,11 +9,11 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from domain import reads
-from domain.auth import Principal
+from domain.access.principal import Principal
+from domain.access.rates import Allowance
 from domain.errors import RateLimited
 from domain.models import Case
 from domain.paging import Page, Paging
-from domain.rates import Allowance
 from domain.relations import Relation
 from domain.services import Services
 from domain.storage.database import Snapshot

@@ -5,7 +5,7 @@ from typing import Any
 import strawberry
 
 from domain import casework, linking, register, roles
-from domain.auth import Scope
+from domain.access.principal import Scope
 from gateway import globalids, inputs
 from gateway.context import Info
 from gateway.execution.declarations import shown_as

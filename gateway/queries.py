@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 
 from domain import asking
-from domain.auth import Principal
+from domain.access.principal import Principal
 from domain.errors import invalid
 from domain.inputs import CaseOrder as NewestFirst
 from domain.paging import relay_paging

@@ -14,7 +14,7 @@ import structlog
 from graphql import GraphQLError
 from strawberry.extensions import FieldExtension
 
-from domain.auth import Scope
+from domain.access.principal import Scope
 from domain.errors import DomainError, Path, Problem, RateLimited, Refused, Unavailable
 from gateway.execution.declarations import SHOWN, Column
 from gateway.scalars import UserErrorCode

@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from domain.access.keys import FAILURES_A_MINUTE
 from domain.errors import invalid
-from domain.keys import FAILURES_A_MINUTE
 
 PREFIX = "CASEGRAPH_"
 _BOOLEANS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}

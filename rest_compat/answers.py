@@ -7,8 +7,8 @@ import orjson
 from starlette.responses import Response
 
 from domain import asking, cursors, relations
+from domain.access.principal import Principal
 from domain.asking import RootList
-from domain.auth import Principal
 from domain.models import CaseLink, CaseParty, Party, Staff, StaffAssignment, TimelineEvent
 from domain.paging import Page, Paging
 from domain.relations import Relation

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as ASGIScope
 
-from domain.auth import Principal, Scope
+from domain.access.principal import Principal, Scope
 from domain.errors import DomainError, RateLimited
 from domain.services import Services
 from rest_compat.errors import Unreadable, failed, refused, unreadable

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from domain import asking, casework, linking, reads, relations, roles
-from domain.auth import Principal
+from domain.access.principal import Principal
 from domain.errors import CaseNotFound, InsufficientScope, Invalid, Problem, Refused
 from domain.inputs import CaseFilter
 from domain.models import Case

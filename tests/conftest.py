@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from domain import administration
-from domain.auth import Scope
+from domain.access.principal import Scope
 from domain.models import Mode
 from domain.services import Services
 from gateway.app import create_app

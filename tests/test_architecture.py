@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from domain import asking, casework, linking, register, roles
-from domain.auth import Principal
+from domain.access.principal import Principal
 from domain.errors import CODES, Refused
 from gateway.scalars import UserErrorCode
 from rest_compat.errors import STATUS

@@ -6,7 +6,7 @@ import typer
 from rich.table import Column, Table
 
 from domain import administration
-from domain.auth import Scope
+from domain.access.principal import Scope
 from domain.models import ApiKey, Mode
 from domain.storage.database import opened
 from gateway.commands import terminal

@@ -12,7 +12,7 @@ import typer
 import uvicorn
 
 from domain import administration, importing
-from domain.auth import Scope
+from domain.access.principal import Scope
 from domain.demo import demo_cases
 from domain.errors import Unavailable
 from domain.storage.database import opened

@@ -13,8 +13,8 @@ import strawberry
 from strawberry.extensions import FieldExtension
 
 from domain import asking, reads
+from domain.access.principal import Principal, Scope
 from domain.asking import RelatedList, RootList
-from domain.auth import Principal, Scope
 from domain.paging import Page, Paging
 from domain.relations import Relation
 from domain.storage.statements import Fetch

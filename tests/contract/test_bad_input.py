@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from domain import keys
+from domain.access import keys
 from domain.models import Mode
 
 CREATE = (

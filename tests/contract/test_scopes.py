@@ -15,7 +15,7 @@ import pytest
 from graphql import get_named_type
 
 from domain import administration
-from domain.auth import Scope
+from domain.access.principal import Scope
 from gateway.schema import schema
 from rest_compat.application import build
 

@@ -9,7 +9,8 @@ import logging
 
 import pytest
 
-from domain import asking, casework, keys, reads, roles
+from domain import asking, casework, reads, roles
+from domain.access import keys
 from domain.models import Mode
 from gateway import logs
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from domain import administration, casework, register
-from domain.auth import Principal, Scope
+from domain.access.keys import KeyRing
+from domain.access.principal import Principal, Scope
 from domain.inputs import NewCase, NewParty, NewStaff
-from domain.keys import KeyRing
 from domain.models import Case, Party, Staff
 from domain.storage.database import Database, opened
 from domain.storage.postgresql.server import PostgresqlDatabase

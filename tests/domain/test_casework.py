@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from domain import casework, linking, reads, register
-from domain.auth import Scope
+from domain.access.principal import Scope
 from domain.errors import (
     CaseNotFound,
     FileNumberTaken,

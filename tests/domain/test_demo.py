@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from domain import texts
+from domain import checks
 from domain.demo import demo_cases
 from domain.ids import canonical_case_id
 from domain.models import CaseStatus, LinkType, PartyKind
@@ -68,29 +68,29 @@ def test_file_numbers_are_unique_and_ascend_with_creation(cases):
 
 
 def test_every_text_is_one_that_the_service_takes(cases):
-    check = texts.Check()
+    check = checks.Check()
 
     for case in cases:
-        check.line(case["name"], texts.NAME_MAX, "name")
-        check.optional_line(case["file_number"], texts.FILE_NUMBER_MAX, "file_number")
+        check.line(case["name"], checks.NAME_MAX, "name")
+        check.optional_line(case["file_number"], checks.FILE_NUMBER_MAX, "file_number")
         check.one_of(case["status"], tuple(CaseStatus), "status")
         check.word(case["type"], "type")
-        check.prose(case["description"], texts.DESCRIPTION_MAX, "description")
-        check.optional_line(case["dezernat"], texts.DEZERNAT_MAX, "dezernat")
+        check.prose(case["description"], checks.DESCRIPTION_MAX, "description")
+        check.optional_line(case["dezernat"], checks.DEZERNAT_MAX, "dezernat")
         for party in case["parties"]:
             check.identifier(party["id"], "party")
-            check.line(party["name"], texts.NAME_MAX, "party")
+            check.line(party["name"], checks.NAME_MAX, "party")
             check.one_of(party["kind"], tuple(PartyKind), "kind")
             check.word(party["role"], "role")
-            check.optional_line(party["reference"], texts.REFERENCE_MAX, "reference")
+            check.optional_line(party["reference"], checks.REFERENCE_MAX, "reference")
         for member in case["staff"]:
             check.identifier(member["id"], "staff")
-            check.line(member["name"], texts.NAME_MAX, "staff")
+            check.line(member["name"], checks.NAME_MAX, "staff")
             check.email(member["email"], "email")
             check.word(member["role"], "role")
         for event in case["timeline"]:
             check.word(event["type"], "type")
-            check.line(event["title"], texts.NAME_MAX, "title")
+            check.line(event["title"], checks.NAME_MAX, "title")
         for link in case["links"]:
             check.identifier(link["id"], "link")
             check.one_of(link["type"], tuple(LinkType), "type")

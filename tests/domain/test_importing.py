@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from domain import asking, casework, reads, relations
-from domain.auth import Principal, Scope
+from domain.access.principal import Principal, Scope
 from domain.errors import InsufficientScope
 from domain.importing import OnConflict, import_cases
 from domain.inputs import CaseFilter

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from domain import reads, roles
-from domain.auth import Scope
+from domain.access.principal import Scope
 from domain.errors import (
     CaseNotFound,
     InsufficientScope,

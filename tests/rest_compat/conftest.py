@@ -10,10 +10,10 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from domain import administration
-from domain.auth import Principal, Scope
-from domain.keys import KeyRing
+from domain.access.keys import KeyRing
+from domain.access.principal import Principal, Scope
+from domain.access.rates import RateLimiter
 from domain.models import Mode
-from domain.rates import RateLimiter
 from domain.services import Services
 from domain.storage.database import opened
 from rest_compat.application import build

@@ -5,7 +5,8 @@ import uuid
 
 import pytest
 
-from domain import administration, keys
+from domain import administration
+from domain.access import keys
 from domain.models import Mode
 
 NOBODY = "01890000-0000-7000-8000-000000000000"

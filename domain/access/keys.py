@@ -14,11 +14,11 @@ import zlib
 
 from sqlalchemy import bindparam, select
 
-from domain.auth import Principal, Scope
+from domain.access.principal import Principal, Scope
+from domain.access.rates import RateLimiter, network
 from domain.errors import InvalidKey, RateLimited
 from domain.ids import crockford
 from domain.models import Mode
-from domain.rates import RateLimiter, network
 from domain.storage.database import Database, Pace, Row
 from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import api_key, workspace
