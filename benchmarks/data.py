@@ -18,13 +18,14 @@ from pathlib import Path
 from uuid import UUID
 
 from benchmarks.people import People
-from domain import administration, ids, instants, linking, reads, store, timeline
+from domain import administration, ids, instants, linking, store, timeline
 from domain import demo_words as words
 from domain.access.principal import Principal, Scope
 from domain.casework import CASE_FIELDS
 from domain.inputs import CaseOrder
 from domain.models import Case, CaseLink, Change, LinkType, Party, Staff
-from domain.paging import Paging
+from domain.reading import objects
+from domain.reading.paging import Paging
 from domain.storage.database import Database, opened
 from domain.store import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
 from domain.timeline import NewEvent
@@ -106,7 +107,7 @@ async def _seal(path: Path) -> str:
     async with opened(f"sqlite:///{path}") as database:
         who = await administration.operator(database)
         async with database.read() as db:
-            page = await reads.cases(who, db, None, CaseOrder(), Paging(limit=1))
+            page = await objects.cases(who, db, None, CaseOrder(), Paging(limit=1))
     return page.edges[0].seal
 
 

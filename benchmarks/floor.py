@@ -20,7 +20,8 @@ import typer
 import uvicorn
 
 from benchmarks.data import ACTOR
-from domain import folding, ids, instants, search
+from domain import ids, instants
+from domain.reading import folding, search
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.data import SEED, Firm
-from domain import cursors, folding
+from domain.reading import cursors, folding
 from gateway import globalids
 
 NUMBER = "@n@"

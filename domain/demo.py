@@ -14,9 +14,10 @@ from typing import Any
 from uuid import UUID
 
 from domain import demo_words as words
-from domain import folding, ids, instants
+from domain import ids, instants
 from domain.demo_words import DE, EN, Matter
 from domain.models import CaseStatus, LinkType, PartyKind
+from domain.reading import folding
 
 _FIRST_DAY = datetime(2023, 1, 9, tzinfo=UTC)
 _LAST_DAY = datetime(2026, 10, 9, tzinfo=UTC)

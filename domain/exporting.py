@@ -9,12 +9,12 @@ from typing import Any
 
 import orjson
 
-from domain import reads, relations
 from domain.access.principal import Principal, Scope
 from domain.inputs import CaseOrder, CaseOrderField
 from domain.models import Case, CaseLink, Party, Staff
-from domain.paging import MAX_LIMIT, Page, Paging
-from domain.relations import Relation
+from domain.reading import objects, relations
+from domain.reading.paging import MAX_LIMIT, Page, Paging
+from domain.reading.relations import Relation
 from domain.storage.database import Database, Snapshot
 
 OLDEST_FIRST = CaseOrder(CaseOrderField.CREATED_AT, descending=False)
@@ -38,10 +38,10 @@ async def export_cases(
     done = 0
     seen: dict[str, set[str]] = {"parties": set(), "staff": set()}
     async with database.read(who.workspace_id) as db:
-        total = await reads.count_cases(who, db)
+        total = await objects.count_cases(who, db)
         paging: Paging | None = Paging(MAX_LIMIT)
         while paging is not None:
-            page = await reads.cases(who, db, None, OLDEST_FIRST, paging)
+            page = await objects.cases(who, db, None, OLDEST_FIRST, paging)
             for line in await _lines(who, db, list(page)):
                 for kind, ids in seen.items():
                     ids |= {one["id"] for one in line[kind]}
@@ -107,8 +107,8 @@ async def _register_lines(
     """Those who are in no case, as lines without a case."""
     lines: list[dict[str, Any]] = []
     registers: tuple[tuple[str, Any, Callable[[Any], dict[str, Any]]], ...] = (
-        ("parties", reads.parties, _party),
-        ("staff", reads.staff, _member),
+        ("parties", objects.parties, _party),
+        ("staff", objects.staff, _member),
     )
     for kind, read, described in registers:
         alone: list[dict[str, Any]] = []
@@ -126,12 +126,12 @@ async def _register_lines(
 async def _all(
     who: Principal, db: Snapshot, relation: Relation, ids: Sequence[str]
 ) -> dict[str, list[Any]]:
-    pages = await reads.related(who, db, relation, ids, Paging(MAX_LIMIT))
+    pages = await objects.related(who, db, relation, ids, Paging(MAX_LIMIT))
     found = {id: list(page) for id, page in pages.items()}
     for id, page in pages.items():
         paging = _next(page)
         while paging is not None:
-            more = (await reads.related(who, db, relation, [id], paging))[id]
+            more = (await objects.related(who, db, relation, [id], paging))[id]
             found[id] += more
             paging = _next(more)
     return found

@@ -11,13 +11,14 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from domain import checks, folding, search
+from domain import checks
 from domain.access.principal import Principal
 from domain.errors import CaseNotFound, PartyNotFound, StaffNotFound, VersionConflict
 from domain.ids import canonical_case_id
 from domain.inputs import ExpectedVersion
 from domain.instants import Instant
 from domain.models import Case, Party, Staff
+from domain.reading import folding, search
 from domain.storage.database import Row, Transaction
 from domain.storage.statements import Prepared, each
 from domain.storage.tables import case_party, cases, party, search_entry, staff, staff_assignment

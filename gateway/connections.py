@@ -7,8 +7,9 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 
-from domain import models, paging
-from domain.paging import Page
+from domain import models
+from domain.reading import paging
+from domain.reading.paging import Page
 from gateway.execution.declarations import shown_as
 from gateway.execution.loads import Listing
 

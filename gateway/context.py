@@ -8,13 +8,13 @@ from typing import Any
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from domain import reads
 from domain.access.principal import Principal
 from domain.access.rates import Allowance
 from domain.errors import RateLimited
 from domain.models import Case
-from domain.paging import Page, Paging
-from domain.relations import Relation
+from domain.reading import objects
+from domain.reading.paging import Page, Paging
+from domain.reading.relations import Relation
 from domain.services import Services
 from domain.storage.database import Snapshot
 from gateway.limits import Measured, points
@@ -78,7 +78,7 @@ class Context:
         """A visible case, loaded together with the others that are asked for now."""
 
         async def load(ids: list[str]) -> list[Case | None]:
-            found = await reads.cases_by_id(self.who, await self.snapshot(), ids)
+            found = await objects.cases_by_id(self.who, await self.snapshot(), ids)
             return [found.get(id) for id in ids]
 
         found: Case | None = await self._loaded("case", load, case_id)
@@ -91,7 +91,7 @@ class Context:
 
         async def load(parents: list[str]) -> list[Page[Any]]:
             db = await self.snapshot()
-            pages = await reads.related(self.who, db, relation, parents, paging, only)
+            pages = await objects.related(self.who, db, relation, parents, paging, only)
             return [pages[parent] for parent in parents]
 
         page: Page[Any] = await self._loaded((relation.name, paging, only), load, parent)
@@ -102,7 +102,7 @@ class Context:
 
         async def load(parents: list[str]) -> list[int]:
             db = await self.snapshot()
-            counts = await reads.count_related(self.who, db, relation, parents, only)
+            counts = await objects.count_related(self.who, db, relation, parents, only)
             return [counts[parent] for parent in parents]
 
         counted: int = await self._loaded(("count", relation.name, only), load, parent)

@@ -27,7 +27,7 @@ from graphql import (
     get_named_type,
 )
 
-from domain.paging import DEFAULT_LIMIT, MAX_LIMIT
+from domain.reading.paging import DEFAULT_LIMIT, MAX_LIMIT
 
 COUNT = 100
 """What a totalCount costs, in rows: an index is walked from end to end."""

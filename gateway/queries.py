@@ -4,11 +4,11 @@ from typing import Annotated
 
 import strawberry
 
-from domain import asking
 from domain.access.principal import Principal
 from domain.errors import invalid
 from domain.inputs import CaseOrder as NewestFirst
-from domain.paging import relay_paging
+from domain.reading import asking
+from domain.reading.paging import relay_paging
 from gateway import globalids
 from gateway.connections import After, Before, First, Last
 from gateway.context import Info

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import Parent
 
-from domain import models, relations
+from domain import models
 from domain.models import CaseStatus, LinkType, Mode, PartyKind
-from domain.paging import relay_paging
-from domain.relations import NODE
+from domain.reading import relations
+from domain.reading.paging import relay_paging
+from domain.reading.relations import NODE
 from gateway import globalids
 from gateway.connections import (
     After,

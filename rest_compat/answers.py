@@ -6,12 +6,12 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from domain import asking, cursors, relations
 from domain.access.principal import Principal
-from domain.asking import RootList
 from domain.models import CaseLink, CaseParty, Party, Staff, StaffAssignment, TimelineEvent
-from domain.paging import Page, Paging
-from domain.relations import Relation
+from domain.reading import asking, cursors, relations
+from domain.reading.asking import RootList
+from domain.reading.paging import Page, Paging
+from domain.reading.relations import Relation
 from domain.roles import Given
 from domain.storage.database import Snapshot
 

@@ -3,7 +3,7 @@
 from fastapi import Request
 
 from domain.errors import invalid
-from domain.paging import Paging, checked_limit
+from domain.reading.paging import Paging, checked_limit
 
 
 def single(request: Request, name: str) -> str | None:

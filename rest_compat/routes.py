@@ -10,13 +10,14 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from domain import asking, casework, linking, reads, relations, roles
+from domain import casework, linking, roles
 from domain.access.principal import Principal
 from domain.errors import CaseNotFound, InsufficientScope, Invalid, Problem, Refused
 from domain.inputs import CaseFilter
 from domain.models import Case
-from domain.paging import Page
-from domain.relations import Relation
+from domain.reading import asking, objects, relations
+from domain.reading.paging import Page
+from domain.reading.relations import Relation
 from domain.services import Services
 from domain.storage.database import Pace, Snapshot
 from rest_compat import bodies, documentation
@@ -348,7 +349,7 @@ async def _of_case(case_id: str, who: Principal, services: Services) -> AsyncIte
         raise
     except (Refused, Unreadable):
         await services.database.run(
-            lambda db: reads.require_case_to_write(who, db, case_id), _QUICK, who.workspace_id
+            lambda db: objects.require_case_to_write(who, db, case_id), _QUICK, who.workspace_id
         )
         raise
 
@@ -371,10 +372,10 @@ async def _related(
     request: Request, case_id: str, who: Principal, services: Services, relation: Relation
 ) -> Response:
     async def read(db: Snapshot) -> Page[Any]:
-        case = await reads.case(who, db, case_id)
+        case = await objects.case(who, db, case_id)
         paging = paging_of(request)
         try:
-            return (await reads.related(who, db, relation, [case.id], paging))[case.id]
+            return (await objects.related(who, db, relation, [case.id], paging))[case.id]
         except Invalid as error:
             raise as_parameters(error) from None
 

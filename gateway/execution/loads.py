@@ -12,11 +12,11 @@ from typing import Any
 import strawberry
 from strawberry.extensions import FieldExtension
 
-from domain import asking, reads
 from domain.access.principal import Principal, Scope
-from domain.asking import RelatedList, RootList
-from domain.paging import Page, Paging
-from domain.relations import Relation
+from domain.reading import asking, objects
+from domain.reading.asking import RelatedList, RootList
+from domain.reading.paging import Page, Paging
+from domain.reading.relations import Relation
 from domain.storage.statements import Fetch
 from gateway import globalids
 from gateway.context import Context
@@ -31,11 +31,11 @@ KINDS = {
 """The types that have a global id, and what the domain calls them."""
 
 _READ: dict[str, Any] = {
-    "case": reads.cases_by_id,
-    "party": reads.parties_by_id,
-    "staff": reads.staff_by_id,
-    "link": reads.links_by_id,
-    "event": reads.events_by_id,
+    "case": objects.cases_by_id,
+    "party": objects.parties_by_id,
+    "staff": objects.staff_by_id,
+    "link": objects.links_by_id,
+    "event": objects.events_by_id,
 }
 
 
@@ -56,7 +56,7 @@ class RootPage:
 
     async def resolve(self, context: Context, _root: Any) -> Listing:
         asked = self.ask(context.who)
-        page = await reads.page(await context.snapshot(), asked, self.paging)
+        page = await objects.page(await context.snapshot(), asked, self.paging)
 
         counting: list[asyncio.Future[int]] = []
 
@@ -70,7 +70,7 @@ class RootPage:
 
 
 async def _counted(context: Context, asked: RootList) -> int:
-    return await reads.count(await context.snapshot(), asked)
+    return await objects.count(await context.snapshot(), asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class CaseByFileNumber:
         return asking.case_by_file_number(who, self.file_number, columns)
 
     async def resolve(self, context: Context, _root: Any) -> Any:
-        return await reads.case_by_file_number(
+        return await objects.case_by_file_number(
             context.who, await context.snapshot(), self.file_number
         )
 

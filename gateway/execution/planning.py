@@ -22,8 +22,8 @@ from graphql import (
     is_non_null_type,
 )
 
-from domain import relations
-from domain.relations import NODE, Relation
+from domain.reading import relations
+from domain.reading.relations import NODE, Relation
 from gateway.execution.declarations import SHOWN, Along, Caller, Column, Embedded, GlobalId
 from gateway.execution.loads import KINDS, Loads
 from gateway.execution.requests import Request

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from domain import asking, cursors
-from domain.paging import Paging, beyond
+from domain.reading import asking, cursors
+from domain.reading.paging import Paging, beyond
 from gateway.execution.declarations import GlobalIds
 from gateway.execution.loads import KINDS, plain_ids
 from gateway.execution.planning import (

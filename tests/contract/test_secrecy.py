@@ -9,9 +9,10 @@ import logging
 
 import pytest
 
-from domain import asking, casework, reads, roles
+from domain import casework, roles
 from domain.access import keys
 from domain.models import Mode
+from domain.reading import asking, objects
 from gateway import logs
 
 SECRET = "Geheimnis"
@@ -241,7 +242,7 @@ DEFECTS = [
         'mutation { addCaseParties(input: {caseId: "{id}", parties: [{partyId: "x", role: "x"}]})'
         " { userErrors { code } } }",
     ),
-    (reads, "related", "GET", "/cases/{id}/parties", None),
+    (objects, "related", "GET", "/cases/{id}/parties", None),
 ]
 
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain import casework, linking, reads, register
+from domain import casework, linking, register
 from domain.access.principal import Scope
 from domain.errors import (
     CaseNotFound,
@@ -23,20 +23,21 @@ from domain.inputs import (
     StaffRole,
 )
 from domain.models import Case
-from domain.relations import CASE_LINKS, CASE_PARTIES, CASE_STAFF, CASE_TIMELINE
+from domain.reading import objects
+from domain.reading.relations import CASE_LINKS, CASE_PARTIES, CASE_STAFF, CASE_TIMELINE
 
 MISSING = "019bc8f0-0000-7000-8000-000000000000"
 
 
 async def seen(who, database, case_id):
     async with database.read() as db:
-        return await reads.case(who, db, case_id)
+        return await objects.case(who, db, case_id)
 
 
 async def told(who, database, case_id):
     """The case's events, oldest first, each as its type and what changed in it."""
     async with database.read() as db:
-        pages = await reads.related(who, db, CASE_TIMELINE, [case_id])
+        pages = await objects.related(who, db, CASE_TIMELINE, [case_id])
     return [
         (event.type, {change.field: (change.before, change.after) for change in event.changes})
         for event in reversed(list(pages[case_id]))
@@ -106,8 +107,8 @@ async def test_a_case_is_opened_with_its_parties_and_staff(
     )
 
     async with database.read() as db:
-        parties = await reads.related(clerk, db, CASE_PARTIES, [case.id])
-        staff = await reads.related(clerk, db, CASE_STAFF, [case.id])
+        parties = await objects.related(clerk, db, CASE_PARTIES, [case.id])
+        staff = await objects.related(clerk, db, CASE_STAFF, [case.id])
     assert [(p.node.name, p.node.kind, p.role, p.reference) for p in parties[case.id]] == [
         ("Jörg Müller", "person", "client", "our ref. 7"),
         ("Weiß GmbH", "organization", "opponent", None),
@@ -393,15 +394,15 @@ async def test_a_deleted_case_is_found_nowhere(database, clerk, given_case, give
 
     async with database.read() as db:
         with pytest.raises(CaseNotFound):
-            await reads.case(clerk, db, case.id)
-        assert await reads.cases_by_id(clerk, db, [case.id]) == {}
-        assert await reads.case_by_file_number(clerk, db, "AZ-1") is None
-        assert [found.name for found in await reads.cases(clerk, db)] == ["Other"]
-        assert await reads.count_cases(clerk, db) == 1
-        assert await reads.links_by_id(clerk, db, [link.id]) == {}
-        links = await reads.related(clerk, db, CASE_LINKS, [other.id])
+            await objects.case(clerk, db, case.id)
+        assert await objects.cases_by_id(clerk, db, [case.id]) == {}
+        assert await objects.case_by_file_number(clerk, db, "AZ-1") is None
+        assert [found.name for found in await objects.cases(clerk, db)] == ["Other"]
+        assert await objects.count_cases(clerk, db) == 1
+        assert await objects.links_by_id(clerk, db, [link.id]) == {}
+        links = await objects.related(clerk, db, CASE_LINKS, [other.id])
         assert list(links[other.id]) == []
-        assert await reads.count_related(clerk, db, CASE_LINKS, [other.id]) == {other.id: 0}
+        assert await objects.count_related(clerk, db, CASE_LINKS, [other.id]) == {other.id: 0}
 
 
 async def test_deleting_a_case_is_recorded(database, clerk, given_case, raw):
@@ -435,7 +436,7 @@ async def test_a_foreign_case_looks_like_a_missing_one(
 
     async with database.read() as db:
         with pytest.raises(CaseNotFound) as reading:
-            await reads.case(stranger, db, case.id)
+            await objects.case(stranger, db, case.id)
     with pytest.raises(CaseNotFound) as updating:
         await casework.update_case(stranger, database, case.id, CaseChanges(name="Mine"))
     with pytest.raises(CaseNotFound) as deleting:

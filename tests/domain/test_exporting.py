@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from domain import administration, casework, linking, reads, relations, roles
+from domain import administration, casework, linking, roles
 from domain.demo import demo_cases
 from domain.exporting import export_cases
 from domain.importing import dumped, import_cases
 from domain.inputs import CaseChanges, CaseFilter, CaseOrder, CaseOrderField, NewParty, PartyRole
-from domain.paging import Paging
+from domain.reading import objects, relations
+from domain.reading.paging import Paging
 from domain.storage.database import opened
 from domain.verifying import verify
 
@@ -25,13 +26,13 @@ async def answers(who, database):
     async with database.read() as db:
         told = {}
         for field in CaseOrderField:
-            page = await reads.cases(who, db, None, CaseOrder(field), Paging(100))
+            page = await objects.cases(who, db, None, CaseOrder(field), Paging(100))
             told[field] = list(page)
         ids = [case.id for case in told[CaseOrderField.NAME]]
         for relation in (relations.CASE_PARTIES, relations.CASE_STAFF, relations.CASE_LINKS):
-            pages = await reads.related(who, db, relation, ids, Paging(100))
+            pages = await objects.related(who, db, relation, ids, Paging(100))
             told[relation.name] = {id: list(page) for id, page in pages.items()}
-        pages = await reads.related(who, db, relations.CASE_TIMELINE, ids, Paging(100))
+        pages = await objects.related(who, db, relations.CASE_TIMELINE, ids, Paging(100))
         told["timeline"] = {
             id: [
                 (one.id, one.type, one.actor, one.at, one.occurred_at, one.title, one.changes)
@@ -39,13 +40,13 @@ async def answers(who, database):
             ]
             for id, page in pages.items()
         }
-        parties = list(await reads.parties(who, db, None, Paging(100)))
+        parties = list(await objects.parties(who, db, None, Paging(100)))
         told["parties"] = parties
-        told["staff"] = list(await reads.staff(who, db, None, Paging(100)))
+        told["staff"] = list(await objects.staff(who, db, None, Paging(100)))
         party_ids = [party.id for party in parties]
-        pages = await reads.related(who, db, relations.PARTY_CASES, party_ids, Paging(100))
+        pages = await objects.related(who, db, relations.PARTY_CASES, party_ids, Paging(100))
         told["party cases"] = {id: list(page) for id, page in pages.items()}
-        found = await reads.cases(who, db, CaseFilter(search="muller"), paging=Paging(100))
+        found = await objects.cases(who, db, CaseFilter(search="muller"), paging=Paging(100))
         told["search"] = list(found)
         return told
 

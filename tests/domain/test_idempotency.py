@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain import casework, linking, reads, register, roles
+from domain import casework, linking, register, roles
 from domain.errors import CaseNotFound, FileNumberTaken, IdempotencyKeyReused, Invalid
 from domain.inputs import (
     CaseChanges,
@@ -13,6 +13,7 @@ from domain.inputs import (
     PartyRole,
     StaffRole,
 )
+from domain.reading import objects
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ async def test_a_refused_request_does_not_use_up_its_key(database, clerk, given_
     case = await casework.create_case(clerk, database, new, idempotency_key="key-1")
 
     async with database.read() as db:
-        assert await reads.case_by_file_number(clerk, db, "AZ-1") == case
+        assert await objects.case_by_file_number(clerk, db, "AZ-1") == case
 
 
 async def test_a_key_is_forgotten_after_a_day(database, clerk, clock, raw):

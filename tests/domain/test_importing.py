@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from domain import asking, casework, reads, relations
+from domain import casework
 from domain.access.principal import Principal, Scope
 from domain.errors import InsufficientScope
 from domain.importing import OnConflict, import_cases
 from domain.inputs import CaseFilter
-from domain.paging import Paging
+from domain.reading import asking, objects, relations
+from domain.reading.paging import Paging
 
 REAL_FILE = Path(__file__).parents[3] / "shared" / "data" / "supreme-court-cases.jsonl"
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -57,7 +58,7 @@ def run(database, clerk):
 def all_cases(database, clerk):
     async def read():
         async with database.read() as db:
-            return list(await reads.cases(clerk, db, paging=Paging(100)))
+            return list(await objects.cases(clerk, db, paging=Paging(100)))
 
     return read
 
@@ -66,7 +67,7 @@ def all_cases(database, clerk):
 def related(database, clerk):
     async def read(relation, case_id):
         async with database.read() as db:
-            pages = await reads.related(clerk, db, relation, [case_id], Paging(100))
+            pages = await objects.related(clerk, db, relation, [case_id], Paging(100))
             return list(pages[case_id])
 
     return read
@@ -108,7 +109,7 @@ async def test_an_imported_case_is_found_by_search(run, database, clerk):
     await run(CASE)
 
     async with database.read() as db:
-        found = await reads.cases(clerk, db, CaseFilter(search="mueller ./. weiss"))
+        found = await objects.cases(clerk, db, CaseFilter(search="mueller ./. weiss"))
     assert [case.name for case in found] == ["Müller ./. Weiß"]
 
 
@@ -150,8 +151,8 @@ async def test_the_same_name_in_one_source_is_the_same_person(run, database, cle
     await run(named("Four"), source="another file")
 
     async with database.read() as db:
-        parties = list(await reads.parties(clerk, db))
-        counts = await reads.count_related(
+        parties = list(await objects.parties(clerk, db))
+        counts = await objects.count_related(
             clerk, db, relations.PARTY_CASES, [party.id for party in parties]
         )
     assert [party.name for party in parties] == ["Jörg Müller", "Jörg Müller"]
@@ -164,7 +165,7 @@ async def test_the_same_name_with_different_ids_is_two_people(run, database, cle
     await run({"name": "One", "parties": parties})
 
     async with database.read() as db:
-        assert sorted(await reads.parties_by_id(clerk, db, ["A-1", "A-2"])) == ["A-1", "A-2"]
+        assert sorted(await objects.parties_by_id(clerk, db, ["A-1", "A-2"])) == ["A-1", "A-2"]
 
 
 async def test_one_name_on_both_sides_has_two_roles(run, all_cases, related):
@@ -396,15 +397,15 @@ async def test_a_line_without_a_case_enters_parties_and_staff(run, database, cle
 
     assert (report.parties, report.staff, rejects) == (1, 1, [])
     async with database.read() as db:
-        assert [party.name for party in await reads.parties(clerk, db)] == ["Alone"]
+        assert [party.name for party in await objects.parties(clerk, db)] == ["Alone"]
 
 
 async def test_another_workspace_sees_nothing_of_an_import(run, database, stranger):
     await run(CASE)
 
     async with database.read() as db:
-        assert await reads.count_cases(stranger, db) == 0
-        assert await reads.count(db, asking.parties(stranger)) == 0
+        assert await objects.count_cases(stranger, db) == 0
+        assert await objects.count(db, asking.parties(stranger)) == 0
 
 
 async def test_importing_needs_the_scope_to_write(run, database, clerk):
@@ -447,5 +448,5 @@ async def test_the_real_file_goes_in_whole(run, database, clerk, raw):
     [[parties]] = raw.execute("SELECT count(*) FROM case_party").fetchall()
     assert parties == sum(len(case["parties"]) for case in kept + merged)
     async with database.read() as db:
-        found = await reads.cases(clerk, db, CaseFilter(search="mcculloch v. maryland"))
+        found = await objects.cases(clerk, db, CaseFilter(search="mcculloch v. maryland"))
     assert [case.name for case in found] == ["McCulloch v. Maryland"]

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain import casework, linking, reads
+from domain import casework, linking
 from domain.access.principal import Scope
 from domain.errors import (
     CaseNotFound,
@@ -12,7 +12,8 @@ from domain.errors import (
     LinkNotFound,
     VersionConflict,
 )
-from domain.relations import CASE_LINKS
+from domain.reading import objects
+from domain.reading.relations import CASE_LINKS
 
 MISSING = "019bc8f0-0000-7000-8000-000000000000"
 
@@ -36,14 +37,14 @@ async def pair(given_case):
 def links_of(database, clerk):
     async def listed(case_id):
         async with database.read() as db:
-            return list((await reads.related(clerk, db, CASE_LINKS, [case_id]))[case_id])
+            return list((await objects.related(clerk, db, CASE_LINKS, [case_id]))[case_id])
 
     return listed
 
 
 async def seen(who, database, case):
     async with database.read() as db:
-        return await reads.case(who, db, case.id)
+        return await objects.case(who, db, case.id)
 
 
 def told(raw, case):

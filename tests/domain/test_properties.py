@@ -11,17 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from domain import (
-    administration,
-    casework,
-    folding,
-    linking,
-    reads,
-    register,
-    relations,
-    roles,
-    timeline,
-)
+from domain import administration, casework, linking, register, roles, timeline
 from domain.errors import DomainError
 from domain.inputs import (
     CaseChanges,
@@ -35,7 +25,8 @@ from domain.inputs import (
     StaffRole,
 )
 from domain.models import LinkType
-from domain.paging import Paging
+from domain.reading import folding, objects, relations
+from domain.reading.paging import Paging
 from domain.storage.database import opened
 from domain.storage.tables import metadata
 
@@ -390,13 +381,13 @@ class World:
         """What a firm can read is what the model says, and nothing else."""
         firm, who = self.firms[index], self.who[index]
         async with self.database.read() as db:
-            listed = await reads.cases(who, db, paging=EVERYTHING)
+            listed = await objects.cases(who, db, paging=EVERYTHING)
             ids = [case.id for case in listed]
-            parties = await reads.related(who, db, relations.CASE_PARTIES, ids, EVERYTHING)
-            staff = await reads.related(who, db, relations.CASE_STAFF, ids, EVERYTHING)
-            links = await reads.related(who, db, relations.CASE_LINKS, ids, EVERYTHING)
-            people = await reads.parties(who, db, None, EVERYTHING)
-            colleagues = await reads.staff(who, db, None, EVERYTHING)
+            parties = await objects.related(who, db, relations.CASE_PARTIES, ids, EVERYTHING)
+            staff = await objects.related(who, db, relations.CASE_STAFF, ids, EVERYTHING)
+            links = await objects.related(who, db, relations.CASE_LINKS, ids, EVERYTHING)
+            people = await objects.parties(who, db, None, EVERYTHING)
+            colleagues = await objects.staff(who, db, None, EVERYTHING)
         assert {
             case.id: {
                 "name": case.name,
@@ -418,13 +409,13 @@ class World:
         firm, who = self.firms[index], self.who[index]
         async with self.database.read() as db:
             for term in SEARCHES:
-                cases = await reads.cases(who, db, CaseFilter(search=term), paging=EVERYTHING)
+                cases = await objects.cases(who, db, CaseFilter(search=term), paging=EVERYTHING)
                 assert {case.id for case in cases} == {
                     id
                     for id, case in firm.cases.items()
                     if finds(term, case["name"], case["number"])
                 }, term
-                for kind, read in (("parties", reads.parties), ("staff", reads.staff)):
+                for kind, read in (("parties", objects.parties), ("staff", objects.staff)):
                     people = await read(who, db, term, EVERYTHING)
                     assert {one.id for one in people} == {
                         id for id, (name, _) in getattr(firm, kind).items() if finds(term, name)
@@ -434,10 +425,10 @@ class World:
         """The ids of the other firm lead nowhere."""
         other, who = self.firms[1 - index], self.who[index]
         async with self.database.read() as db:
-            assert await reads.cases_by_id(who, db, other.cases) == {}
-            assert await reads.parties_by_id(who, db, other.parties) == {}
-            assert await reads.staff_by_id(who, db, other.staff) == {}
-            assert await reads.links_by_id(who, db, other.links) == {}
+            assert await objects.cases_by_id(who, db, other.cases) == {}
+            assert await objects.parties_by_id(who, db, other.parties) == {}
+            assert await objects.staff_by_id(who, db, other.staff) == {}
+            assert await objects.links_by_id(who, db, other.links) == {}
 
     def check_tables(self):
         """What holds of the rows whatever happened."""

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from domain import casework, folding, linking, reads, relations
+from domain import casework, linking
 from domain.inputs import NewParty, PartyRole
 from domain.purging import Purged, purge
+from domain.reading import folding, objects, relations
 from domain.verifying import verify
 
 UNIQUE = "Xaverius Quetzalgroß"
@@ -52,7 +53,7 @@ async def test_the_other_end_of_a_link_keeps_its_timeline(database, clerk, delet
     await purge(clerk, database)
 
     async with database.read() as db:
-        pages = await reads.related(clerk, db, relations.CASE_TIMELINE, [other.id])
+        pages = await objects.related(clerk, db, relations.CASE_TIMELINE, [other.id])
     assert [event.type for event in pages[other.id]] == ["case_linked", "case_created"]
 
 

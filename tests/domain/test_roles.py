@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain import reads, roles
+from domain import roles
 from domain.access.principal import Scope
 from domain.errors import (
     CaseNotFound,
@@ -14,7 +14,8 @@ from domain.errors import (
     VersionConflict,
 )
 from domain.inputs import NewParty, NewStaff, PartyRole, StaffRole
-from domain.relations import CASE_PARTIES, CASE_STAFF
+from domain.reading import objects
+from domain.reading.relations import CASE_PARTIES, CASE_STAFF
 
 MISSING = "019bc8f0-0000-7000-8000-000000000000"
 
@@ -23,7 +24,7 @@ MISSING = "019bc8f0-0000-7000-8000-000000000000"
 def parties_of(database, clerk):
     async def listed(case_id):
         async with database.read() as db:
-            pages = await reads.related(clerk, db, CASE_PARTIES, [case_id])
+            pages = await objects.related(clerk, db, CASE_PARTIES, [case_id])
         return [(edge.node.name, edge.role, edge.reference) for edge in pages[case_id]]
 
     return listed
@@ -33,7 +34,7 @@ def parties_of(database, clerk):
 def staff_of(database, clerk):
     async def listed(case_id):
         async with database.read() as db:
-            pages = await reads.related(clerk, db, CASE_STAFF, [case_id])
+            pages = await objects.related(clerk, db, CASE_STAFF, [case_id])
         return [(edge.node.name, edge.role, edge.note) for edge in pages[case_id]]
 
     return listed
@@ -58,7 +59,7 @@ async def ids(database, clerk):
     class ByName(dict):
         async def read(self):
             async with database.read() as db:
-                people = [*await reads.parties(clerk, db), *await reads.staff(clerk, db)]
+                people = [*await objects.parties(clerk, db), *await objects.staff(clerk, db)]
             self.update({one.name: one.id for one in people})
             return self
 
@@ -226,7 +227,7 @@ async def test_replacing_keeps_who_stays_and_since_when(
     assert written.case.version == 2
     assert await parties_of(case.id) == [("Zeuge", "witness", None), ("Jörg", "client", "ref 8")]
     async with database.read() as db:
-        pages = await reads.related(clerk, db, CASE_PARTIES, [case.id])
+        pages = await objects.related(clerk, db, CASE_PARTIES, [case.id])
     assert [edge.added_at for edge in pages[case.id]] == [
         "2026-02-01T12:00:00Z",
         "2026-01-15T09:00:00Z",

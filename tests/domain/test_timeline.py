@@ -4,11 +4,12 @@ import sqlite3
 import asyncpg
 import pytest
 
-from domain import casework, linking, reads, register, timeline
+from domain import casework, linking, register, timeline
 from domain.errors import FileNumberTaken
 from domain.inputs import CaseChanges, NewParty, PartyChanges, PartyRole
 from domain.models import Change
-from domain.relations import CASE_TIMELINE
+from domain.reading import objects
+from domain.reading.relations import CASE_TIMELINE
 from domain.timeline import NewEvent
 
 
@@ -195,7 +196,7 @@ async def test_an_event_tells_before_and_after(database, clerk, given_case):
     await casework.update_case(clerk, database, case.id, CaseChanges(name="New", dezernat=None))
 
     async with database.read() as db:
-        [event, _] = (await reads.related(clerk, db, CASE_TIMELINE, [case.id]))[case.id]
+        [event, _] = (await objects.related(clerk, db, CASE_TIMELINE, [case.id]))[case.id]
 
     assert (event.seq, event.type, event.actor, event.at) == (
         3,
@@ -210,7 +211,7 @@ async def test_a_case_tells_its_own_story_newest_first(database, clerk, history)
     one, _ = history
 
     async with database.read() as db:
-        page = (await reads.related(clerk, db, CASE_TIMELINE, [one.id]))[one.id]
+        page = (await objects.related(clerk, db, CASE_TIMELINE, [one.id]))[one.id]
 
     assert [event.type for event in page] == ["case_updated", "case_linked", "case_created"]
 

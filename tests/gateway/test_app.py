@@ -8,7 +8,8 @@ from dataclasses import replace
 import httpx2
 import pytest
 
-from domain import asking, casework
+from domain import casework
+from domain.reading import asking
 from gateway import logs
 from gateway.app import create_app
 from gateway.middleware import BODY_TO_COME

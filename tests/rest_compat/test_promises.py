@@ -2,8 +2,9 @@
 
 import pytest
 
-from domain import asking, register
+from domain import register
 from domain.inputs import PartyChanges
+from domain.reading import asking
 from rest_compat.application import build
 
 

@@ -5,9 +5,10 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from domain import administration, casework, reads
+from domain import administration, casework
 from domain.errors import FileNumberTaken, TimedOut, Unavailable
 from domain.inputs import CaseChanges, NewCase
+from domain.reading import objects
 from domain.storage.database import Pace, opened
 from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import metadata
@@ -48,7 +49,7 @@ async def test_a_forgotten_workspace_cannot_be_written(database, clerk, stranger
         await db.run(text("DELETE FROM case_party"))
 
     async with database.read(stranger.workspace_id) as db:
-        assert (await reads.case(stranger, db, theirs.id)).name == theirs.name
+        assert (await objects.case(stranger, db, theirs.id)).name == theirs.name
 
 
 async def test_a_connection_that_says_nothing_sees_nothing(database, given_case):
@@ -86,7 +87,7 @@ async def test_writers_of_one_workspace_in_several_processes_take_turns(
     ).fetchall()
     assert [seq for (seq,) in rows] == list(range(1, len(rows) + 1))
     async with database.read(clerk.workspace_id) as db:
-        assert (await reads.case(clerk, db, case.id)).version == 41
+        assert (await objects.case(clerk, db, case.id)).version == 41
 
 
 async def test_a_long_read_is_stopped_by_the_server(database_url):
@@ -107,7 +108,7 @@ async def test_reads_and_writes_go_on_after_all_connections_were_lost(
     )
 
     found = await database.run(
-        lambda db: reads.case(clerk, db, case.id), Pace(), clerk.workspace_id
+        lambda db: objects.case(clerk, db, case.id), Pace(), clerk.workspace_id
     )
 
     assert found == case

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.dialects import sqlite
 
-from domain import administration, filters, lists, relations
+from domain import administration
 from domain.casework import create_case
 from domain.inputs import (
     CaseFilter,
@@ -22,11 +22,11 @@ from domain.inputs import (
     StaffFilter,
     StaffRole,
 )
-from domain.keyset import Window
 from domain.linking import link_cases
-from domain.reads import CASE, PARTY, STAFF
-from domain.register import create_party, create_staff
-from domain.relations import (
+from domain.reading import filters, lists, relations
+from domain.reading.keyset import Window
+from domain.reading.objects import CASE, PARTY, STAFF
+from domain.reading.relations import (
     CASE_LINKS,
     CASE_PARTIES,
     CASE_STAFF,
@@ -34,6 +34,7 @@ from domain.relations import (
     PARTY_CASES,
     STAFF_CASES,
 )
+from domain.register import create_party, create_staff
 from domain.storage.database import opened
 from domain.storage.statements import Prepared
 from domain.storage.tables import cases

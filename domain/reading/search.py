@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Text, bindparam, literal, or_, select
 
-from domain import folding
+from domain.reading import folding
 from domain.storage.statements import found_by_index, holds
 from domain.storage.tables import search_entry
 

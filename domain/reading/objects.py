@@ -8,15 +8,15 @@ from collections.abc import Collection, Iterable
 from dataclasses import fields
 from typing import Any
 
-from domain import asking, relations
 from domain.access.principal import Principal
-from domain.asking import NEWEST_FIRST, RootList
 from domain.errors import CaseNotFound
 from domain.ids import canonical_case_id
 from domain.inputs import CaseFilter, CaseOrder
 from domain.models import Case, CaseLink, Party, Staff, TimelineEvent
-from domain.paging import Edge, Page, Paging, page_of
-from domain.relations import Relation
+from domain.reading import asking, relations
+from domain.reading.asking import NEWEST_FIRST, RootList
+from domain.reading.paging import Edge, Page, Paging, page_of
+from domain.reading.relations import Relation
 from domain.storage.database import Snapshot
 from domain.storage.statements import Fetch
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain import asking, casework, linking, reads, register, roles
+from domain import casework, linking, register, roles
 from domain.access.principal import Scope
 from domain.errors import CaseNotFound, InsufficientScope, Invalid
 from domain.inputs import (
@@ -20,8 +20,15 @@ from domain.inputs import (
     StaffRole,
 )
 from domain.models import Change
-from domain.paging import Paging
-from domain.relations import CASE_LINKS, CASE_PARTIES, CASE_TIMELINE, PARTY_CASES, STAFF_CASES
+from domain.reading import asking, objects
+from domain.reading.paging import Paging
+from domain.reading.relations import (
+    CASE_LINKS,
+    CASE_PARTIES,
+    CASE_TIMELINE,
+    PARTY_CASES,
+    STAFF_CASES,
+)
 
 MISSING = "019bc8f0-0000-7000-8000-000000000000"
 ORDERS = [CaseOrder(field, down) for field in CaseOrderField for down in (False, True)]
@@ -71,7 +78,7 @@ async def test_cases_come_newest_first(database, clerk, clock, given_case):
         await given_case(name)
 
     async with database.read() as db:
-        page = await reads.cases(clerk, db)
+        page = await objects.cases(clerk, db)
 
     assert names(page) == ["Third", "Second", "First"]
 
@@ -103,8 +110,8 @@ async def test_every_order_is_the_one_people_expect(
         clock.now = "2026-02-01T09:00:00Z"
 
     async with database.read() as db:
-        up = await reads.cases(clerk, db, order=CaseOrder(field, False))
-        down = await reads.cases(clerk, db, order=CaseOrder(field, True))
+        up = await objects.cases(clerk, db, order=CaseOrder(field, False))
+        down = await objects.cases(clerk, db, order=CaseOrder(field, True))
 
     assert names(up) == ascending
     assert names(down) == ascending[::-1]
@@ -113,7 +120,7 @@ async def test_every_order_is_the_one_people_expect(
 @pytest.mark.parametrize("order", ORDERS, ids=ORDER_IDS)
 async def test_pages_in_either_direction_make_up_the_whole_list(database, clerk, shelf, order):
     async def read(db, paging):
-        return await reads.cases(clerk, db, order=order, paging=paging)
+        return await objects.cases(clerk, db, order=order, paging=paging)
 
     async with database.read() as db:
         whole = list(await read(db, Paging(100)))
@@ -132,7 +139,7 @@ async def test_cases_added_meanwhile_cause_no_gap_and_no_repeat(
     numbers = itertools.count(1000)
 
     async def read(db, paging):
-        return await reads.cases(clerk, db, order=order, paging=paging)
+        return await objects.cases(clerk, db, order=order, paging=paging)
 
     async def add():
         for day in ("2025-12-31", "2026-01-03", "2026-03-01"):
@@ -153,10 +160,10 @@ async def test_a_page_says_what_lies_on_both_sides(database, clerk, given_case):
         await given_case()
 
     async with database.read() as db:
-        first = await reads.cases(clerk, db, paging=Paging(1))
-        middle = await reads.cases(clerk, db, paging=Paging(1, after=first.end_cursor))
-        last = await reads.cases(clerk, db, paging=Paging(1, after=middle.end_cursor))
-        back = await reads.cases(
+        first = await objects.cases(clerk, db, paging=Paging(1))
+        middle = await objects.cases(clerk, db, paging=Paging(1, after=first.end_cursor))
+        last = await objects.cases(clerk, db, paging=Paging(1, after=middle.end_cursor))
+        back = await objects.cases(
             clerk, db, paging=Paging(2, before=last.start_cursor, backwards=True)
         )
 
@@ -171,10 +178,10 @@ async def test_both_bounds_cut_out_what_lies_between(database, clerk, given_case
     newest_first = [case.id for case in reversed(made)]
 
     async with database.read() as db:
-        edges = (await reads.cases(clerk, db)).edges
+        edges = (await objects.cases(clerk, db)).edges
         bounds = {"after": edges[0].cursor, "before": edges[4].cursor}
-        between = await reads.cases(clerk, db, paging=Paging(50, **bounds))
-        last_two = await reads.cases(clerk, db, paging=Paging(2, **bounds, backwards=True))
+        between = await objects.cases(clerk, db, paging=Paging(50, **bounds))
+        last_two = await objects.cases(clerk, db, paging=Paging(2, **bounds, backwards=True))
 
     assert [case.id for case in between] == newest_first[1:4]
     assert [case.id for case in last_two] == newest_first[2:4]
@@ -182,7 +189,7 @@ async def test_both_bounds_cut_out_what_lies_between(database, clerk, given_case
 
 async def test_an_empty_list_has_no_cursors(database, clerk):
     async with database.read() as db:
-        page = await reads.cases(clerk, db)
+        page = await objects.cases(clerk, db)
 
     assert (list(page), page.start_cursor, page.end_cursor) == ([], None, None)
     assert (page.has_next, page.has_previous) == (False, False)
@@ -191,11 +198,11 @@ async def test_an_empty_list_has_no_cursors(database, clerk):
 async def test_the_place_of_a_deleted_case_is_still_a_place(database, clerk, given_case):
     made = [await given_case() for _ in range(3)]
     async with database.read() as db:
-        page = await reads.cases(clerk, db, paging=Paging(2))
+        page = await objects.cases(clerk, db, paging=Paging(2))
     await casework.delete_case(clerk, database, made[1].id)
 
     async with database.read() as db:
-        rest = await reads.cases(clerk, db, paging=Paging(2, after=page.end_cursor))
+        rest = await objects.cases(clerk, db, paging=Paging(2, after=page.end_cursor))
 
     assert [case.id for case in rest] == [made[0].id]
 
@@ -334,9 +341,9 @@ async def test_a_filter_finds_the_cases_that_fit_and_no_others(
     by_name = CaseOrder(CaseOrderField.NAME, descending=False)
 
     async with database.read() as db:
-        fitting = await reads.cases(clerk, db, wanted, by_name)
-        others = await reads.cases(clerk, db, CaseFilter(not_=wanted), by_name)
-        counted = await reads.count_cases(clerk, db, wanted)
+        fitting = await objects.cases(clerk, db, wanted, by_name)
+        others = await objects.cases(clerk, db, CaseFilter(not_=wanted), by_name)
+        counted = await objects.count_cases(clerk, db, wanted)
 
     assert names(fitting) == found
     assert names(others) == [name for name in ALL if name not in found]
@@ -348,23 +355,23 @@ async def test_a_filter_names_a_party_or_staff_member(database, clerk, files):
     by_staff = CaseFilter(staff=StaffFilter(id=files["anna"], role=["lead_attorney"]))
 
     async with database.read() as db:
-        assert names(await reads.cases(clerk, db, by_party)) == ["Miete"]
-        assert names(await reads.cases(clerk, db, by_staff)) == ["Kauf"]
+        assert names(await objects.cases(clerk, db, by_party)) == ["Miete"]
+        assert names(await objects.cases(clerk, db, by_staff)) == ["Kauf"]
 
 
 async def test_a_composed_letter_in_a_filter_is_the_same_letter(database, clerk, given_case):
     await given_case("N", dezernat="Büro", file_number="Ü-1")
 
     async with database.read() as db:
-        assert names(await reads.cases(clerk, db, CaseFilter(dezernat=["Bu\u0308ro"]))) == ["N"]
-        assert names(await reads.cases(clerk, db, CaseFilter(file_number="U\u0308-1"))) == ["N"]
+        assert names(await objects.cases(clerk, db, CaseFilter(dezernat=["Bu\u0308ro"]))) == ["N"]
+        assert names(await objects.cases(clerk, db, CaseFilter(file_number="U\u0308-1"))) == ["N"]
 
 
 async def test_pages_of_a_filter_make_up_its_list(database, clerk, shelf):
     wanted = CaseFilter(search="case 3")
 
     async def read(db, paging):
-        return await reads.cases(clerk, db, wanted, paging=paging)
+        return await objects.cases(clerk, db, wanted, paging=paging)
 
     found = await walked(database, read, 2)
 
@@ -401,7 +408,7 @@ def nested(depth):
 async def test_a_filter_that_no_case_can_fit_is_refused(database, clerk, wanted, field):
     async with database.read() as db:
         with pytest.raises(Invalid) as refused:
-            await reads.cases(clerk, db, wanted)
+            await objects.cases(clerk, db, wanted)
 
     assert [problem.field for problem in refused.value.problems] == [field]
 
@@ -410,9 +417,9 @@ async def test_a_filter_may_be_as_deep_and_as_wide_as_the_limit(database, clerk,
     await given_case("N", type="a")
 
     async with database.read() as db:
-        assert names(await reads.cases(clerk, db, CaseFilter(not_=nested(7)))) == []
+        assert names(await objects.cases(clerk, db, CaseFilter(not_=nested(7)))) == []
         wide = CaseFilter(or_=[CaseFilter(type=["a"])] * 59)
-        assert names(await reads.cases(clerk, db, wide)) == ["N"]
+        assert names(await objects.cases(clerk, db, wide)) == ["N"]
 
 
 async def test_people_are_listed_by_name(database, clerk, given_party, given_staff):
@@ -421,8 +428,8 @@ async def test_people_are_listed_by_name(database, clerk, given_party, given_sta
         await given_staff(name)
 
     async with database.read() as db:
-        parties = names(await reads.parties(clerk, db))
-        staff = names(await reads.staff(clerk, db))
+        parties = names(await objects.parties(clerk, db))
+        staff = names(await objects.staff(clerk, db))
 
     assert parties == staff == ["Ärger", "arger", "Berta", "Zoë"]
 
@@ -432,7 +439,7 @@ async def test_pages_of_people_make_up_the_whole_list(database, clerk, given_par
         await given_party(f"P{index % 3}")
         await given_staff(f"S{index % 3}")
 
-    for kind in (reads.parties, reads.staff):
+    for kind in (objects.parties, objects.staff):
 
         async def read(db, paging, kind=kind):
             return await kind(clerk, db, None, paging)
@@ -450,43 +457,43 @@ async def test_people_are_counted_as_they_are_found(database, clerk, given_party
         await given_staff(name)
 
     async with database.read() as db:
-        assert names(await reads.parties(clerk, db, "muller")) == ["Mueller AG", "Müller"]
-        assert names(await reads.staff(clerk, db, "muller")) == ["Mueller AG", "Müller"]
-        assert await reads.count(db, asking.parties(clerk, "muller")) == 2
-        assert await reads.count(db, asking.staff(clerk, "muller")) == 2
-        assert await reads.count(db, asking.parties(clerk)) == 3
-        assert await reads.count(db, asking.staff(clerk)) == 3
+        assert names(await objects.parties(clerk, db, "muller")) == ["Mueller AG", "Müller"]
+        assert names(await objects.staff(clerk, db, "muller")) == ["Mueller AG", "Müller"]
+        assert await objects.count(db, asking.parties(clerk, "muller")) == 2
+        assert await objects.count(db, asking.staff(clerk, "muller")) == 2
+        assert await objects.count(db, asking.parties(clerk)) == 3
+        assert await objects.count(db, asking.staff(clerk)) == 3
 
 
 async def test_a_file_number_leads_to_its_case(database, clerk, stranger, given_case):
     case = await given_case(file_number="Ü-1")
 
     async with database.read() as db:
-        assert await reads.case_by_file_number(clerk, db, "Ü-1") == case
-        assert await reads.case_by_file_number(clerk, db, " U\u0308-1 ") == case
-        assert await reads.case_by_file_number(stranger, db, "Ü-1") is None
+        assert await objects.case_by_file_number(clerk, db, "Ü-1") == case
+        assert await objects.case_by_file_number(clerk, db, " U\u0308-1 ") == case
+        assert await objects.case_by_file_number(stranger, db, "Ü-1") is None
         for other in ("ü-1", "", "NUL \0", "\ud800", "x" * 100_000):
-            assert await reads.case_by_file_number(clerk, db, other) is None
+            assert await objects.case_by_file_number(clerk, db, other) is None
 
 
 async def test_ids_that_no_row_can_have_are_not_found(database, clerk):
     odd = ["", MISSING, "NUL \0", "\ud800", "x" * 1_000_000, "'", '"]', "é" * 36]
 
     async with database.read() as db:
-        assert await reads.cases_by_id(clerk, db, odd) == {}
-        assert await reads.parties_by_id(clerk, db, odd) == {}
-        assert await reads.staff_by_id(clerk, db, odd) == {}
-        assert await reads.links_by_id(clerk, db, odd) == {}
-        assert await reads.events_by_id(clerk, db, odd) == {}
+        assert await objects.cases_by_id(clerk, db, odd) == {}
+        assert await objects.parties_by_id(clerk, db, odd) == {}
+        assert await objects.staff_by_id(clerk, db, odd) == {}
+        assert await objects.links_by_id(clerk, db, odd) == {}
+        assert await objects.events_by_id(clerk, db, odd) == {}
         with pytest.raises(CaseNotFound):
-            await reads.case(clerk, db, "\ud800")
+            await objects.case(clerk, db, "\ud800")
 
 
 async def test_many_cases_are_read_at_once(database, clerk, given_case):
     one, other = await given_case("One"), await given_case("Other")
 
     async with database.read() as db:
-        found = await reads.cases_by_id(clerk, db, [one.id, other.id.upper(), MISSING])
+        found = await objects.cases_by_id(clerk, db, [one.id, other.id.upper(), MISSING])
 
     assert found == {one.id: one, other.id: other}
 
@@ -502,10 +509,12 @@ async def test_a_party_lists_its_cases_newest_first(database, clerk, given_case,
     await casework.delete_case(clerk, database, gone.id)
 
     async with database.read() as db:
-        pages = await reads.related(clerk, db, PARTY_CASES, [party.id])
-        counts = await reads.count_related(clerk, db, PARTY_CASES, [party.id])
-        clients = await reads.related(clerk, db, PARTY_CASES, [party.id], only="client")
-        client_counts = await reads.count_related(clerk, db, PARTY_CASES, [party.id], only="client")
+        pages = await objects.related(clerk, db, PARTY_CASES, [party.id])
+        counts = await objects.count_related(clerk, db, PARTY_CASES, [party.id])
+        clients = await objects.related(clerk, db, PARTY_CASES, [party.id], only="client")
+        client_counts = await objects.count_related(
+            clerk, db, PARTY_CASES, [party.id], only="client"
+        )
 
     assert [(edge.node, edge.role, edge.reference) for edge in pages[party.id]] == [
         (second, "witness", None),
@@ -527,7 +536,7 @@ async def test_hidden_cases_take_no_place_on_a_page(database, clerk, given_case,
         await casework.delete_case(clerk, database, case.id)
 
     async with database.read() as db:
-        pages = await reads.related(clerk, db, STAFF_CASES, [staff.id], Paging(2))
+        pages = await objects.related(clerk, db, STAFF_CASES, [staff.id], Paging(2))
 
     assert [edge.node.name for edge in pages[staff.id]] == ["Case 1", "Case 0"]
     assert not pages[staff.id].has_next
@@ -541,9 +550,9 @@ async def test_each_parent_has_its_own_page(database, clerk, given_case):
     parents = [one.id, other.id, none.id]
 
     async with database.read() as db:
-        pages = await reads.related(clerk, db, CASE_PARTIES, parents, Paging(2))
-        last = await reads.related(clerk, db, CASE_PARTIES, parents, Paging(2, backwards=True))
-        counts = await reads.count_related(clerk, db, CASE_PARTIES, parents)
+        pages = await objects.related(clerk, db, CASE_PARTIES, parents, Paging(2))
+        last = await objects.related(clerk, db, CASE_PARTIES, parents, Paging(2, backwards=True))
+        counts = await objects.count_related(clerk, db, CASE_PARTIES, parents)
 
     def listed(found):
         return {id: [edge.node.name for edge in page] for id, page in found.items()}
@@ -567,7 +576,7 @@ async def test_pages_of_a_relation_make_up_its_list(database, clerk, given_case,
         await linking.link_cases(clerk, database, case.id, other.id, "related")
 
     async def read(db, paging):
-        return (await reads.related(clerk, db, relation, [case.id], paging))[case.id]
+        return (await objects.related(clerk, db, relation, [case.id], paging))[case.id]
 
     async with database.read() as db:
         whole = list(await read(db, Paging(100)))
@@ -584,7 +593,7 @@ async def test_pages_of_a_partys_cases_make_up_its_list(database, clerk, given_c
         await given_case(f"Case {index}", parties=both[: 1 + index % 2])
 
     async def read(db, paging):
-        return (await reads.related(clerk, db, PARTY_CASES, [party.id], paging))[party.id]
+        return (await objects.related(clerk, db, PARTY_CASES, [party.id], paging))[party.id]
 
     async with database.read() as db:
         whole = list(await read(db, Paging(100)))
@@ -599,7 +608,7 @@ async def test_a_cursor_belongs_to_one_parents_list(database, clerk, given_case)
     one, other = await given_case(parties=two), await given_case(parties=two)
 
     async with database.read() as db:
-        pages = await reads.related(clerk, db, CASE_PARTIES, [one.id], Paging(1))
+        pages = await objects.related(clerk, db, CASE_PARTIES, [one.id], Paging(1))
         after = Paging(1, after=pages[one.id].end_cursor)
         for parents, only in (
             ([other.id], None),
@@ -607,7 +616,7 @@ async def test_a_cursor_belongs_to_one_parents_list(database, clerk, given_case)
             ([one.id], "client"),
         ):
             with pytest.raises(Invalid) as refused:
-                await reads.related(clerk, db, CASE_PARTIES, parents, after, only)
+                await objects.related(clerk, db, CASE_PARTIES, parents, after, only)
             assert refused.value.field == ("after",)
 
 
@@ -616,8 +625,8 @@ async def test_a_link_is_read_as_seen_from_each_end(database, clerk, stranger, g
     link = (await linking.link_cases(clerk, database, one.id, other.id, "parent")).link
 
     async with database.read() as db:
-        found = await reads.links_by_id(clerk, db, [link.id])
-        foreign = await reads.links_by_id(stranger, db, [link.id])
+        found = await objects.links_by_id(clerk, db, [link.id])
+        foreign = await objects.links_by_id(stranger, db, [link.id])
 
     assert {end: (seen.type, seen.linked.name) for end, seen in found.items()} == {
         (one.id, link.id): ("parent", "Other"),
@@ -642,8 +651,8 @@ async def test_events_are_read_by_id_while_their_case_is_visible(
     await casework.delete_case(clerk, database, gone.id)
 
     async with database.read() as db:
-        found = await reads.events_by_id(clerk, db, [of_party, of_kept, of_gone])
-        foreign = await reads.events_by_id(stranger, db, [of_party, of_kept])
+        found = await objects.events_by_id(clerk, db, [of_party, of_kept, of_gone])
+        foreign = await objects.events_by_id(stranger, db, [of_party, of_kept])
 
     assert set(found) == {of_party, of_kept}
     assert found[of_kept].changes == (
@@ -664,22 +673,22 @@ async def test_a_workspace_sees_nothing_of_another(
     )
 
     async with database.read() as db:
-        assert list(await reads.cases(stranger, db)) == []
-        assert list(await reads.cases(stranger, db, CaseFilter(search="mueller"))) == []
-        assert list(await reads.cases(stranger, db, CaseFilter(search="mu"))) == []
-        assert list(await reads.parties(stranger, db)) == []
-        assert list(await reads.staff(stranger, db, "mueller")) == []
-        assert await reads.count_cases(stranger, db) == 0
-        assert await reads.cases_by_id(stranger, db, [case.id]) == {}
+        assert list(await objects.cases(stranger, db)) == []
+        assert list(await objects.cases(stranger, db, CaseFilter(search="mueller"))) == []
+        assert list(await objects.cases(stranger, db, CaseFilter(search="mu"))) == []
+        assert list(await objects.parties(stranger, db)) == []
+        assert list(await objects.staff(stranger, db, "mueller")) == []
+        assert await objects.count_cases(stranger, db) == 0
+        assert await objects.cases_by_id(stranger, db, [case.id]) == {}
         for relation, parent in (
             (CASE_PARTIES, case.id),
             (CASE_TIMELINE, case.id),
             (PARTY_CASES, party.id),
             (STAFF_CASES, staff.id),
         ):
-            pages = await reads.related(stranger, db, relation, [parent])
+            pages = await objects.related(stranger, db, relation, [parent])
             assert list(pages[parent]) == []
-            counted = await reads.count_related(stranger, db, relation, [parent])
+            counted = await objects.count_related(stranger, db, relation, [parent])
             assert counted == {parent: 0}
 
 
@@ -689,29 +698,29 @@ async def test_one_snapshot_does_not_see_what_is_written_meanwhile(
     await given_case()
 
     async with database.read() as db:
-        before = await reads.count_cases(clerk, db)
+        before = await objects.count_cases(clerk, db)
         await given_case()
-        during = await reads.count_cases(clerk, db)
+        during = await objects.count_cases(clerk, db)
     async with database.read() as db:
-        after = await reads.count_cases(clerk, db)
+        after = await objects.count_cases(clerk, db)
 
     assert (before, during, after) == (1, 1, 2)
 
 
 READS = {
-    "case": lambda who, db: reads.case(who, db, MISSING),
-    "cases_by_id": lambda who, db: reads.cases_by_id(who, db, []),
-    "case_by_file_number": lambda who, db: reads.case_by_file_number(who, db, "AZ-1"),
-    "parties_by_id": lambda who, db: reads.parties_by_id(who, db, []),
-    "staff_by_id": lambda who, db: reads.staff_by_id(who, db, []),
-    "links_by_id": lambda who, db: reads.links_by_id(who, db, []),
-    "events_by_id": lambda who, db: reads.events_by_id(who, db, []),
-    "cases": reads.cases,
-    "count_cases": reads.count_cases,
-    "parties": reads.parties,
-    "staff": reads.staff,
-    "related": lambda who, db: reads.related(who, db, CASE_LINKS, []),
-    "count_related": lambda who, db: reads.count_related(who, db, CASE_LINKS, []),
+    "case": lambda who, db: objects.case(who, db, MISSING),
+    "cases_by_id": lambda who, db: objects.cases_by_id(who, db, []),
+    "case_by_file_number": lambda who, db: objects.case_by_file_number(who, db, "AZ-1"),
+    "parties_by_id": lambda who, db: objects.parties_by_id(who, db, []),
+    "staff_by_id": lambda who, db: objects.staff_by_id(who, db, []),
+    "links_by_id": lambda who, db: objects.links_by_id(who, db, []),
+    "events_by_id": lambda who, db: objects.events_by_id(who, db, []),
+    "cases": objects.cases,
+    "count_cases": objects.count_cases,
+    "parties": objects.parties,
+    "staff": objects.staff,
+    "related": lambda who, db: objects.related(who, db, CASE_LINKS, []),
+    "count_related": lambda who, db: objects.count_related(who, db, CASE_LINKS, []),
 }
 
 
@@ -732,4 +741,4 @@ async def test_a_changed_name_changes_the_order(database, clerk, given_party):
     await register.update_party(clerk, database, first.id, register.PartyChanges(name="C"))
 
     async with database.read() as db:
-        assert names(await reads.parties(clerk, db)) == ["B", "C"]
+        assert names(await objects.parties(clerk, db)) == ["B", "C"]

@@ -11,15 +11,16 @@ from typing import Any
 
 import orjson
 
-from domain import checks, cursors, filters, keyset, lists, relations
+from domain import checks
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
-from domain.filters import Compiled
 from domain.ids import canonical_case_id
 from domain.inputs import CaseFilter, CaseOrder
-from domain.keyset import Window
-from domain.paging import Paging
-from domain.relations import Relation
+from domain.reading import cursors, filters, keyset, lists, relations
+from domain.reading.filters import Compiled
+from domain.reading.keyset import Window
+from domain.reading.paging import Paging
+from domain.reading.relations import Relation
 from domain.storage.statements import Fetch
 
 NEWEST_FIRST = CaseOrder()

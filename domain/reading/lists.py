@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_, bindparam, func, or_, select
 
-from domain import filters
-from domain.filters import Shape
 from domain.inputs import CaseOrder, CaseOrderField
-from domain.keyset import Window
-from domain.relations import NODE
+from domain.reading import filters
+from domain.reading.filters import Shape
+from domain.reading.keyset import Window
+from domain.reading.relations import NODE
 from domain.storage.statements import Prepared, each
 from domain.storage.tables import case_link, cases, party, staff, timeline_event
 

@@ -3,10 +3,10 @@ import json
 
 import pytest
 
-from domain import cursors, reads
 from domain.errors import Invalid
 from domain.inputs import CaseFilter, CaseOrder, CaseOrderField
-from domain.paging import Paging, checked_limit, relay_paging
+from domain.reading import cursors, objects
+from domain.reading.paging import Paging, checked_limit, relay_paging
 
 SEAL = cursors.seal(1, "cases")
 
@@ -117,23 +117,23 @@ async def test_a_cursor_of_another_list_is_refused(database, clerk, stranger, gi
         await given_case("Case")
         await given_case("Case", who=stranger)
     lists = {
-        "cases": lambda db, paging: reads.cases(clerk, db, paging=paging),
-        "closed": lambda db, paging: reads.cases(
+        "cases": lambda db, paging: objects.cases(clerk, db, paging=paging),
+        "closed": lambda db, paging: objects.cases(
             clerk, db, CaseFilter(not_=CaseFilter(status=["closed"])), paging=paging
         ),
-        "archived": lambda db, paging: reads.cases(
+        "archived": lambda db, paging: objects.cases(
             clerk, db, CaseFilter(not_=CaseFilter(status=["archived"])), paging=paging
         ),
-        "search": lambda db, paging: reads.cases(
+        "search": lambda db, paging: objects.cases(
             clerk, db, CaseFilter(search="case"), paging=paging
         ),
-        "oldest first": lambda db, paging: reads.cases(
+        "oldest first": lambda db, paging: objects.cases(
             clerk, db, order=CaseOrder(descending=False), paging=paging
         ),
-        "by name": lambda db, paging: reads.cases(
+        "by name": lambda db, paging: objects.cases(
             clerk, db, order=CaseOrder(CaseOrderField.NAME), paging=paging
         ),
-        "foreign": lambda db, paging: reads.cases(stranger, db, paging=paging),
+        "foreign": lambda db, paging: objects.cases(stranger, db, paging=paging),
     }
     async with database.read() as db:
         ends = {name: (await read(db, Paging(1))).end_cursor for name, read in lists.items()}
@@ -153,8 +153,8 @@ async def test_a_filter_is_known_by_its_meaning(database, clerk, given_case):
         await given_case("Müller")
 
     async with database.read() as db:
-        page = await reads.cases(clerk, db, CaseFilter(search="Müller"), paging=Paging(1))
-        again = await reads.cases(
+        page = await objects.cases(clerk, db, CaseFilter(search="Müller"), paging=Paging(1))
+        again = await objects.cases(
             clerk, db, CaseFilter(search=" MÜLLER "), paging=Paging(1, after=page.end_cursor)
         )
 
@@ -167,10 +167,10 @@ async def test_a_forged_position_stays_within_the_callers_own_list(
     mine = await given_case("Mine")
     await given_case("Foreign", who=stranger)
     async with database.read() as db:
-        seal = (await reads.cases(clerk, db)).edges[0].seal
+        seal = (await objects.cases(clerk, db)).edges[0].seal
         everything = Paging(after=forged(id="~", k=["~"], f=seal))
 
-        page = await reads.cases(clerk, db, paging=everything)
+        page = await objects.cases(clerk, db, paging=everything)
 
     assert list(page) == [mine]
 

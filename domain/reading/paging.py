@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from domain import cursors
-from domain.cursors import Position
 from domain.errors import invalid
+from domain.reading import cursors
+from domain.reading.cursors import Position
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100

@@ -12,10 +12,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, exists, false, not_, or_, select, true
 
-from domain import checks, search
+from domain import checks
 from domain.checks import Check
 from domain.inputs import CaseFilter, DateRange, PartyFilter, StaffFilter
 from domain.models import CaseStatus, PartyKind
+from domain.reading import search
 from domain.storage.statements import each
 from domain.storage.tables import case_party, cases, party, staff, staff_assignment
 

@@ -1,8 +1,9 @@
 import pytest
 
-from domain import casework, folding, reads, register
+from domain import casework, register
 from domain.inputs import CaseChanges, CaseFilter, PartyChanges, StaffChanges
-from domain.paging import Paging
+from domain.reading import folding, objects
+from domain.reading.paging import Paging
 
 
 @pytest.fixture
@@ -11,7 +12,7 @@ def found(database, clerk):
 
     async def search(text, who=clerk):
         async with database.read() as db:
-            page = await reads.cases(who, db, CaseFilter(search=text), paging=Paging(100))
+            page = await objects.cases(who, db, CaseFilter(search=text), paging=Paging(100))
         return [case.name for case in page][::-1]
 
     return search
@@ -273,16 +274,16 @@ async def test_people_and_cases_of_one_name_are_found_apart(
     async with database.read() as db:
         for search in ("otto", "ot"):
             assert await found(search) == ["Otto"]
-            assert list(await reads.parties(clerk, db, search)) == [party]
-            assert list(await reads.staff(clerk, db, search)) == [staff]
+            assert list(await objects.parties(clerk, db, search)) == [party]
+            assert list(await objects.staff(clerk, db, search)) == [staff]
 
 
 async def test_staff_is_found_by_email(database, clerk, given_staff):
     staff = await given_staff("Ben Ott", email="b.ott@example.org")
 
     async with database.read() as db:
-        assert list(await reads.staff(clerk, db, "b.ott@EXAMPLE")) == [staff]
-        assert list(await reads.staff(clerk, db, "ott b.ott")) == []
+        assert list(await objects.staff(clerk, db, "b.ott@EXAMPLE")) == [staff]
+        assert list(await objects.staff(clerk, db, "ott b.ott")) == []
 
 
 async def test_renamed_people_are_found_by_their_new_name_only(
@@ -296,7 +297,7 @@ async def test_renamed_people_are_found_by_their_new_name_only(
     )
 
     async with database.read() as db:
-        assert list(await reads.parties(clerk, db, "alt")) == []
-        assert list(await reads.staff(clerk, db, "alt")) == []
-        assert list(await reads.parties(clerk, db, "neu")) == [party]
-        assert list(await reads.staff(clerk, db, "neu")) == [staff]
+        assert list(await objects.parties(clerk, db, "alt")) == []
+        assert list(await objects.staff(clerk, db, "alt")) == []
+        assert list(await objects.parties(clerk, db, "neu")) == [party]
+        assert list(await objects.staff(clerk, db, "neu")) == [staff]

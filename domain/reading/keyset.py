@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, tuple_
 
-from domain import cursors
-from domain.paging import Paging
+from domain.reading import cursors
+from domain.reading.paging import Paging
 
 Columns = Sequence[ColumnElement[Any]]
 

@@ -25,7 +25,6 @@ from sqlalchemy import (
 )
 
 from domain.errors import Damaged
-from domain.keyset import Window
 from domain.models import (
     Case,
     CaseLink,
@@ -38,6 +37,7 @@ from domain.models import (
     StaffCase,
     TimelineEvent,
 )
+from domain.reading.keyset import Window
 from domain.storage import tables
 from domain.storage.statements import Prepared, each
 
