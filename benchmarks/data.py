@@ -18,17 +18,18 @@ from pathlib import Path
 from uuid import UUID
 
 from benchmarks.people import People
-from domain import administration, ids, instants, linking, store, timeline
+from domain import administration, ids, instants
 from domain import demo_words as words
 from domain.access.principal import Principal, Scope
-from domain.casework import CASE_FIELDS
 from domain.inputs import CaseOrder
 from domain.models import Case, CaseLink, Change, LinkType, Party, Staff
 from domain.reading import objects
 from domain.reading.paging import Paging
 from domain.storage.database import Database, opened
-from domain.store import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
-from domain.timeline import NewEvent
+from domain.writing import links, rows, timeline
+from domain.writing.cases import CASE_FIELDS
+from domain.writing.rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
+from domain.writing.timeline import NewEvent
 
 SEED = 20261123
 BATCH = 2_000  # cases a transaction
@@ -125,7 +126,7 @@ async def _fill(database: Database, who: Principal, cases: int) -> None:
     rng = random.Random(SEED)  # noqa: S311 (believable, not secret)
     people = People(rng, cases, instants.of(_FIRST_DAY))
     async with database.write() as db:
-        await store.insert_staff(db, who.workspace_id, people.staff)
+        await rows.insert_staff(db, who.workspace_id, people.staff)
     files = _files(rng, people, cases)
     while batch := list(islice(files, BATCH)):
         party_rows, staff_rows = [], []
@@ -134,13 +135,13 @@ async def _fill(database: Database, who: Principal, cases: int) -> None:
             staff_rows += _roles(file.case, 1 + len(file.parties), _STAFF_ROLES, file.staff)
         links = _links(rng, batch)
         async with database.write() as db:
-            await store.insert_parties(db, who.workspace_id, people.entered)
+            await rows.insert_parties(db, who.workspace_id, people.entered)
             people.entered.clear()
             positions = [len(file.parties) + len(file.staff) for file in batch]
-            await store.insert_cases(db, who.workspace_id, [file.case for file in batch], positions)
-            await store.insert_roles(db, who.workspace_id, PARTY_ROLES, party_rows)
-            await store.insert_roles(db, who.workspace_id, STAFF_ROLES, staff_rows)
-            await linking.insert_links(db, who.workspace_id, links)
+            await rows.insert_cases(db, who.workspace_id, [file.case for file in batch], positions)
+            await rows.insert_roles(db, who.workspace_id, PARTY_ROLES, party_rows)
+            await rows.insert_roles(db, who.workspace_id, STAFF_ROLES, staff_rows)
+            await links.insert_links(db, who.workspace_id, links)
             await timeline.record(db, who.workspace_id, ACTOR, _events(rng, batch, links))
 
 
@@ -240,7 +241,7 @@ def _linked(rng: random.Random, link: CaseLink) -> list[NewEvent]:
     """One event for each end."""
     return [
         replace(event, id=_id(rng, ids.EVENT, link.created_at), occurred_at=link.created_at)
-        for event in linking.link_events("case_linked", link)
+        for event in links.link_events("case_linked", link)
     ]
 
 

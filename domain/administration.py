@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import bindparam, insert, select, update
 
-from domain import checks, timeline
+from domain import checks
 from domain.access import keys
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
@@ -13,7 +13,8 @@ from domain.errors import invalid
 from domain.models import ApiKey, Change, Mode, Workspace
 from domain.storage.database import Database, Transaction
 from domain.storage.tables import api_key, timeline_head, workspace
-from domain.timeline import NewEvent
+from domain.writing import timeline
+from domain.writing.timeline import NewEvent
 
 OPERATOR = "casegraph"
 """The actor of what is done by command."""

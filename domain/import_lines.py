@@ -10,15 +10,15 @@ from typing import Any
 import orjson
 
 from domain import checks
-from domain.casework import CASE_FIELDS, check_values
 from domain.checks import Check
 from domain.errors import Problem
 from domain.ids import canonical_case_id
 from domain.import_marks import mark_of
 from domain.instants import Instant
 from domain.models import CaseStatus, Change, LinkType, PartyKind
-from domain.store import PARTY_ROLES, STAFF_ROLES, RoleTable
-from domain.timeline import NewEvent
+from domain.writing.cases import CASE_FIELDS, check_values
+from domain.writing.rows import PARTY_ROLES, STAFF_ROLES, RoleTable
+from domain.writing.timeline import NewEvent
 
 MAX_LINE = 5_000_000
 """Bytes of a line."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from domain import ids, linking, store, timeline
+from domain import ids
 from domain.access.principal import Principal
 from domain.ids import canonical_case_id
 from domain.import_lines import Line, LineLink
@@ -11,6 +11,7 @@ from domain.import_marks import mark_of, present, remember
 from domain.models import CaseLink, LinkType
 from domain.storage.database import Database, Transaction
 from domain.storage.tables import case_link, cases, imported
+from domain.writing import links, rows, timeline
 
 BATCH = 200
 
@@ -86,17 +87,17 @@ async def _take(
         return f"The cases are linked as {kind.inverse} already."
     if link.id in known.links:
         return "Another link has this id."
-    case = await store.case_to_change(db, who, case_id)
-    linked = await store.case_to_change(db, who, other)
+    case = await rows.case_to_change(db, who, case_id)
+    linked = await rows.case_to_change(db, who, other)
     new = CaseLink(
         link.id or ids.new_id(ids.LINK), case_id, other, kind, link.created_at or db.now, linked
     )
-    await linking.insert_links(db, who.workspace_id, [new])
+    await links.insert_links(db, who.workspace_id, [new])
     if not any(event.subject_id == new.id for event in line.events):
         # An export brings the versions and the events of its links along; other files do not.
         for one in (case, linked):
-            await store.touch(db, who, one, updated_at=max(one.updated_at, new.created_at))
-        events = linking.link_events("case_linked", new)
+            await rows.touch(db, who, one, updated_at=max(one.updated_at, new.created_at))
+        events = links.link_events("case_linked", new)
         await timeline.record(db, who.workspace_id, who.key_name, events)
     await remember(db, who, {mark: new.id})
     known.marks.add(mark)

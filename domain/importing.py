@@ -12,17 +12,18 @@ from typing import Any
 
 from sqlalchemy import select
 
-from domain import ids, register, store, timeline
+from domain import ids
 from domain.access.principal import Principal, Scope
-from domain.casework import CASE_FIELDS
 from domain.import_lines import BadLine, Involved, Line, dumped, read_line
 from domain.import_links import import_links
 from domain.import_marks import mark_of, present, remember
 from domain.models import Case, Change, Party, Staff
 from domain.storage.database import Database, Transaction
 from domain.storage.tables import cases, imported, party, staff, timeline_event
-from domain.store import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
-from domain.timeline import NewEvent
+from domain.writing import register, rows, timeline
+from domain.writing.cases import CASE_FIELDS
+from domain.writing.rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
+from domain.writing.timeline import NewEvent
 
 __all__ = ["OnConflict", "Progress", "Rejected", "Report", "dumped", "import_cases"]
 
@@ -261,7 +262,7 @@ class _Batch:
         if await self._is_deleted(case_id):
             self.reject(line, "id: The case with this id was deleted.")
             return
-        case = await store.case_to_change(self.db, self.who, case_id)
+        case = await rows.case_to_change(self.db, self.who, case_id)
         changed = {
             name: value
             for name, value in line.values.items()
@@ -272,7 +273,7 @@ class _Batch:
             self.reject(line, "timeline: An event with this id is there already.")
             return
         lists = ((PARTY_ROLES, line.parties), (STAFF_ROLES, line.staff))
-        present = [await store.roles_of(self.db, self.who, roles, case_id) for roles, _ in lists]
+        present = [await rows.roles_of(self.db, self.who, roles, case_id) for roles, _ in lists]
         missing = [
             self._missing(roles, there, involved)
             for (roles, involved), there in zip(lists, present, strict=True)
@@ -287,7 +288,7 @@ class _Batch:
         if not changes and not events:
             self.report.unchanged += 1
         else:
-            await store.touch(self.db, self.who, case, **changed)
+            await rows.touch(self.db, self.who, case, **changed)
             if changes:
                 self.events.append(NewEvent("case_updated", case_id=case_id, changes=changes))
             self.events += events
@@ -316,9 +317,9 @@ class _Batch:
     ) -> list[Change]:
         node_ids = self._involve(involved, roles.field)
         await self.flush()
-        first = await store.next_position(self.db, self.who, case_id, len(involved))
+        first = await rows.next_position(self.db, self.who, case_id, len(involved))
         new = self._roles(case_id, first, involved, node_ids)
-        await store.insert_roles(self.db, self.who.workspace_id, roles, new)
+        await rows.insert_roles(self.db, self.who.workspace_id, roles, new)
         return self._told(roles, new)
 
     async def _new_events(self, line: Line, case_id: str) -> list[NewEvent]:
@@ -425,14 +426,14 @@ class _Batch:
     async def flush(self) -> None:
         """Put in the rows so far, in an order that foreign keys allow."""
         workspace_id = self.who.workspace_id
-        await store.insert_parties(self.db, workspace_id, self.parties)
-        await store.insert_staff(self.db, workspace_id, self.staff)
-        await store.insert_cases(self.db, workspace_id, self.cases, self.positions)
-        await store.insert_roles(self.db, workspace_id, PARTY_ROLES, self.party_roles)
-        await store.insert_roles(self.db, workspace_id, STAFF_ROLES, self.staff_roles)
+        await rows.insert_parties(self.db, workspace_id, self.parties)
+        await rows.insert_staff(self.db, workspace_id, self.staff)
+        await rows.insert_cases(self.db, workspace_id, self.cases, self.positions)
+        await rows.insert_roles(self.db, workspace_id, PARTY_ROLES, self.party_roles)
+        await rows.insert_roles(self.db, workspace_id, STAFF_ROLES, self.staff_roles)
         await timeline.record(self.db, workspace_id, self.who.key_name, self.events)
         await remember(self.db, self.who, self.new_marks)
-        for rows in (
+        for pending in (
             self.parties,
             self.staff,
             self.cases,
@@ -442,7 +443,7 @@ class _Batch:
             self.events,
             self.new_marks,
         ):
-            rows.clear()
+            pending.clear()
 
     async def _present(
         self, column: Any, values: list[str], *more: Any, where: Sequence[Any] = ()

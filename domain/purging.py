@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import delete, insert, or_, select
 
-from domain import store, timeline
 from domain.access.principal import Principal, Scope
 from domain.instants import Instant
 from domain.models import Change
@@ -25,7 +24,8 @@ from domain.storage.tables import (
     staff_assignment,
     timeline_event,
 )
-from domain.timeline import NewEvent
+from domain.writing import rows, timeline
+from domain.writing.timeline import NewEvent
 
 TOMBSTONE = "purged"
 """The type of an event that was erased."""
@@ -113,7 +113,7 @@ async def _erase(db: Transaction, who: Principal, case_id: str) -> int:
         (cases, cases.c.id),
     ):
         await db.run(delete(table).where(table.c.workspace_id == workspace_id, column == case_id))
-    await store.remove_entry(db, who, "case", case_id)
+    await rows.remove_entry(db, who, "case", case_id)
     erased = Change("events", [seq for seq, *_rest in events], None)
     told = NewEvent(CASE_PURGED, subject_id=case_id, changes=[erased])
     await timeline.record(db, workspace_id, who.key_name, [told])

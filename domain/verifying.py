@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Select, and_, bindparam, func, not_, or_, select
 
-from domain import administration, store, timeline
+from domain import administration
 from domain.errors import Damaged
 from domain.models import Case, LinkType, Party, Staff, Workspace
 from domain.purging import CASE_PURGED, TOMBSTONE
@@ -29,6 +29,7 @@ from domain.storage.tables import (
     timeline_event,
     timeline_head,
 )
+from domain.writing import rows, timeline
 
 BLOCK = 1_000
 """Rows that are read at a time."""
@@ -185,9 +186,9 @@ async def _search(db: Snapshot, workspace: Workspace, note: Note) -> int:
     """Visible cases, parties and staff have the search entries they should; cases checked."""
     counted = 0
     kinds: tuple[tuple[str, Any, Any, Any], ...] = (
-        ("case", cases, Case, store.case_entry),
-        ("party", party, Party, lambda id, one: store.register_entry(id, "party", one)),
-        ("staff", staff, Staff, lambda id, one: store.register_entry(id, "staff", one)),
+        ("case", cases, Case, rows.case_entry),
+        ("party", party, Party, lambda id, one: rows.register_entry(id, "party", one)),
+        ("staff", staff, Staff, lambda id, one: rows.register_entry(id, "staff", one)),
     )
     for kind, table, model, entry in kinds:
         entries = _rows(search_entry, _ENTRY, search_entry.c.kind == kind)

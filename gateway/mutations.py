@@ -4,8 +4,8 @@ from typing import Any
 
 import strawberry
 
-from domain import casework, linking, register, roles
 from domain.access.principal import Scope
+from domain.writing import cases, links, register, roles
 from gateway import globalids, inputs
 from gateway.context import Info
 from gateway.execution.declarations import shown_as
@@ -121,7 +121,7 @@ class UnlinkCasesPayload:
 class Mutation:
     @refusable(CreateCasePayload, "Open a case, with its parties and staff." + _WRITE)
     async def create_case(info: Info, input: inputs.CreateCaseInput) -> CreateCasePayload | None:
-        case = await casework.create_case(
+        case = await cases.create_case(
             info.context.who,
             info.context.services.database,
             input.to_domain(),
@@ -131,7 +131,7 @@ class Mutation:
 
     @refusable(UpdateCasePayload, "Change a case; only the fields that are given." + _WRITE)
     async def update_case(info: Info, input: inputs.UpdateCaseInput) -> UpdateCasePayload | None:
-        case = await casework.update_case(
+        case = await cases.update_case(
             info.context.who,
             info.context.services.database,
             _case(input.id),
@@ -146,7 +146,7 @@ class Mutation:
         scope=Scope.CASES_DELETE,
     )
     async def delete_case(info: Info, input: inputs.DeleteCaseInput) -> DeleteCasePayload | None:
-        case = await casework.delete_case(
+        case = await cases.delete_case(
             info.context.who,
             info.context.services.database,
             _case(input.id),
@@ -281,7 +281,7 @@ class Mutation:
 
     @refusable(LinkCasesPayload, "Link two cases." + _WRITE, id="case_id")
     async def link_cases(info: Info, input: inputs.LinkCasesInput) -> LinkCasesPayload | None:
-        written = await linking.link_cases(
+        written = await links.link_cases(
             info.context.who,
             info.context.services.database,
             _case(input.case_id),
@@ -294,7 +294,7 @@ class Mutation:
 
     @refusable(UnlinkCasesPayload, "Remove a link, at both ends." + _WRITE, id="link_id")
     async def unlink_cases(info: Info, input: inputs.UnlinkCasesInput) -> UnlinkCasesPayload | None:
-        written = await linking.unlink_cases(
+        written = await links.unlink_cases(
             info.context.who,
             info.context.services.database,
             globalids.local(input.link_id, "CaseLink"),

@@ -12,8 +12,8 @@ from domain.reading import asking, cursors, relations
 from domain.reading.asking import RootList
 from domain.reading.paging import Page, Paging
 from domain.reading.relations import Relation
-from domain.roles import Given
 from domain.storage.database import Snapshot
+from domain.writing.roles import Given
 
 CASE = (
     "id",

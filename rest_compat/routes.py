@@ -10,7 +10,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from domain import casework, linking, roles
 from domain.access.principal import Principal
 from domain.errors import CaseNotFound, InsufficientScope, Invalid, Problem, Refused
 from domain.inputs import CaseFilter
@@ -20,6 +19,7 @@ from domain.reading.paging import Page
 from domain.reading.relations import Relation
 from domain.services import Services
 from domain.storage.database import Pace, Snapshot
+from domain.writing import cases, links, roles
 from rest_compat import bodies, documentation
 from rest_compat.answers import (
     CASE,
@@ -83,7 +83,7 @@ async def list_cases(request: Request, who: Reader, services: Domain) -> Respons
 )
 async def create_case(request: Request, who: Writer, services: Domain) -> Response:
     new = await bodies.read_case(request)
-    case = await casework.create_case(
+    case = await cases.create_case(
         who, services.database, new, idempotency_key=_idempotency_key(request)
     )
     return await _case_answer(who, services, case, 201)
@@ -127,7 +127,7 @@ async def get_case(request: Request, case_id: str, who: Reader, services: Domain
 )
 async def update_case(request: Request, case_id: str, who: Writer, services: Domain) -> Response:
     async with _of_case(case_id, who, services):
-        case = await casework.update_case(
+        case = await cases.update_case(
             who,
             services.database,
             case_id,
@@ -142,7 +142,7 @@ async def update_case(request: Request, case_id: str, who: Writer, services: Dom
     **documented("Delete a case", _DELETE, 404, 412, ok=204, headers=_GUARDED),
 )
 async def delete_case(request: Request, case_id: str, who: Deleter, services: Domain) -> Response:
-    await casework.delete_case(
+    await cases.delete_case(
         who, services.database, case_id, expected_version=expected_versions(request)
     )
     return Response(status_code=204)
@@ -302,7 +302,7 @@ async def link_cases(request: Request, case_id: str, who: Writer, services: Doma
     async with _of_case(case_id, who, services):
         wanted = await bodies.read_link(request)
         with named_as({"linked_case_id": wanted.field}):
-            written = await linking.link_cases(
+            written = await links.link_cases(
                 who,
                 services.database,
                 case_id,
@@ -330,7 +330,7 @@ async def unlink_cases(
     request: Request, case_id: str, link_id: str, who: Writer, services: Domain
 ) -> Response:
     async with _of_case(case_id, who, services):
-        written = await linking.unlink_cases(
+        written = await links.unlink_cases(
             who,
             services.database,
             link_id,

@@ -9,10 +9,10 @@ import logging
 
 import pytest
 
-from domain import casework, roles
 from domain.access import keys
 from domain.models import Mode
 from domain.reading import asking, objects
+from domain.writing import cases, roles
 from gateway import logs
 
 SECRET = "Geheimnis"
@@ -228,7 +228,7 @@ DEFECTS = [
     (asking, "cases", "GET", "/cases", "{ cases { totalCount } }"),
     (asking, "by_id", "GET", "/cases/{id}", '{ case(id: "{id}") { name } }'),
     (
-        casework,
+        cases,
         "create_case",
         "POST",
         "/cases",

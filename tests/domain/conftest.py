@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain import administration, casework, register
+from domain import administration
 from domain.access.keys import KeyRing
 from domain.access.principal import Principal, Scope
 from domain.inputs import NewCase, NewParty, NewStaff
@@ -16,6 +16,7 @@ from domain.storage.database import Database, opened
 from domain.storage.postgresql.server import PostgresqlDatabase
 from domain.storage.sqlite.file import SqliteDatabase
 from domain.storage.tables import metadata
+from domain.writing import cases, register
 from tests.postgresql import Raw, Server
 
 
@@ -104,7 +105,7 @@ def stored(raw: Any) -> Callable[[], dict[str, list[Any]]]:
 @pytest.fixture
 def given_case(database: Database, clerk: Principal) -> Callable[..., Awaitable[Case]]:
     async def create(name: str = "Müller ./. Weiß", *, who: Principal = clerk, **values: Any):
-        return await casework.create_case(who, database, NewCase(name, **values))
+        return await cases.create_case(who, database, NewCase(name, **values))
 
     return create
 

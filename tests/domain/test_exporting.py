@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from domain import administration, casework, linking, roles
+from domain import administration
 from domain.demo import demo_cases
 from domain.exporting import export_cases
 from domain.importing import dumped, import_cases
@@ -13,6 +13,7 @@ from domain.reading import objects, relations
 from domain.reading.paging import Paging
 from domain.storage.database import opened
 from domain.verifying import verify
+from domain.writing import cases, links, roles
 
 
 async def exported(who, database):
@@ -59,10 +60,10 @@ async def lived_in(database, clerk, given_case, given_party):
     await roles.add_parties(
         clerk, database, one.id, [PartyRole(NewParty("Späte Müller AG"), "witness", "X-1")]
     )
-    await casework.update_case(clerk, database, two.id, CaseChanges(description="New\nlines"))
-    await linking.link_cases(clerk, database, two.id, one.id, "parent")
-    await linking.link_cases(clerk, database, two.id, gone.id, "related")
-    await casework.delete_case(clerk, database, gone.id)
+    await cases.update_case(clerk, database, two.id, CaseChanges(description="New\nlines"))
+    await links.link_cases(clerk, database, two.id, one.id, "parent")
+    await links.link_cases(clerk, database, two.id, gone.id, "related")
+    await cases.delete_case(clerk, database, gone.id)
     await given_party("In no case")
     return database
 
@@ -99,7 +100,7 @@ async def test_an_export_leaves_out_deleted_cases_and_other_workspaces(
 async def test_a_long_timeline_is_exported_whole(database, clerk, given_case):
     case = await given_case("Busy")
     for index in range(230):
-        await casework.update_case(clerk, database, case.id, CaseChanges(name=f"Busy {index}"))
+        await cases.update_case(clerk, database, case.id, CaseChanges(name=f"Busy {index}"))
 
     [line] = [json.loads(line) for line in await exported(clerk, database)]
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from domain import casework
 from domain.access.principal import Principal, Scope
 from domain.errors import InsufficientScope
 from domain.importing import OnConflict, import_cases
 from domain.inputs import CaseFilter
 from domain.reading import asking, objects, relations
 from domain.reading.paging import Paging
+from domain.writing import cases
 
 REAL_FILE = Path(__file__).parents[3] / "shared" / "data" / "supreme-court-cases.jsonl"
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -134,7 +134,7 @@ async def test_a_line_that_stands_twice_goes_in_once(run, all_cases):
 async def test_a_deleted_case_is_not_brought_back(run, all_cases, database, clerk):
     await run({"name": "Gone"})
     [case] = await all_cases()
-    await casework.delete_case(clerk, database, case.id)
+    await cases.delete_case(clerk, database, case.id)
 
     report, _ = await run({"name": "Gone"})
 

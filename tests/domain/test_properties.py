@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from domain import administration, casework, linking, register, roles, timeline
+from domain import administration
 from domain.errors import DomainError
 from domain.inputs import (
     CaseChanges,
@@ -29,6 +29,7 @@ from domain.reading import folding, objects, relations
 from domain.reading.paging import Paging
 from domain.storage.database import opened
 from domain.storage.tables import metadata
+from domain.writing import cases, links, register, roles, timeline
 
 GOOD = ["Müller ./. Weiß", "Mueller GmbH", "muller", "100% OR_", 'Straße "7"', "Łódź", "Az 2"]
 BAD = ["", " ", "NUL \0", "two\nlines", "\ud800", "x" * 501]
@@ -182,7 +183,7 @@ class World:
             }
             self.made["cases"].append(case.id)
 
-        return lambda who, db: casework.create_case(who, db, new), allowed, True, then
+        return lambda who, db: cases.create_case(who, db, new), allowed, True, then
 
     def update_case(self, firm, action):
         id = self.pick("cases", action.first)
@@ -202,7 +203,7 @@ class World:
 
         def call(who, db):
             version = self.expected(case, action)
-            return casework.update_case(who, db, id, changes, expected_version=version)
+            return cases.update_case(who, db, id, changes, expected_version=version)
 
         return call, allowed, changed, then
 
@@ -212,7 +213,7 @@ class World:
 
         def call(who, db):
             version = self.expected(case, action)
-            return casework.delete_case(who, db, id, expected_version=version)
+            return cases.delete_case(who, db, id, expected_version=version)
 
         return call, case and not action.stale, True, lambda _: firm.cases.pop(id)
 
@@ -358,7 +359,7 @@ class World:
 
         def call(who, db):
             version = self.expected(case, action)
-            return linking.link_cases(who, db, one, other, action.kind, expected_version=version)
+            return links.link_cases(who, db, one, other, action.kind, expected_version=version)
 
         return call, allowed, True, then
 
@@ -372,7 +373,7 @@ class World:
                 firm.cases[end]["version"] += 1
 
         allowed = ends and all(end in firm.cases for end in ends)
-        return lambda who, db: linking.unlink_cases(who, db, id), allowed, True, then
+        return lambda who, db: links.unlink_cases(who, db, id), allowed, True, then
 
     def expected(self, case, action):
         return case["version"] + 1 if case and action.stale else None

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from domain import casework, linking
 from domain.inputs import NewParty, PartyRole
 from domain.purging import Purged, purge
 from domain.reading import folding, objects, relations
 from domain.verifying import verify
+from domain.writing import cases, links
 
 UNIQUE = "Xaverius Quetzalgroß"
 
@@ -19,8 +19,8 @@ async def deleted(database, clerk, given_case):
     parties = [PartyRole(NewParty("Stays in the register"), "client")]
     case = await given_case(UNIQUE, description=f"About {UNIQUE}", parties=parties)
     other = await given_case("Stays")
-    await linking.link_cases(clerk, database, case.id, other.id, "related")
-    await casework.delete_case(clerk, database, case.id)
+    await links.link_cases(clerk, database, case.id, other.id, "related")
+    await cases.delete_case(clerk, database, case.id)
     return case, other
 
 

@@ -2,15 +2,15 @@
 
 import pytest
 
-from domain import linking
 from domain.verifying import verify
+from domain.writing import links
 
 
 @pytest.fixture
 async def sound(database, clerk, given_case):
     """A database with a few events and a link; the id of a case in it."""
     one, two = await given_case("Müller"), await given_case("Weiß")
-    await linking.link_cases(clerk, database, one.id, two.id, "parent")
+    await links.link_cases(clerk, database, one.id, two.id, "parent")
     return one.id
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import httpx2
 import pytest
 
-from domain import casework
 from domain.reading import asking
+from domain.writing import cases
 from gateway import logs
 from gateway.app import create_app
 from gateway.middleware import BODY_TO_COME
@@ -78,7 +78,7 @@ async def test_a_defect_is_masked_on_both_surfaces(api, monkeypatch):
         raise RuntimeError("SELECT secret FROM clients")
 
     monkeypatch.setattr(asking, "cases", broken)
-    monkeypatch.setattr(casework, "create_case", broken)
+    monkeypatch.setattr(cases, "create_case", broken)
 
     rest = await api.rest("GET", "/cases")
     query = await api.graphql("{ cases { totalCount } viewer { mode } }")

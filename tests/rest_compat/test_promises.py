@@ -2,9 +2,9 @@
 
 import pytest
 
-from domain import register
 from domain.inputs import PartyChanges
 from domain.reading import asking
+from domain.writing import register
 from rest_compat.application import build
 
 

@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import pytest
 
-from domain import casework, linking, register, roles
 from domain.access.principal import Scope
 from domain.errors import CaseNotFound, InsufficientScope, Invalid
 from domain.inputs import (
@@ -29,6 +28,7 @@ from domain.reading.relations import (
     PARTY_CASES,
     STAFF_CASES,
 )
+from domain.writing import cases, links, register, roles
 
 MISSING = "019bc8f0-0000-7000-8000-000000000000"
 ORDERS = [CaseOrder(field, down) for field in CaseOrderField for down in (False, True)]
@@ -66,7 +66,7 @@ async def shelf(database, clerk, clock, given_case):
         made.append(await given_case(f"Case {index % 5}", file_number=number))
     for index in range(0, 23, 2):
         clock.now = f"2026-02-{23 - index:02}T09:00:00Z"
-        await casework.update_case(
+        await cases.update_case(
             clerk, database, made[index].id, CaseChanges(description=f"{index}")
         )
     return made
@@ -106,7 +106,7 @@ async def test_every_order_is_the_one_people_expect(
         made[name] = await given_case(name, file_number=number)
         clock.now = f"2026-01-{15 + len(made)}T09:00:00Z"
     for name in ("äpfel", "Zeta"):
-        await casework.update_case(clerk, database, made[name].id, CaseChanges(dezernat="D"))
+        await cases.update_case(clerk, database, made[name].id, CaseChanges(dezernat="D"))
         clock.now = "2026-02-01T09:00:00Z"
 
     async with database.read() as db:
@@ -199,7 +199,7 @@ async def test_the_place_of_a_deleted_case_is_still_a_place(database, clerk, giv
     made = [await given_case() for _ in range(3)]
     async with database.read() as db:
         page = await objects.cases(clerk, db, paging=Paging(2))
-    await casework.delete_case(clerk, database, made[1].id)
+    await cases.delete_case(clerk, database, made[1].id)
 
     async with database.read() as db:
         rest = await objects.cases(clerk, db, paging=Paging(2, after=page.end_cursor))
@@ -235,7 +235,7 @@ async def files(database, clerk, clock, given_case, given_party, given_staff):
     clock.now = "2026-01-18T09:00:00Z"
     erbe2 = await given_case("Zweites Erbe", type="litigation")
     clock.now = "2026-02-01T09:00:00Z"
-    await casework.update_case(clerk, database, erbe2.id, CaseChanges(description="D"))
+    await cases.update_case(clerk, database, erbe2.id, CaseChanges(description="D"))
     return {"mueller": mueller.id, "anna": anna.id}
 
 
@@ -506,7 +506,7 @@ async def test_a_party_lists_its_cases_newest_first(database, clerk, given_case,
         "Second", parties=[PartyRole(party.id, "client"), PartyRole(party.id, "witness")]
     )
     gone = await given_case("Gone", parties=[PartyRole(party.id, "client")])
-    await casework.delete_case(clerk, database, gone.id)
+    await cases.delete_case(clerk, database, gone.id)
 
     async with database.read() as db:
         pages = await objects.related(clerk, db, PARTY_CASES, [party.id])
@@ -533,7 +533,7 @@ async def test_hidden_cases_take_no_place_on_a_page(database, clerk, given_case,
         for index in range(4)
     ]
     for case in made[2:]:
-        await casework.delete_case(clerk, database, case.id)
+        await cases.delete_case(clerk, database, case.id)
 
     async with database.read() as db:
         pages = await objects.related(clerk, db, STAFF_CASES, [staff.id], Paging(2))
@@ -573,7 +573,7 @@ async def test_pages_of_a_relation_make_up_its_list(database, clerk, given_case,
             clerk, database, case.id, [PartyRole(NewParty(f"P{index}"), "client")]
         )
         other = await given_case(f"Other {index}")
-        await linking.link_cases(clerk, database, case.id, other.id, "related")
+        await links.link_cases(clerk, database, case.id, other.id, "related")
 
     async def read(db, paging):
         return (await objects.related(clerk, db, relation, [case.id], paging))[case.id]
@@ -622,7 +622,7 @@ async def test_a_cursor_belongs_to_one_parents_list(database, clerk, given_case)
 
 async def test_a_link_is_read_as_seen_from_each_end(database, clerk, stranger, given_case):
     one, other = await given_case("One"), await given_case("Other")
-    link = (await linking.link_cases(clerk, database, one.id, other.id, "parent")).link
+    link = (await links.link_cases(clerk, database, one.id, other.id, "parent")).link
 
     async with database.read() as db:
         found = await objects.links_by_id(clerk, db, [link.id])
@@ -648,7 +648,7 @@ async def test_events_are_read_by_id_while_their_case_is_visible(
             [party.id, kept.id, gone.id],
         )
     ]
-    await casework.delete_case(clerk, database, gone.id)
+    await cases.delete_case(clerk, database, gone.id)
 
     async with database.read() as db:
         found = await objects.events_by_id(clerk, db, [of_party, of_kept, of_gone])

@@ -9,7 +9,6 @@ from sqlalchemy import select
 from sqlalchemy.dialects import sqlite
 
 from domain import administration
-from domain.casework import create_case
 from domain.inputs import (
     CaseFilter,
     CaseOrder,
@@ -22,7 +21,6 @@ from domain.inputs import (
     StaffFilter,
     StaffRole,
 )
-from domain.linking import link_cases
 from domain.reading import filters, lists, relations
 from domain.reading.keyset import Window
 from domain.reading.objects import CASE, PARTY, STAFF
@@ -34,10 +32,12 @@ from domain.reading.relations import (
     PARTY_CASES,
     STAFF_CASES,
 )
-from domain.register import create_party, create_staff
 from domain.storage.database import opened
 from domain.storage.statements import Prepared
 from domain.storage.tables import cases
+from domain.writing.cases import create_case
+from domain.writing.links import link_cases
+from domain.writing.register import create_party, create_staff
 
 pytestmark = pytest.mark.sqlite
 

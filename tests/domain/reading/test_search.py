@@ -1,9 +1,9 @@
 import pytest
 
-from domain import casework, register
 from domain.inputs import CaseChanges, CaseFilter, PartyChanges, StaffChanges
 from domain.reading import folding, objects
 from domain.reading.paging import Paging
+from domain.writing import cases, register
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ async def test_private_use_characters_are_plain_characters(given_case, found, cl
 async def test_a_changed_name_is_found_by_its_new_form_only(database, clerk, given_case, found):
     case = await given_case("Alter Name", file_number="ALT-1")
 
-    await casework.update_case(
+    await cases.update_case(
         clerk, database, case.id, CaseChanges(name="Neuer Titel", file_number="NEU-2")
     )
 
@@ -250,7 +250,7 @@ async def test_a_changed_name_is_found_by_its_new_form_only(database, clerk, giv
 async def test_a_deleted_case_is_not_found(database, clerk, given_case, found):
     case = await given_case("Geheim")
 
-    await casework.delete_case(clerk, database, case.id)
+    await cases.delete_case(clerk, database, case.id)
 
     assert await found("geheim") == await found("ge") == []
 

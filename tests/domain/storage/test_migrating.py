@@ -6,12 +6,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
-from domain import administration, casework
+from domain import administration
 from domain.errors import Damaged, Unavailable
 from domain.inputs import NewCase
 from domain.storage import migrating
 from domain.storage.database import opened
 from domain.storage.tables import metadata
+from domain.writing import cases
 
 KEYED_OTHERWISE = {
     "workspace": ["id"],
@@ -136,7 +137,7 @@ async def test_opening_makes_a_database_that_takes_cases(tmp_path):
     async with opened(url) as database:
         await administration.create_workspace(database, "default")
         who = await administration.operator(database)
-        case = await casework.create_case(who, database, NewCase("N"))
+        case = await cases.create_case(who, database, NewCase("N"))
 
     assert case.version == 1
 

@@ -5,13 +5,14 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from domain import administration, casework
+from domain import administration
 from domain.errors import FileNumberTaken, TimedOut, Unavailable
 from domain.inputs import CaseChanges, NewCase
 from domain.reading import objects
 from domain.storage.database import Pace, opened
 from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import metadata
+from domain.writing import cases
 
 pytestmark = pytest.mark.postgresql
 
@@ -69,12 +70,12 @@ async def test_writers_of_one_workspace_in_several_processes_take_turns(
     case = await given_case()
     async with opened(database.url.render_as_string(hide_password=False)) as other:
         changes = [
-            casework.update_case(clerk, one, case.id, CaseChanges(description=f"{name} {n}"))
+            cases.update_case(clerk, one, case.id, CaseChanges(description=f"{name} {n}"))
             for n in range(20)
             for name, one in (("one", database), ("other", other))
         ]
         creations = [
-            casework.create_case(clerk, one, NewCase("N", file_number="AZ-1"))
+            cases.create_case(clerk, one, NewCase("N", file_number="AZ-1"))
             for one in (database, other) * 5
         ]
         found = await asyncio.gather(*changes, *creations, return_exceptions=True)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from domain import idempotency, register, store, timeline
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
 from domain.errors import Absent, PartyNotFound, StaffNotFound, invalid
@@ -15,8 +14,9 @@ from domain.ids import canonical_case_id
 from domain.inputs import ExpectedVersion, NewParty, NewStaff, PartyRole, StaffRole
 from domain.models import Case, Change, Party, Staff
 from domain.storage.database import Database, Transaction
-from domain.store import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
-from domain.timeline import NewEvent
+from domain.writing import idempotency, register, rows, timeline
+from domain.writing.rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
+from domain.writing.timeline import NewEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +82,12 @@ async def replace_parties(
     who.require(Scope.CASES_WRITE)
     wanted = _checked(PARTY_ROLES, [_party(role) for role in roles], may_be_empty=True)
     async with database.write(who.workspace_id) as db:
-        case = await store.case_to_change(db, who, case_id, expected_version)
-        before = await store.roles_of(db, who, PARTY_ROLES, case.id)
+        case = await rows.case_to_change(db, who, case_id, expected_version)
+        before = await rows.roles_of(db, who, PARTY_ROLES, case.id)
         if [Wanted(role.node_id, role.role, role.remark) for role in before] == wanted:
             who.require(Scope.CASES_READ)
             return Written(case)
-        first = await store.next_position(db, who, case.id, len(wanted))
+        first = await rows.next_position(db, who, case.id, len(wanted))
         known = {(role.node_id, role.role): role for role in before}
         given = [
             replace(one, role=replace(one.role, since=old.since))
@@ -96,8 +96,8 @@ async def replace_parties(
             for one in await resolve(db, who, PARTY_ROLES, case.id, wanted, first)
         ]
         after = [one.role for one in given]
-        await store.delete_roles(db, who.workspace_id, PARTY_ROLES, before)
-        await store.insert_roles(db, who.workspace_id, PARTY_ROLES, after)
+        await rows.delete_roles(db, who.workspace_id, PARTY_ROLES, before)
+        await rows.insert_roles(db, who.workspace_id, PARTY_ROLES, after)
         changed = await _told(db, who, case, PARTY_ROLES, "parties_replaced", before, after)
         return Written(changed, given)
 
@@ -190,7 +190,7 @@ async def resolve(
     """The roles for *wanted*, from position *first* on; new parties and staff are entered."""
     is_party = roles is PARTY_ROLES
     known = {one.node for one in wanted if isinstance(one.node, str)}
-    names = await store.names_of(db, who.workspace_id, "party" if is_party else "staff", known)
+    names = await rows.names_of(db, who.workspace_id, "party" if is_party else "staff", known)
     given: list[Given] = []
     parties: list[Party] = []
     staff: list[Staff] = []
@@ -216,11 +216,11 @@ async def resolve(
 
 
 async def described(
-    db: Transaction, who: Principal, roles: RoleTable, rows: Sequence[Role]
+    db: Transaction, who: Principal, roles: RoleTable, given: Sequence[Role]
 ) -> list[dict[str, Any]]:
     """Roles as the timeline tells of them."""
     kind = "party" if roles is PARTY_ROLES else "staff"
-    names = await store.names_of(db, who.workspace_id, kind, {role.node_id for role in rows})
+    names = await rows.names_of(db, who.workspace_id, kind, {role.node_id for role in given})
     return [
         {
             "id": role.node_id,
@@ -228,7 +228,7 @@ async def described(
             "role": role.role,
             roles.remark: role.remark,
         }
-        for role in rows
+        for role in given
     ]
 
 
@@ -246,9 +246,9 @@ async def _add(
     request = idempotency.fingerprint(key, f"add_{roles.field}", case_id, wanted)
     async with database.write(who.workspace_id) as db:
         if before := await idempotency.replayed(db, who, key, request):
-            return Written(await store.case_to_change(db, who, before, field=idempotency.FIELD))
-        case = await store.case_to_change(db, who, case_id, expected_version)
-        present = await store.roles_of(db, who, roles, case.id)
+            return Written(await rows.case_to_change(db, who, before, field=idempotency.FIELD))
+        case = await rows.case_to_change(db, who, case_id, expected_version)
+        present = await rows.roles_of(db, who, roles, case.id)
         taken = {(role.node_id, role.role) for role in present}
         check = Check()
         for index, one in enumerate(wanted):
@@ -257,10 +257,10 @@ async def _add(
         if len(present) + len(wanted) > roles.most:
             check.wrong(f"A case may have at most {roles.most} {roles.field}.", roles.field)
         check.done()
-        first = await store.next_position(db, who, case.id, len(wanted))
+        first = await rows.next_position(db, who, case.id, len(wanted))
         given = await resolve(db, who, roles, case.id, wanted, first)
         added = [one.role for one in given]
-        await store.insert_roles(db, who.workspace_id, roles, added)
+        await rows.insert_roles(db, who.workspace_id, roles, added)
         told = "parties_added" if roles is PARTY_ROLES else "staff_assigned"
         await idempotency.remember(db, who, key, request, case.id)
         return Written(await _told(db, who, case, roles, told, [], added), given)
@@ -278,15 +278,15 @@ async def _remove(
     if not node_ids:
         raise invalid(f"At least one of the {roles.field} must be named.", roles.field)
     async with database.write(who.workspace_id) as db:
-        case = await store.case_to_change(db, who, case_id, expected_version)
-        present = await store.roles_of(db, who, roles, case.id)
+        case = await rows.case_to_change(db, who, case_id, expected_version)
+        present = await rows.roles_of(db, who, roles, case.id)
         named = set(node_ids)
         leaving = [one for one in present if one.node_id in named and role in (None, one.role)]
         left = {one.node_id for one in leaving}
         for index, node_id in enumerate(node_ids):
             if node_id not in left:
                 raise _absent(roles)(node_id, (roles.field, str(index)))
-        await store.delete_roles(db, who.workspace_id, roles, leaving)
+        await rows.delete_roles(db, who.workspace_id, roles, leaving)
         told = "parties_removed" if roles is PARTY_ROLES else "staff_unassigned"
         return await _told(db, who, case, roles, told, leaving, [])
 
@@ -307,7 +307,7 @@ async def _told(
     come = [Change(roles.field, None, one) for one in new if one not in old]
     event = NewEvent(event_type, case_id=case.id, changes=[*gone, *come])
     await timeline.record(db, who.workspace_id, who.key_name, [event])
-    return await store.touch(db, who, case)
+    return await rows.touch(db, who, case)
 
 
 def _checked(

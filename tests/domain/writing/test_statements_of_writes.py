@@ -4,7 +4,6 @@ import logging
 
 import pytest
 
-from domain import casework, linking, register, roles
 from domain.inputs import (
     CaseChanges,
     NewCase,
@@ -15,6 +14,7 @@ from domain.inputs import (
     StaffChanges,
     StaffRole,
 )
+from domain.writing import cases, links, register, roles
 
 PARTY, STAFF = PartyRole(NewParty("P"), "client"), StaffRole(NewStaff("S"), "clerk")
 
@@ -28,27 +28,27 @@ async def office(database, clerk, given_case):
     staff = await register.create_staff(clerk, database, NewStaff("R"))
     await roles.add_parties(clerk, database, case.id, [PartyRole(party.id, "client")])
     await roles.assign_staff(clerk, database, case.id, [StaffRole(staff.id, "clerk")])
-    link = (await linking.link_cases(clerk, database, case.id, other.id, "related")).link
+    link = (await links.link_cases(clerk, database, case.id, other.id, "related")).link
     return case.id, free.id, party.id, staff.id, link.id
 
 
 WRITES = {
-    "create_case, bare": (6, lambda w, d, *_: casework.create_case(w, d, NewCase("N", "AZ-1"))),
+    "create_case, bare": (6, lambda w, d, *_: cases.create_case(w, d, NewCase("N", "AZ-1"))),
     "create_case": (
         23,
-        lambda w, d, *_: casework.create_case(
+        lambda w, d, *_: cases.create_case(
             w, d, NewCase("N", "AZ-1", parties=[PARTY], staff=[STAFF]), idempotency_key="1"
         ),
     ),
     "update_case": (
         6,
-        lambda w, d, case, *_: casework.update_case(w, d, case, CaseChanges(name="X")),
+        lambda w, d, case, *_: cases.update_case(w, d, case, CaseChanges(name="X")),
     ),
     "update_case, no change": (
         1,
-        lambda w, d, case, *_: casework.update_case(w, d, case, CaseChanges(name="A")),
+        lambda w, d, case, *_: cases.update_case(w, d, case, CaseChanges(name="A")),
     ),
-    "delete_case": (7, lambda w, d, case, *_: casework.delete_case(w, d, case)),
+    "delete_case": (7, lambda w, d, case, *_: cases.delete_case(w, d, case)),
     "create_party": (5, lambda w, d, *_: register.create_party(w, d, NewParty("N"))),
     "update_party": (
         6,
@@ -91,9 +91,9 @@ WRITES = {
     ),
     "link_cases": (
         9,
-        lambda w, d, case, free, *_: linking.link_cases(w, d, case, free, "parent"),
+        lambda w, d, case, free, *_: links.link_cases(w, d, case, free, "parent"),
     ),
-    "unlink_cases": (9, lambda w, d, _c, _f, _p, _s, link: linking.unlink_cases(w, d, link)),
+    "unlink_cases": (9, lambda w, d, _c, _f, _p, _s, link: links.unlink_cases(w, d, link)),
 }
 
 

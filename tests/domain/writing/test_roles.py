@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import pytest
 
-from domain import roles
 from domain.access.principal import Scope
 from domain.errors import (
     CaseNotFound,
@@ -16,6 +15,7 @@ from domain.errors import (
 from domain.inputs import NewParty, NewStaff, PartyRole, StaffRole
 from domain.reading import objects
 from domain.reading.relations import CASE_PARTIES, CASE_STAFF
+from domain.writing import roles
 
 MISSING = "019bc8f0-0000-7000-8000-000000000000"
 

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import pytest
 
-from domain import casework, linking, register, roles
 from domain.errors import CaseNotFound, FileNumberTaken, IdempotencyKeyReused, Invalid
 from domain.inputs import (
     CaseChanges,
@@ -14,6 +13,7 @@ from domain.inputs import (
     StaffRole,
 )
 from domain.reading import objects
+from domain.writing import cases, links, register, roles
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def _requests(case, linked):
     """Every operation that takes an idempotency key: the same, and with another content."""
     return {
         "create_case": (
-            lambda who, db, key: casework.create_case(who, db, NewCase("N"), idempotency_key=key),
-            lambda who, db, key: casework.create_case(who, db, NewCase("M"), idempotency_key=key),
+            lambda who, db, key: cases.create_case(who, db, NewCase("N"), idempotency_key=key),
+            lambda who, db, key: cases.create_case(who, db, NewCase("M"), idempotency_key=key),
         ),
         "create_party": (
             lambda who, db, key: register.create_party(who, db, NewParty("N"), idempotency_key=key),
@@ -57,10 +57,10 @@ def _requests(case, linked):
             ),
         ),
         "link_cases": (
-            lambda who, db, key: linking.link_cases(
+            lambda who, db, key: links.link_cases(
                 who, db, case.id, linked.id, "parent", idempotency_key=key
             ),
-            lambda who, db, key: linking.link_cases(
+            lambda who, db, key: links.link_cases(
                 who, db, case.id, linked.id, "child", idempotency_key=key
             ),
         ),
@@ -107,15 +107,15 @@ async def test_a_key_is_not_used_for_another_operation(database, clerk, stored):
 
 
 async def test_without_a_key_the_same_request_makes_two(database, clerk):
-    one = await casework.create_case(clerk, database, NewCase("N"))
-    other = await casework.create_case(clerk, database, NewCase("N"), idempotency_key="")
+    one = await cases.create_case(clerk, database, NewCase("N"))
+    other = await cases.create_case(clerk, database, NewCase("N"), idempotency_key="")
 
     assert one.id != other.id
 
 
 async def test_other_keys_make_other_cases(database, clerk):
-    one = await casework.create_case(clerk, database, NewCase("N"), idempotency_key="key-1")
-    other = await casework.create_case(clerk, database, NewCase("N"), idempotency_key="key-2")
+    one = await cases.create_case(clerk, database, NewCase("N"), idempotency_key="key-1")
+    other = await cases.create_case(clerk, database, NewCase("N"), idempotency_key="key-2")
 
     assert one.id != other.id
 
@@ -124,7 +124,7 @@ async def test_keys_of_two_callers_do_not_meet(database, clerk, stranger):
     colleague = replace(clerk, key_id="0000000000AB", key_name="colleague")
 
     made = [
-        await casework.create_case(who, database, NewCase("N"), idempotency_key="key-1")
+        await cases.create_case(who, database, NewCase("N"), idempotency_key="key-1")
         for who in (clerk, colleague, stranger)
     ]
 
@@ -133,12 +133,12 @@ async def test_keys_of_two_callers_do_not_meet(database, clerk, stranger):
 
 async def test_a_retry_answers_with_the_object_as_it_is_now(database, clerk):
     party = await register.create_party(clerk, database, NewParty("Old"), idempotency_key="p")
-    case = await casework.create_case(clerk, database, NewCase("Old"), idempotency_key="c")
+    case = await cases.create_case(clerk, database, NewCase("Old"), idempotency_key="c")
     renamed = await register.update_party(clerk, database, party.id, PartyChanges("New"))
-    changed = await casework.update_case(clerk, database, case.id, CaseChanges("New"))
+    changed = await cases.update_case(clerk, database, case.id, CaseChanges("New"))
 
     same_party = await register.create_party(clerk, database, NewParty("Old"), idempotency_key="p")
-    same_case = await casework.create_case(clerk, database, NewCase("Old"), idempotency_key="c")
+    same_case = await cases.create_case(clerk, database, NewCase("Old"), idempotency_key="c")
 
     assert (same_party, same_case) == (renamed, changed)
 
@@ -163,12 +163,12 @@ async def test_a_retry_passes_although_the_version_moved_on(database, clerk, giv
 
 
 async def test_a_retry_does_not_bring_back_a_deleted_case(database, clerk, stored):
-    case = await casework.create_case(clerk, database, NewCase("N"), idempotency_key="key-1")
-    await casework.delete_case(clerk, database, case.id)
+    case = await cases.create_case(clerk, database, NewCase("N"), idempotency_key="key-1")
+    await cases.delete_case(clerk, database, case.id)
     before = stored()
 
     with pytest.raises(CaseNotFound):
-        await casework.create_case(clerk, database, NewCase("N"), idempotency_key="key-1")
+        await cases.create_case(clerk, database, NewCase("N"), idempotency_key="key-1")
 
     assert stored() == before
 
@@ -177,10 +177,10 @@ async def test_a_refused_request_does_not_use_up_its_key(database, clerk, given_
     taken = await given_case(file_number="AZ-1")
     new = NewCase("N", file_number="AZ-1")
     with pytest.raises(FileNumberTaken):
-        await casework.create_case(clerk, database, new, idempotency_key="key-1")
-    await casework.delete_case(clerk, database, taken.id)
+        await cases.create_case(clerk, database, new, idempotency_key="key-1")
+    await cases.delete_case(clerk, database, taken.id)
 
-    case = await casework.create_case(clerk, database, new, idempotency_key="key-1")
+    case = await cases.create_case(clerk, database, new, idempotency_key="key-1")
 
     async with database.read() as db:
         assert await objects.case_by_file_number(clerk, db, "AZ-1") == case
@@ -188,7 +188,7 @@ async def test_a_refused_request_does_not_use_up_its_key(database, clerk, given_
 
 async def test_a_key_is_forgotten_after_a_day(database, clerk, clock, raw):
     async def create():
-        return await casework.create_case(clerk, database, NewCase("N"), idempotency_key="key-1")
+        return await cases.create_case(clerk, database, NewCase("N"), idempotency_key="key-1")
 
     first = await create()
     clock.now = "2026-01-16T09:00:00Z"
@@ -201,7 +201,7 @@ async def test_a_key_is_forgotten_after_a_day(database, clerk, clock, raw):
 
 async def test_a_key_is_remembered_for_almost_a_day(database, clerk, clock):
     async def create():
-        return await casework.create_case(clerk, database, NewCase("N"), idempotency_key="key-1")
+        return await cases.create_case(clerk, database, NewCase("N"), idempotency_key="key-1")
 
     first = await create()
     clock.now = "2026-01-16T08:59:59Z"
@@ -214,7 +214,7 @@ async def test_a_bad_key_is_refused(database, clerk, stored, key):
     before = stored()
 
     with pytest.raises(Invalid) as refused:
-        await casework.create_case(clerk, database, NewCase("N"), idempotency_key=key)
+        await cases.create_case(clerk, database, NewCase("N"), idempotency_key=key)
 
     assert refused.value.field == ("idempotency_key",)
     assert stored() == before

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-from domain import checks, idempotency, ids, store, timeline
+from domain import checks, ids
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
 from domain.inputs import ExpectedVersion, NewParty, NewStaff, PartyChanges, StaffChanges, mentioned
 from domain.models import Party, PartyKind, Staff
 from domain.storage.database import Database, Transaction
-from domain.timeline import NewEvent
+from domain.writing import idempotency, rows, timeline
+from domain.writing.timeline import NewEvent
 
 PARTY_FIELDS = ("name", "kind")
 STAFF_FIELDS = ("name", "email")
@@ -27,7 +28,7 @@ async def create_party(
     request = idempotency.fingerprint(key, "create_party", new)
     async with database.write(who.workspace_id) as db:
         if before := await idempotency.replayed(db, who, key, request):
-            return await store.party_to_change(db, who, before)
+            return await rows.party_to_change(db, who, before)
         party = party_of(new, db.now)
         await enter_parties(db, who, [party])
         await idempotency.remember(db, who, key, request, party.id)
@@ -48,7 +49,7 @@ async def update_party(
     """
     who.require(Scope.CASES_WRITE)
     async with database.write(who.workspace_id) as db:
-        party = await store.party_to_change(db, who, party_id, expected_version)
+        party = await rows.party_to_change(db, who, party_id, expected_version)
         check = Check()
         wanted = mentioned(changes)
         if "name" in wanted:
@@ -72,7 +73,7 @@ async def create_staff(
     request = idempotency.fingerprint(key, "create_staff", new)
     async with database.write(who.workspace_id) as db:
         if before := await idempotency.replayed(db, who, key, request):
-            return await store.staff_to_change(db, who, before)
+            return await rows.staff_to_change(db, who, before)
         staff = staff_of(new, db.now)
         await enter_staff(db, who, [staff])
         await idempotency.remember(db, who, key, request, staff.id)
@@ -93,7 +94,7 @@ async def update_staff(
     """
     who.require(Scope.CASES_WRITE)
     async with database.write(who.workspace_id) as db:
-        staff = await store.staff_to_change(db, who, staff_id, expected_version)
+        staff = await rows.staff_to_change(db, who, staff_id, expected_version)
         check = Check()
         wanted = mentioned(changes)
         if "name" in wanted:
@@ -129,13 +130,13 @@ def staff_of(new: NewStaff, now: str) -> Staff:
 
 async def enter_parties(db: Transaction, who: Principal, new: list[Party]) -> None:
     """Store new parties and tell the timeline."""
-    await store.insert_parties(db, who.workspace_id, new)
+    await rows.insert_parties(db, who.workspace_id, new)
     await timeline.record(db, who.workspace_id, who.key_name, [party_created(one) for one in new])
 
 
 async def enter_staff(db: Transaction, who: Principal, new: list[Staff]) -> None:
     """Store new staff and tell the timeline."""
-    await store.insert_staff(db, who.workspace_id, new)
+    await rows.insert_staff(db, who.workspace_id, new)
     await timeline.record(db, who.workspace_id, who.key_name, [staff_created(one) for one in new])
 
 
@@ -163,7 +164,7 @@ async def _change(
         who.require(Scope.CASES_READ)
         return before
     after = replace(after, version=before.version + 1, updated_at=db.now)
-    await store.update_register(db, who, kind, after)
+    await rows.update_register(db, who, kind, after)
     event = NewEvent(f"{kind}_updated", subject_id=before.id, changes=changes)
     await timeline.record(db, who.workspace_id, who.key_name, [event])
     return after

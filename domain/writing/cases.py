@@ -6,18 +6,19 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from domain import checks, idempotency, ids, roles, store, timeline
+from domain import checks, ids
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
 from domain.errors import FileNumberTaken
 from domain.inputs import CaseChanges, ExpectedVersion, NewCase, mentioned
 from domain.models import Case, CaseStatus, Change
-from domain.roles import Wanted
 from domain.storage.database import Database, Transaction
 from domain.storage.statements import Prepared
 from domain.storage.tables import cases
-from domain.store import PARTY_ROLES, STAFF_ROLES
-from domain.timeline import NewEvent
+from domain.writing import idempotency, roles, rows, timeline
+from domain.writing.roles import Wanted
+from domain.writing.rows import PARTY_ROLES, STAFF_ROLES
+from domain.writing.timeline import NewEvent
 
 _WITH_NUMBER = Prepared(
     select(cases.c.id).where(
@@ -50,19 +51,19 @@ async def create_case(
     request = idempotency.fingerprint(key, "create_case", values, parties, staff)
     async with database.write(who.workspace_id) as db:
         if before := await idempotency.replayed(db, who, key, request):
-            return await store.case_to_change(db, who, before, field=idempotency.FIELD)
+            return await rows.case_to_change(db, who, before, field=idempotency.FIELD)
         await _require_free(db, who, values["file_number"])
         case = Case(id=ids.new_case_id(), **values, created_at=db.now, updated_at=db.now, version=1)
         given = await roles.resolve(db, who, PARTY_ROLES, case.id, parties, 1)
         party_rows = [one.role for one in given]
         given = await roles.resolve(db, who, STAFF_ROLES, case.id, staff, 1 + len(parties))
         staff_rows = [one.role for one in given]
-        await store.insert_cases(db, who.workspace_id, [case], [len(parties) + len(staff)])
-        await store.insert_roles(db, who.workspace_id, PARTY_ROLES, party_rows)
-        await store.insert_roles(db, who.workspace_id, STAFF_ROLES, staff_rows)
+        await rows.insert_cases(db, who.workspace_id, [case], [len(parties) + len(staff)])
+        await rows.insert_roles(db, who.workspace_id, PARTY_ROLES, party_rows)
+        await rows.insert_roles(db, who.workspace_id, STAFF_ROLES, staff_rows)
         changes = timeline.changes_between(None, case, CASE_FIELDS)
-        for table, rows in ((PARTY_ROLES, party_rows), (STAFF_ROLES, staff_rows)):
-            told = await roles.described(db, who, table, rows)
+        for table, given_rows in ((PARTY_ROLES, party_rows), (STAFF_ROLES, staff_rows)):
+            told = await roles.described(db, who, table, given_rows)
             changes += [Change(table.field, None, one) for one in told]
         event = NewEvent("case_created", case_id=case.id, changes=changes)
         await timeline.record(db, who.workspace_id, who.key_name, [event])
@@ -86,7 +87,7 @@ async def update_case(
     """
     who.require(Scope.CASES_WRITE)
     async with database.write(who.workspace_id) as db:
-        case = await store.case_to_change(db, who, case_id, expected_version)
+        case = await rows.case_to_change(db, who, case_id, expected_version)
         check = Check()
         wanted = check_values(check, mentioned(changes))
         check.done()
@@ -96,7 +97,7 @@ async def update_case(
             return case
         if "file_number" in wanted:
             await _require_free(db, who, wanted["file_number"])
-        changed = await store.touch(db, who, case, **wanted)
+        changed = await rows.touch(db, who, case, **wanted)
         event = NewEvent(
             "case_updated",
             case_id=case.id,
@@ -115,10 +116,10 @@ async def delete_case(
     """
     who.require(Scope.CASES_DELETE)
     async with database.write(who.workspace_id) as db:
-        case = await store.case_to_change(db, who, case_id, expected_version)
-        deleted = await store.touch(db, who, case)
-        await store.update_case(db, who, case.id, {"deleted_at": db.now})
-        await store.remove_entry(db, who, "case", case.id)
+        case = await rows.case_to_change(db, who, case_id, expected_version)
+        deleted = await rows.touch(db, who, case)
+        await rows.update_case(db, who, case.id, {"deleted_at": db.now})
+        await rows.remove_entry(db, who, "case", case.id)
         event = NewEvent("case_deleted", case_id=case.id)
         await timeline.record(db, who.workspace_id, who.key_name, [event])
         return deleted

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import delete, insert, select
 
-from domain import checks, idempotency, ids, store, timeline
+from domain import checks, ids
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
 from domain.errors import CaseNotFound, LinkExists, LinkNotFound, invalid
@@ -13,7 +13,8 @@ from domain.inputs import ExpectedVersion
 from domain.models import Case, CaseLink, Change, LinkType
 from domain.storage.database import Database, Transaction
 from domain.storage.tables import case_link
-from domain.timeline import NewEvent
+from domain.writing import idempotency, rows, timeline
+from domain.writing.timeline import NewEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +45,19 @@ async def link_cases(
     request = idempotency.fingerprint(key, "link_cases", *ends, link_type)
     async with database.write(who.workspace_id) as db:
         if before := await idempotency.replayed(db, who, key, request):
-            case = await store.case_to_change(db, who, case_id)
+            case = await rows.case_to_change(db, who, case_id)
             return Written(await _seen(db, who, case, before), case)
-        case = await store.case_to_change(db, who, case_id, expected_version)
+        case = await rows.case_to_change(db, who, case_id, expected_version)
         check = Check()
         kind = check.one_of(link_type, tuple(LinkType), "type")
         check.done()
-        linked = await store.case_to_change(db, who, linked_case_id, field=("linked_case_id",))
+        linked = await rows.case_to_change(db, who, linked_case_id, field=("linked_case_id",))
         if linked.id == case.id:
             raise invalid("A case cannot be linked to itself.", "linked_case_id")
         await _require_new(db, who, case, linked, LinkType(kind))
         link = CaseLink(ids.new_id(ids.LINK), case.id, linked.id, kind, db.now, linked)
         await insert_links(db, who.workspace_id, [link])
-        touched = {one.id: await store.touch(db, who, one) for one in (case, linked)}
+        touched = {one.id: await rows.touch(db, who, one) for one in (case, linked)}
         events = link_events("case_linked", link)
         await timeline.record(db, who.workspace_id, who.key_name, events)
         await idempotency.remember(db, who, key, request, link.id)
@@ -90,7 +91,7 @@ async def unlink_cases(
         linked = await _case_at(db, who, link_id, end.linked_case_id)
         c = case_link.c
         await db.run(delete(case_link).where(c.workspace_id == who.workspace_id, c.id == link_id))
-        touched = [await store.touch(db, who, one) for one in (case, linked)]
+        touched = [await rows.touch(db, who, one) for one in (case, linked)]
         link = CaseLink(end.id, end.case_id, end.linked_case_id, end.type, end.created_at, linked)
         events = link_events("case_unlinked", link)
         await timeline.record(db, who.workspace_id, who.key_name, events)
@@ -164,7 +165,7 @@ async def _case_at(
 ) -> Case:
     """The case at one end of a link."""
     try:
-        return await store.case_to_change(db, who, case_id, expected_version)
+        return await rows.case_to_change(db, who, case_id, expected_version)
     except CaseNotFound:
         # That case was deleted, and the link is hidden with it.
         raise LinkNotFound(link_id) from None

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import pytest
 
-from domain import casework, linking, register
 from domain.access.principal import Scope
 from domain.errors import (
     CaseNotFound,
@@ -25,6 +24,7 @@ from domain.inputs import (
 from domain.models import Case
 from domain.reading import objects
 from domain.reading.relations import CASE_LINKS, CASE_PARTIES, CASE_STAFF, CASE_TIMELINE
+from domain.writing import cases, links, register
 
 MISSING = "019bc8f0-0000-7000-8000-000000000000"
 
@@ -54,7 +54,7 @@ async def test_a_new_case_is_stored_as_it_was_given(database, clerk):
         dezernat="Mietrecht",
     )
 
-    case = await casework.create_case(clerk, database, new)
+    case = await cases.create_case(clerk, database, new)
 
     assert await seen(clerk, database, case.id) == case
     assert replace(case, id="") == Case(
@@ -177,7 +177,7 @@ async def test_a_case_with_a_bad_value_is_not_opened(database, clerk, stored, va
     before = stored()
 
     with pytest.raises(Invalid) as refused:
-        await casework.create_case(clerk, database, NewCase(**{"name": "N"} | values))
+        await cases.create_case(clerk, database, NewCase(**{"name": "N"} | values))
 
     assert [(p.code, p.field) for p in refused.value.problems] == [("VALIDATION_ERROR", field)]
     assert stored() == before
@@ -187,7 +187,7 @@ async def test_everything_that_is_wrong_is_told_at_once(database, clerk):
     new = NewCase("", status="open", parties=[PartyRole("pty_1", "Client")])
 
     with pytest.raises(Invalid) as refused:
-        await casework.create_case(clerk, database, new)
+        await cases.create_case(clerk, database, new)
 
     assert [problem.field for problem in refused.value.problems] == [
         ("name",),
@@ -210,7 +210,7 @@ async def test_a_case_with_an_unknown_person_leaves_nothing_behind(
     before = stored()
 
     with pytest.raises(refusal) as refused:
-        await casework.create_case(clerk, database, NewCase("N", **values | {"parties": parties}))
+        await cases.create_case(clerk, database, NewCase("N", **values | {"parties": parties}))
 
     assert refused.value.field == field
     assert stored() == before
@@ -223,7 +223,7 @@ async def test_another_workspaces_party_is_a_missing_party(
     before = stored()
 
     with pytest.raises(PartyNotFound):
-        await casework.create_case(
+        await cases.create_case(
             clerk, database, NewCase("N", parties=[PartyRole(foreign.id, "client")])
         )
 
@@ -235,7 +235,7 @@ async def test_a_file_number_is_given_once(database, clerk, given_case, stored):
     before = stored()
 
     with pytest.raises(FileNumberTaken) as refused:
-        await casework.create_case(clerk, database, NewCase("N", file_number=" AZ-2026-042 "))
+        await cases.create_case(clerk, database, NewCase("N", file_number=" AZ-2026-042 "))
 
     assert refused.value.field == ("file_number",)
     assert stored() == before
@@ -251,7 +251,7 @@ async def test_each_workspace_gives_its_own_file_numbers(given_case, stranger):
 
 async def test_a_deleted_case_frees_its_file_number(database, clerk, given_case):
     gone = await given_case(file_number="AZ-1")
-    await casework.delete_case(clerk, database, gone.id)
+    await cases.delete_case(clerk, database, gone.id)
 
     case = await given_case(file_number="AZ-1")
 
@@ -268,7 +268,7 @@ async def test_only_what_is_mentioned_changes(database, clerk, clock, given_case
     case = await given_case("Old", file_number="AZ-1", dezernat="Mietrecht")
     clock.now = "2026-02-01T12:00:00Z"
 
-    changed = await casework.update_case(
+    changed = await cases.update_case(
         clerk, database, case.id, CaseChanges(name="New", dezernat=None)
     )
 
@@ -281,7 +281,7 @@ async def test_only_what_is_mentioned_changes(database, clerk, clock, given_case
 async def test_an_update_tells_what_was_before_and_after(database, clerk, given_case):
     case = await given_case("Old", dezernat="Mietrecht", type="litigation")
 
-    await casework.update_case(
+    await cases.update_case(
         clerk, database, case.id, CaseChanges(name="New", dezernat=None, type="litigation")
     )
 
@@ -297,7 +297,7 @@ async def test_an_update_to_the_same_values_changes_nothing(
     before = stored()
     clock.now = "2026-02-01T12:00:00Z"
 
-    again = await casework.update_case(
+    again = await cases.update_case(
         clerk, database, case.id, CaseChanges(name=" Same ", file_number="AZ-1", status="active")
     )
 
@@ -321,7 +321,7 @@ async def test_a_bad_change_changes_nothing(database, clerk, given_case, stored,
     before = stored()
 
     with pytest.raises(Invalid) as refused:
-        await casework.update_case(clerk, database, case.id, changes)
+        await cases.update_case(clerk, database, case.id, changes)
 
     assert [problem.field for problem in refused.value.problems] == [field]
     assert stored() == before
@@ -333,7 +333,7 @@ async def test_a_case_does_not_take_another_ones_file_number(database, clerk, gi
     before = stored()
 
     with pytest.raises(FileNumberTaken):
-        await casework.update_case(clerk, database, case.id, CaseChanges(file_number="AZ-1"))
+        await cases.update_case(clerk, database, case.id, CaseChanges(file_number="AZ-1"))
 
     assert stored() == before
 
@@ -341,7 +341,7 @@ async def test_a_case_does_not_take_another_ones_file_number(database, clerk, gi
 async def test_the_expected_version_lets_a_change_through(database, clerk, given_case):
     case = await given_case()
 
-    changed = await casework.update_case(
+    changed = await cases.update_case(
         clerk, database, case.id, CaseChanges(name="New"), expected_version=1
     )
 
@@ -353,11 +353,11 @@ async def test_another_version_than_expected_stops_a_change(
     database, clerk, given_case, stored, expected
 ):
     case = await given_case()
-    await casework.update_case(clerk, database, case.id, CaseChanges(name="Second"))
+    await cases.update_case(clerk, database, case.id, CaseChanges(name="Second"))
     before = stored()
 
     with pytest.raises(VersionConflict) as refused:
-        await casework.update_case(
+        await cases.update_case(
             clerk, database, case.id, CaseChanges(name="Third"), expected_version=expected
         )
 
@@ -371,7 +371,7 @@ async def test_another_version_than_expected_stops_a_deletion(database, clerk, g
     before = stored()
 
     with pytest.raises(VersionConflict):
-        await casework.delete_case(clerk, database, case.id, expected_version=2)
+        await cases.delete_case(clerk, database, case.id, expected_version=2)
 
     assert stored() == before
 
@@ -379,7 +379,7 @@ async def test_another_version_than_expected_stops_a_deletion(database, clerk, g
 async def test_a_case_id_may_be_written_in_capitals(database, clerk, given_case):
     case = await given_case()
 
-    changed = await casework.update_case(clerk, database, case.id.upper(), CaseChanges(name="New"))
+    changed = await cases.update_case(clerk, database, case.id.upper(), CaseChanges(name="New"))
 
     assert changed.id == case.id
 
@@ -388,9 +388,9 @@ async def test_a_deleted_case_is_found_nowhere(database, clerk, given_case, give
     party = await given_party()
     case = await given_case("Geheim", file_number="AZ-1", parties=[PartyRole(party.id, "client")])
     other = await given_case("Other")
-    link = (await linking.link_cases(clerk, database, case.id, other.id, "related")).link
+    link = (await links.link_cases(clerk, database, case.id, other.id, "related")).link
 
-    await casework.delete_case(clerk, database, case.id)
+    await cases.delete_case(clerk, database, case.id)
 
     async with database.read() as db:
         with pytest.raises(CaseNotFound):
@@ -400,15 +400,15 @@ async def test_a_deleted_case_is_found_nowhere(database, clerk, given_case, give
         assert [found.name for found in await objects.cases(clerk, db)] == ["Other"]
         assert await objects.count_cases(clerk, db) == 1
         assert await objects.links_by_id(clerk, db, [link.id]) == {}
-        links = await objects.related(clerk, db, CASE_LINKS, [other.id])
-        assert list(links[other.id]) == []
+        pages = await objects.related(clerk, db, CASE_LINKS, [other.id])
+        assert list(pages[other.id]) == []
         assert await objects.count_related(clerk, db, CASE_LINKS, [other.id]) == {other.id: 0}
 
 
 async def test_deleting_a_case_is_recorded(database, clerk, given_case, raw):
     case = await given_case()
 
-    deleted = await casework.delete_case(clerk, database, case.id)
+    deleted = await cases.delete_case(clerk, database, case.id)
 
     [*_, last] = raw.execute("SELECT type, case_id, actor FROM timeline_event ORDER BY seq")
     assert last == ("case_deleted", case.id, "clerk")
@@ -420,9 +420,9 @@ async def test_an_id_of_no_case_is_refused(database, clerk, stored, case_id):
     before = stored()
 
     with pytest.raises(CaseNotFound) as updating:
-        await casework.update_case(clerk, database, case_id, CaseChanges(name="N"))
+        await cases.update_case(clerk, database, case_id, CaseChanges(name="N"))
     with pytest.raises(CaseNotFound) as deleting:
-        await casework.delete_case(clerk, database, case_id)
+        await cases.delete_case(clerk, database, case_id)
 
     assert updating.value.field == deleting.value.field == ("id",)
     assert stored() == before
@@ -438,9 +438,9 @@ async def test_a_foreign_case_looks_like_a_missing_one(
         with pytest.raises(CaseNotFound) as reading:
             await objects.case(stranger, db, case.id)
     with pytest.raises(CaseNotFound) as updating:
-        await casework.update_case(stranger, database, case.id, CaseChanges(name="Mine"))
+        await cases.update_case(stranger, database, case.id, CaseChanges(name="Mine"))
     with pytest.raises(CaseNotFound) as deleting:
-        await casework.delete_case(stranger, database, case.id)
+        await cases.delete_case(stranger, database, case.id)
 
     messages = {refused.value.message for refused in (reading, updating, deleting)}
     assert messages == {f"No case {case.id} in this workspace."}
@@ -449,27 +449,25 @@ async def test_a_foreign_case_looks_like_a_missing_one(
 
 async def test_a_deleted_case_does_not_change(database, clerk, given_case, stored):
     case = await given_case()
-    await casework.delete_case(clerk, database, case.id)
+    await cases.delete_case(clerk, database, case.id)
     before = stored()
 
     with pytest.raises(CaseNotFound):
-        await casework.update_case(clerk, database, case.id, CaseChanges(name="New"))
+        await cases.update_case(clerk, database, case.id, CaseChanges(name="New"))
     with pytest.raises(CaseNotFound):
-        await casework.delete_case(clerk, database, case.id)
+        await cases.delete_case(clerk, database, case.id)
 
     assert stored() == before
 
 
 WRITES = {
-    "create_case": lambda who, db, case: casework.create_case(who, db, NewCase("N")),
-    "update_case": lambda who, db, case: casework.update_case(
-        who, db, case.id, CaseChanges(name="N")
-    ),
+    "create_case": lambda who, db, case: cases.create_case(who, db, NewCase("N")),
+    "update_case": lambda who, db, case: cases.update_case(who, db, case.id, CaseChanges(name="N")),
     "create_party": lambda who, db, case: register.create_party(who, db, NewParty("N")),
     "update_party": lambda who, db, case: register.update_party(
         who, db, "pty_1", PartyChanges(name="N")
     ),
-    "link_cases": lambda who, db, case: linking.link_cases(who, db, case.id, case.id, "related"),
+    "link_cases": lambda who, db, case: links.link_cases(who, db, case.id, case.id, "related"),
 }
 
 
@@ -494,7 +492,7 @@ async def test_who_may_write_does_not_delete(database, clerk, given_case, stored
     before = stored()
 
     with pytest.raises(InsufficientScope) as refused:
-        await casework.delete_case(writer, database, case.id)
+        await cases.delete_case(writer, database, case.id)
 
     assert refused.value.scope == "cases:delete"
     assert stored() == before

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from domain import register
 from domain.errors import Invalid, PartyNotFound, StaffNotFound, VersionConflict
 from domain.inputs import NewParty, NewStaff, PartyChanges, StaffChanges
 from domain.models import Party, Staff
 from domain.reading import objects
+from domain.writing import register
 
 
 def events(raw):

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import pytest
 
-from domain import casework, linking
 from domain.access.principal import Scope
 from domain.errors import (
     CaseNotFound,
@@ -14,6 +13,7 @@ from domain.errors import (
 )
 from domain.reading import objects
 from domain.reading.relations import CASE_LINKS
+from domain.writing import cases, links
 
 MISSING = "019bc8f0-0000-7000-8000-000000000000"
 
@@ -60,7 +60,7 @@ async def test_a_link_is_seen_from_both_ends_with_inverse_types(
 ):
     first, second = pair
 
-    link = (await linking.link_cases(clerk, database, first.id, second.id, kind)).link
+    link = (await links.link_cases(clerk, database, first.id, second.id, kind)).link
 
     [here], [there] = await links_of(first.id), await links_of(second.id)
     assert here == link
@@ -72,7 +72,7 @@ async def test_a_link_raises_the_version_of_both_cases(database, clerk, clock, p
     first, second = pair
     clock.now = "2026-02-01T12:00:00Z"
 
-    await linking.link_cases(clerk, database, first.id, second.id, "related")
+    await links.link_cases(clerk, database, first.id, second.id, "related")
 
     for case in pair:
         assert await seen(clerk, database, case) == replace(
@@ -83,7 +83,7 @@ async def test_a_link_raises_the_version_of_both_cases(database, clerk, clock, p
 async def test_a_link_is_told_at_both_ends(database, clerk, pair, raw):
     first, second = pair
 
-    link = (await linking.link_cases(clerk, database, first.id, second.id, "parent")).link
+    link = (await links.link_cases(clerk, database, first.id, second.id, "parent")).link
 
     assert told(raw, first) == [
         (
@@ -108,7 +108,7 @@ async def test_a_case_is_not_linked_to_itself(database, clerk, given_case, store
     before = stored()
 
     with pytest.raises(Invalid) as refused:
-        await linking.link_cases(clerk, database, case.id, case.id.upper(), "related")
+        await links.link_cases(clerk, database, case.id, case.id.upper(), "related")
 
     assert refused.value.field == ("linked_case_id",)
     assert stored() == before
@@ -119,7 +119,7 @@ async def test_an_unknown_type_links_nothing(database, clerk, pair, stored, kind
     before = stored()
 
     with pytest.raises(Invalid) as refused:
-        await linking.link_cases(clerk, database, pair[0].id, pair[1].id, kind)
+        await links.link_cases(clerk, database, pair[0].id, pair[1].id, kind)
 
     assert refused.value.field == ("type",)
     assert stored() == before
@@ -140,12 +140,12 @@ async def test_a_type_joins_two_cases_once_and_one_way(
     database, clerk, pair, stored, kind, again, from_other_end
 ):
     first, second = pair
-    await linking.link_cases(clerk, database, first.id, second.id, kind)
+    await links.link_cases(clerk, database, first.id, second.id, kind)
     ends = (second, first) if from_other_end else (first, second)
     before = stored()
 
     with pytest.raises(LinkExists) as refused:
-        await linking.link_cases(clerk, database, ends[0].id, ends[1].id, again)
+        await links.link_cases(clerk, database, ends[0].id, ends[1].id, again)
 
     assert refused.value.field == ("type",)
     assert stored() == before
@@ -153,9 +153,9 @@ async def test_a_type_joins_two_cases_once_and_one_way(
 
 async def test_two_types_join_two_cases_twice(database, clerk, pair, links_of):
     first, second = pair
-    await linking.link_cases(clerk, database, first.id, second.id, "related")
+    await links.link_cases(clerk, database, first.id, second.id, "related")
 
-    await linking.link_cases(clerk, database, first.id, second.id, "parent")
+    await links.link_cases(clerk, database, first.id, second.id, "parent")
 
     assert [link.type for link in await links_of(first.id)] == ["related", "parent"]
 
@@ -166,9 +166,9 @@ async def test_a_case_is_not_linked_to_a_missing_one(database, clerk, given_case
     before = stored()
 
     with pytest.raises(CaseNotFound) as linked:
-        await linking.link_cases(clerk, database, case.id, other, "related")
+        await links.link_cases(clerk, database, case.id, other, "related")
     with pytest.raises(CaseNotFound) as linking_from:
-        await linking.link_cases(clerk, database, other, case.id, "related")
+        await links.link_cases(clerk, database, other, case.id, "related")
 
     assert linked.value.field == ("linked_case_id",)
     assert linking_from.value.field == ("id",)
@@ -182,7 +182,7 @@ async def test_a_link_does_not_lead_into_another_workspace(
     before = stored()
 
     with pytest.raises(CaseNotFound) as refused:
-        await linking.link_cases(clerk, database, mine.id, foreign.id, "related")
+        await links.link_cases(clerk, database, mine.id, foreign.id, "related")
 
     assert refused.value.message == f"No case {foreign.id} in this workspace."
     assert stored() == before
@@ -193,22 +193,22 @@ async def test_another_version_than_expected_stops_linking_and_unlinking(
 ):
     first, second = pair
     third = await given_case("Third")
-    link = (await linking.link_cases(clerk, database, first.id, second.id, "related")).link
+    link = (await links.link_cases(clerk, database, first.id, second.id, "related")).link
     before = stored()
 
     with pytest.raises(VersionConflict):
-        await linking.link_cases(clerk, database, first.id, third.id, "related", expected_version=1)
+        await links.link_cases(clerk, database, first.id, third.id, "related", expected_version=1)
     with pytest.raises(VersionConflict):
-        await linking.unlink_cases(clerk, database, link.id, case_id=first.id, expected_version=1)
+        await links.unlink_cases(clerk, database, link.id, case_id=first.id, expected_version=1)
 
     assert stored() == before
 
 
 async def test_unlinking_parts_both_ends(database, clerk, pair, links_of, raw):
     first, second = pair
-    link = (await linking.link_cases(clerk, database, first.id, second.id, "parent")).link
+    link = (await links.link_cases(clerk, database, first.id, second.id, "parent")).link
 
-    gone = (await linking.unlink_cases(clerk, database, link.id, case_id=second.id)).link
+    gone = (await links.unlink_cases(clerk, database, link.id, case_id=second.id)).link
 
     assert (gone.id, gone.case_id, gone.linked_case_id, gone.type) == (
         link.id,
@@ -223,19 +223,19 @@ async def test_unlinking_parts_both_ends(database, clerk, pair, links_of, raw):
 
 async def test_unlinking_needs_only_the_link(database, clerk, pair, links_of):
     first, second = pair
-    link = (await linking.link_cases(clerk, database, first.id, second.id, "parent")).link
+    link = (await links.link_cases(clerk, database, first.id, second.id, "parent")).link
 
-    await linking.unlink_cases(clerk, database, link.id)
+    await links.unlink_cases(clerk, database, link.id)
 
     assert [await links_of(case.id) for case in pair] == [[], []]
 
 
 async def test_parted_cases_may_be_linked_again(database, clerk, pair, links_of):
     first, second = pair
-    link = (await linking.link_cases(clerk, database, first.id, second.id, "related")).link
-    await linking.unlink_cases(clerk, database, link.id)
+    link = (await links.link_cases(clerk, database, first.id, second.id, "related")).link
+    await links.unlink_cases(clerk, database, link.id)
 
-    again = (await linking.link_cases(clerk, database, first.id, second.id, "related")).link
+    again = (await links.link_cases(clerk, database, first.id, second.id, "related")).link
 
     assert [found.id for found in await links_of(first.id)] == [again.id]
 
@@ -245,7 +245,7 @@ async def test_an_unknown_link_is_refused(database, clerk, stored, link_id):
     before = stored()
 
     with pytest.raises(LinkNotFound):
-        await linking.unlink_cases(clerk, database, link_id)
+        await links.unlink_cases(clerk, database, link_id)
 
     assert stored() == before
 
@@ -253,22 +253,22 @@ async def test_an_unknown_link_is_refused(database, clerk, stored, link_id):
 async def test_a_link_is_not_removed_from_a_case_at_neither_end(
     database, clerk, pair, given_case, stored
 ):
-    link = (await linking.link_cases(clerk, database, pair[0].id, pair[1].id, "related")).link
+    link = (await links.link_cases(clerk, database, pair[0].id, pair[1].id, "related")).link
     third = await given_case("Third")
     before = stored()
 
     with pytest.raises(LinkNotFound):
-        await linking.unlink_cases(clerk, database, link.id, case_id=third.id)
+        await links.unlink_cases(clerk, database, link.id, case_id=third.id)
 
     assert stored() == before
 
 
 async def test_a_foreign_link_looks_like_a_missing_one(database, clerk, stranger, pair, stored):
-    link = (await linking.link_cases(clerk, database, pair[0].id, pair[1].id, "related")).link
+    link = (await links.link_cases(clerk, database, pair[0].id, pair[1].id, "related")).link
     before = stored()
 
     with pytest.raises(LinkNotFound) as refused:
-        await linking.unlink_cases(stranger, database, link.id)
+        await links.unlink_cases(stranger, database, link.id)
 
     assert refused.value.message == f"No link {link.id} in this workspace."
     assert stored() == before
@@ -276,26 +276,26 @@ async def test_a_foreign_link_looks_like_a_missing_one(database, clerk, stranger
 
 @pytest.mark.parametrize("deleted", [0, 1])
 async def test_a_link_is_hidden_with_either_of_its_cases(database, clerk, pair, stored, deleted):
-    link = (await linking.link_cases(clerk, database, pair[0].id, pair[1].id, "related")).link
-    await casework.delete_case(clerk, database, pair[deleted].id)
+    link = (await links.link_cases(clerk, database, pair[0].id, pair[1].id, "related")).link
+    await cases.delete_case(clerk, database, pair[deleted].id)
     before = stored()
 
     with pytest.raises(LinkNotFound):
-        await linking.unlink_cases(clerk, database, link.id)
+        await links.unlink_cases(clerk, database, link.id)
     with pytest.raises(LinkNotFound):
-        await linking.unlink_cases(clerk, database, link.id, case_id=pair[1 - deleted].id)
+        await links.unlink_cases(clerk, database, link.id, case_id=pair[1 - deleted].id)
 
     assert stored() == before
 
 
 async def test_who_may_only_read_links_nothing(database, clerk, pair, stored):
-    link = (await linking.link_cases(clerk, database, pair[0].id, pair[1].id, "related")).link
+    link = (await links.link_cases(clerk, database, pair[0].id, pair[1].id, "related")).link
     reader = replace(clerk, scopes=frozenset({Scope.CASES_READ}))
     before = stored()
 
     with pytest.raises(InsufficientScope):
-        await linking.link_cases(reader, database, pair[0].id, pair[1].id, "parent")
+        await links.link_cases(reader, database, pair[0].id, pair[1].id, "parent")
     with pytest.raises(InsufficientScope):
-        await linking.unlink_cases(reader, database, link.id)
+        await links.unlink_cases(reader, database, link.id)
 
     assert stored() == before

@@ -4,13 +4,13 @@ import sqlite3
 import asyncpg
 import pytest
 
-from domain import casework, linking, register, timeline
 from domain.errors import FileNumberTaken
 from domain.inputs import CaseChanges, NewParty, PartyChanges, PartyRole
 from domain.models import Change
 from domain.reading import objects
 from domain.reading.relations import CASE_TIMELINE
-from domain.timeline import NewEvent
+from domain.writing import cases, links, register, timeline
+from domain.writing.timeline import NewEvent
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ async def history(database, clerk, given_case):
     """Something of everything; the cases it is about."""
     one = await given_case("One", parties=[PartyRole(NewParty("Jörg"), "client")])
     other = await given_case("Other")
-    await linking.link_cases(clerk, database, one.id, other.id, "parent")
-    await casework.update_case(clerk, database, one.id, CaseChanges(name="Neu: Müller"))
-    await casework.delete_case(clerk, database, other.id)
+    await links.link_cases(clerk, database, one.id, other.id, "parent")
+    await cases.update_case(clerk, database, one.id, CaseChanges(name="Neu: Müller"))
+    await cases.delete_case(clerk, database, other.id)
     return one, other
 
 
@@ -193,7 +193,7 @@ async def test_the_timeline_is_append_only(database_kind, history, stored, raw, 
 
 async def test_an_event_tells_before_and_after(database, clerk, given_case):
     case = await given_case("Old", dezernat="Mietrecht")
-    await casework.update_case(clerk, database, case.id, CaseChanges(name="New", dezernat=None))
+    await cases.update_case(clerk, database, case.id, CaseChanges(name="New", dezernat=None))
 
     async with database.read() as db:
         [event, _] = (await objects.related(clerk, db, CASE_TIMELINE, [case.id]))[case.id]
