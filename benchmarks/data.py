@@ -18,14 +18,15 @@ from pathlib import Path
 from uuid import UUID
 
 from benchmarks.people import People
-from domain import administration, ids, instants
-from domain import demo_words as words
+from domain import ids, instants
 from domain.access.principal import Principal, Scope
+from domain.demo import words
 from domain.inputs import CaseOrder
 from domain.models import Case, CaseLink, Change, LinkType, Party, Staff
 from domain.reading import objects
 from domain.reading.paging import Paging
 from domain.storage.database import Database, opened
+from domain.upkeep import administration
 from domain.writing import links, rows, timeline
 from domain.writing.cases import CASE_FIELDS
 from domain.writing.rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable

@@ -7,9 +7,9 @@ import random
 from collections.abc import Iterator
 from itertools import count
 
-from domain import demo_words as words
 from domain import ids
-from domain.demo_words import DE, EN
+from domain.demo import words
+from domain.demo.words import DE, EN
 from domain.instants import Instant
 from domain.models import Party, PartyKind, Staff
 from domain.reading import folding

@@ -19,7 +19,7 @@ from benchmarks.load import Cell
 from benchmarks.servers import BenchmarkError, Running, Server, running
 from benchmarks.works import Sample, Work
 from domain.storage.database import opened
-from domain.verifying import verify
+from domain.upkeep.verifying import verify
 
 Tell = Callable[[str], object]
 

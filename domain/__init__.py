@@ -9,4 +9,14 @@ Staff        someone who works at the firm; a StaffAssignment is their role in o
 CaseLink     joins two cases, with a type that has an inverse, seen from both ends
 TimelineEvent  what was written, by whom and when, with before and after; append-only
 Principal    who asks: workspace, API key and scopes
+
+The wings, from the ground up; each imports only what is named before it:
+
+the words   models inputs errors ids instants, and checks: what a text may be
+storage     rows are kept; knows no rule of the firm
+access      who may: principals, keys, rates
+reading     what can be asked, its SQL and its values
+writing     what changes the files: a scope check, a transaction, its events
+transfer    cases as JSON lines, in and out; upkeep, the commands; demo, made-up cases
+services    what both surfaces are given
 """

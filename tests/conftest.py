@@ -12,10 +12,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from domain import administration
 from domain.access.principal import Scope
 from domain.models import Mode
 from domain.services import Services
+from domain.upkeep import administration
 from gateway.app import create_app
 from gateway.settings import Settings
 from tests.postgresql import fresh_database, migrate, postgresql

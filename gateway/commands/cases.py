@@ -9,11 +9,12 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from domain import administration, exporting, importing
 from domain.errors import Unavailable
-from domain.importing import OnConflict, Rejected, Report
 from domain.models import Mode
 from domain.storage.database import opened
+from domain.transfer import exporting, importing
+from domain.transfer.importing import OnConflict, Rejected, Report
+from domain.upkeep import administration
 from gateway.commands import terminal
 from gateway.commands.terminal import WORKSPACE, DatabaseUrl, Sandbox, Workspace, err, progress
 

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from domain import administration, instants, purging, verifying
+from domain import instants
 from domain.errors import invalid
 from domain.models import Mode
 from domain.storage.database import opened
 from domain.storage.sqlite import backup as backing_up
+from domain.upkeep import administration, purging, verifying
 from gateway.commands import terminal
 from gateway.commands.terminal import (
     WORKSPACE,

@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from domain import administration
 from domain.access.principal import Scope
 from domain.models import ApiKey, Mode
 from domain.storage.database import opened
+from domain.upkeep import administration
 from gateway.commands import terminal
 from gateway.commands.terminal import WORKSPACE, DatabaseUrl, Workspace, err, out
 

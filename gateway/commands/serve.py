@@ -11,11 +11,12 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from domain import administration, importing
 from domain.access.principal import Scope
-from domain.demo import demo_cases
+from domain.demo.firm import demo_cases
 from domain.errors import Unavailable
 from domain.storage.database import opened
+from domain.transfer import importing
+from domain.upkeep import administration
 from gateway.commands import terminal
 from gateway.commands.terminal import DatabaseUrl, out, progress
 from gateway.protocol import Connection

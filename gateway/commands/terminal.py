@@ -17,7 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from domain.administration import DEFAULT_SLUG
+from domain.upkeep.administration import DEFAULT_SLUG
 from gateway import settings
 from gateway.settings import DESCRIPTIONS, Settings
 

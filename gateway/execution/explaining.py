@@ -8,10 +8,10 @@ from graphql import GraphQLError, parse, validate
 from graphql.execution.values import VariableValues
 from strawberry import Schema
 
-from domain import administration
 from domain.errors import invalid
 from domain.reading import asking
 from domain.storage.statements import Fetch
+from domain.upkeep import administration
 from gateway.execution.loads import KINDS, CaseByFileNumber, Nodes, OneById, RelatedPage, RootPage
 from gateway.execution.operations import Operation, plans_of
 from gateway.execution.planning import Layer, NotCovered, Plan

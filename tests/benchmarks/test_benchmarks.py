@@ -18,7 +18,7 @@ from benchmarks.runs import Figures
 from benchmarks.servers import SERVERS, BenchmarkError, Server
 from benchmarks.works import WORKS, Call, Sample, Work
 from domain.storage.database import opened
-from domain.verifying import verify
+from domain.upkeep.verifying import verify
 
 ROOT = Path(__file__).parent.parent.parent
 BY_HAND = [work for work in WORKS if SERVERS["floor"].knows(work)]

@@ -279,7 +279,7 @@ async def test_bad_keys_look_alike(api):
     database = api.services.database
     unknown, _id = keys.new_key(Mode.LIVE)
     revoked = api.keys["read"]
-    from domain import administration
+    from domain.upkeep import administration
 
     await administration.revoke_key(database, revoked)
     answers = set()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from domain import administration
-from domain.importing import OnConflict, import_cases
+from domain.transfer.importing import OnConflict, import_cases
+from domain.upkeep import administration
 
 REAL_FILE = Path(__file__).parents[3] / "shared" / "data" / "supreme-court-cases.jsonl"
 

@@ -14,8 +14,8 @@ import httpx2
 import pytest
 from graphql import get_named_type
 
-from domain import administration
 from domain.access.principal import Scope
+from domain.upkeep import administration
 from gateway.schema import schema
 from rest_compat.application import build
 

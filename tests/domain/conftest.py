@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from domain import administration
 from domain.access.keys import KeyRing
 from domain.access.principal import Principal, Scope
 from domain.inputs import NewCase, NewParty, NewStaff
@@ -16,6 +15,7 @@ from domain.storage.database import Database, opened
 from domain.storage.postgresql.server import PostgresqlDatabase
 from domain.storage.sqlite.file import SqliteDatabase
 from domain.storage.tables import metadata
+from domain.upkeep import administration
 from domain.writing import cases, register
 from tests.postgresql import Raw, Server
 

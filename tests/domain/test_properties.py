@@ -11,7 +11,6 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from domain import administration
 from domain.errors import DomainError
 from domain.inputs import (
     CaseChanges,
@@ -29,6 +28,7 @@ from domain.reading import folding, objects, relations
 from domain.reading.paging import Paging
 from domain.storage.database import opened
 from domain.storage.tables import metadata
+from domain.upkeep import administration
 from domain.writing import cases, links, register, roles, timeline
 
 GOOD = ["Müller ./. Weiß", "Mueller GmbH", "muller", "100% OR_", 'Straße "7"', "Łódź", "Az 2"]

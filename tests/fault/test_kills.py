@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from domain.storage.database import opened
-from domain.verifying import verify
+from domain.upkeep.verifying import verify
 from tests.fault.ledgers import Ledger, compare
 from tests.fault.loads import Load
 from tests.fault.servers import Gateway

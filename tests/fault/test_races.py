@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 import httpx2
 import pytest
 
-from domain import verifying
+from domain.upkeep import verifying
 from tests.conftest import Api
 from tests.fault.pairs import two_gateways
 

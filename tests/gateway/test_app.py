@@ -156,8 +156,8 @@ async def test_without_the_setting_no_other_origin_may_call(api):
 
 
 async def test_a_key_is_limited_over_both_surfaces_together(settings):
-    from domain import administration
     from domain.access.principal import Scope
+    from domain.upkeep import administration
 
     app = create_app(replace(settings, rate_limit=3))
     async with app.router.lifespan_context(app):

@@ -9,13 +9,13 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from domain import administration
 from domain.access.keys import KeyRing
 from domain.access.principal import Principal, Scope
 from domain.access.rates import RateLimiter
 from domain.models import Mode
 from domain.services import Services
 from domain.storage.database import opened
+from domain.upkeep import administration
 from rest_compat.application import build
 
 KEYS: dict[str, tuple[list[Scope], str, Mode]] = {

@@ -5,9 +5,9 @@ import uuid
 
 import pytest
 
-from domain import administration
 from domain.access import keys
 from domain.models import Mode
+from domain.upkeep import administration
 
 NOBODY = "01890000-0000-7000-8000-000000000000"
 ROUTES = [

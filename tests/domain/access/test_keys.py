@@ -3,13 +3,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from domain import administration
 from domain.access import keys
 from domain.access.keys import KeyRing
 from domain.access.principal import Scope
 from domain.access.rates import Allowance, RateLimiter
 from domain.errors import InsufficientScope, Invalid, InvalidKey, RateLimited
 from domain.models import ApiKey, Mode
+from domain.upkeep import administration
 
 
 class Seconds:

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.dialects import sqlite
 
-from domain import administration
 from domain.inputs import (
     CaseFilter,
     CaseOrder,
@@ -35,6 +34,7 @@ from domain.reading.relations import (
 from domain.storage.database import opened
 from domain.storage.statements import Prepared
 from domain.storage.tables import cases
+from domain.upkeep import administration
 from domain.writing.cases import create_case
 from domain.writing.links import link_cases
 from domain.writing.register import create_party, create_staff

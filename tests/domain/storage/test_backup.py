@@ -8,7 +8,7 @@ import pytest
 from domain.errors import Invalid, Unavailable
 from domain.storage.database import opened
 from domain.storage.sqlite.backup import backup
-from domain.verifying import verify
+from domain.upkeep.verifying import verify
 
 pytestmark = pytest.mark.sqlite
 

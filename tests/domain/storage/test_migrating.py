@@ -6,12 +6,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
-from domain import administration
 from domain.errors import Damaged, Unavailable
 from domain.inputs import NewCase
 from domain.storage import migrating
 from domain.storage.database import opened
 from domain.storage.tables import metadata
+from domain.upkeep import administration
 from domain.writing import cases
 
 KEYED_OTHERWISE = {

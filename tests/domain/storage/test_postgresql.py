@@ -5,13 +5,13 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from domain import administration
 from domain.errors import FileNumberTaken, TimedOut, Unavailable
 from domain.inputs import CaseChanges, NewCase
 from domain.reading import objects
 from domain.storage.database import Pace, opened
 from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import metadata
+from domain.upkeep import administration
 from domain.writing import cases
 
 pytestmark = pytest.mark.postgresql

@@ -7,13 +7,13 @@ import time
 import pytest
 from sqlalchemy import text
 
-from domain import administration
 from domain.errors import TimedOut, Unavailable
 from domain.storage import transactions
 from domain.storage.database import Pace, opened
 from domain.storage.sqlite import readers
 from domain.storage.sqlite.lock import FileLock
 from domain.storage.statements import Fetch, Prepared
+from domain.upkeep import administration
 
 pytestmark = pytest.mark.sqlite
 

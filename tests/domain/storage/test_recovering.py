@@ -8,14 +8,14 @@ import time
 import pytest
 from sqlalchemy import text
 
-from domain import administration
 from domain.errors import Damaged, TimedOut, Unavailable
 from domain.storage.database import Pace, opened
 from domain.storage.sqlite import readers
 from domain.storage.sqlite.errors import DISK_FULL, LOCKED, UNWRITABLE, translation
 from domain.storage.sqlite.lock import HELD, FileLock
 from domain.storage.statements import Fetch, Prepared
-from domain.verifying import verify
+from domain.upkeep import administration
+from domain.upkeep.verifying import verify
 
 pytestmark = pytest.mark.sqlite
 

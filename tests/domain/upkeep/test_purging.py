@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from domain.inputs import NewParty, PartyRole
-from domain.purging import Purged, purge
 from domain.reading import folding, objects, relations
-from domain.verifying import verify
+from domain.upkeep.purging import Purged, purge
+from domain.upkeep.verifying import verify
 from domain.writing import cases, links
 
 UNIQUE = "Xaverius Quetzalgroß"

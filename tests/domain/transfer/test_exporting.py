@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from domain import administration
-from domain.demo import demo_cases
-from domain.exporting import export_cases
-from domain.importing import dumped, import_cases
+from domain.demo.firm import demo_cases
 from domain.inputs import CaseChanges, CaseFilter, CaseOrder, CaseOrderField, NewParty, PartyRole
 from domain.reading import objects, relations
 from domain.reading.paging import Paging
 from domain.storage.database import opened
-from domain.verifying import verify
+from domain.transfer.exporting import export_cases
+from domain.transfer.importing import dumped, import_cases
+from domain.upkeep import administration
+from domain.upkeep.verifying import verify
 from domain.writing import cases, links, roles
 
 

@@ -13,9 +13,9 @@ from domain import checks
 from domain.checks import Check
 from domain.errors import Problem
 from domain.ids import canonical_case_id
-from domain.import_marks import mark_of
 from domain.instants import Instant
 from domain.models import CaseStatus, Change, LinkType, PartyKind
+from domain.transfer.marks import mark_of
 from domain.writing.cases import CASE_FIELDS, check_values
 from domain.writing.rows import PARTY_ROLES, STAFF_ROLES, RoleTable
 from domain.writing.timeline import NewEvent

@@ -1,6 +1,6 @@
 """The words of the demo firm: its people, its courts and the matters it takes on.
 
-Words only: domain.demo decides who meets whom and when. The file is long because it is one table
+Words only: firm.py decides who meets whom and when. The file is long because it is one table
 of matters, and a matter split over files could not be read. Every person and company is invented;
 courts, tax offices and prosecutors are real institutions. The firm's notary sits in Frankfurt,
 where German law lets a lawyer be a notary.
@@ -211,7 +211,7 @@ FILING = frozenset(
 class Matter:
     """A kind of case: who is in it, how it is told and how it goes.
 
-    Texts have slots in braces, which domain.demo fills. Clients and opponents are named by pool.
+    Texts have slots in braces, which firm.py fills. Clients and opponents are named by pool.
     """
 
     language: str

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.verifying import verify
+from domain.upkeep.verifying import verify
 from domain.writing import links
 
 

@@ -13,9 +13,9 @@ from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
-from domain import demo_words as words
 from domain import ids, instants
-from domain.demo_words import DE, EN, Matter
+from domain.demo import words
+from domain.demo.words import DE, EN, Matter
 from domain.models import CaseStatus, LinkType, PartyKind
 from domain.reading import folding
 

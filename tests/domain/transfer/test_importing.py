@@ -8,13 +8,13 @@ import pytest
 
 from domain.access.principal import Principal, Scope
 from domain.errors import InsufficientScope
-from domain.importing import OnConflict, import_cases
 from domain.inputs import CaseFilter
 from domain.reading import asking, objects, relations
 from domain.reading.paging import Paging
+from domain.transfer.importing import OnConflict, import_cases
 from domain.writing import cases
 
-REAL_FILE = Path(__file__).parents[3] / "shared" / "data" / "supreme-court-cases.jsonl"
+REAL_FILE = Path(__file__).parents[4] / "shared" / "data" / "supreme-court-cases.jsonl"
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 EVENT = {"id": "E-1", "type": "hearing", "occurred_at": "2024-01-01", "title": "Hearing"}
 CASE = {

@@ -12,10 +12,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Select, and_, bindparam, func, not_, or_, select
 
-from domain import administration
 from domain.errors import Damaged
 from domain.models import Case, LinkType, Party, Staff, Workspace
-from domain.purging import CASE_PURGED, TOMBSTONE
 from domain.storage.database import Database, Snapshot
 from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import (
@@ -29,6 +27,8 @@ from domain.storage.tables import (
     timeline_event,
     timeline_head,
 )
+from domain.upkeep import administration
+from domain.upkeep.purging import CASE_PURGED, TOMBSTONE
 from domain.writing import rows, timeline
 
 BLOCK = 1_000

@@ -14,12 +14,12 @@ from sqlalchemy import select
 
 from domain import ids
 from domain.access.principal import Principal, Scope
-from domain.import_lines import BadLine, Involved, Line, dumped, read_line
-from domain.import_links import import_links
-from domain.import_marks import mark_of, present, remember
 from domain.models import Case, Change, Party, Staff
 from domain.storage.database import Database, Transaction
 from domain.storage.tables import cases, imported, party, staff, timeline_event
+from domain.transfer.lines import BadLine, Involved, Line, dumped, read_line
+from domain.transfer.links import import_links
+from domain.transfer.marks import mark_of, present, remember
 from domain.writing import register, rows, timeline
 from domain.writing.cases import CASE_FIELDS
 from domain.writing.rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from domain import checks
-from domain.demo import demo_cases
+from domain.demo.firm import demo_cases
 from domain.ids import canonical_case_id
 from domain.models import CaseStatus, LinkType, PartyKind
 

@@ -6,11 +6,11 @@ from typing import Any
 from domain import ids
 from domain.access.principal import Principal
 from domain.ids import canonical_case_id
-from domain.import_lines import Line, LineLink
-from domain.import_marks import mark_of, present, remember
 from domain.models import CaseLink, LinkType
 from domain.storage.database import Database, Transaction
 from domain.storage.tables import case_link, cases, imported
+from domain.transfer.lines import Line, LineLink
+from domain.transfer.marks import mark_of, present, remember
 from domain.writing import links, rows, timeline
 
 BATCH = 200
