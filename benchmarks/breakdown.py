@@ -20,9 +20,9 @@ from benchmarks import data, works
 from benchmarks.__main__ import FOLDER
 from benchmarks.works import Call, Sample, Work
 from domain.access.principal import Principal
+from domain.storage.database import Row, Snapshot
 from domain.storage.sqlite.readers import InlineReader
-from domain.storage.statements import Fetch
-from domain.storage.transactions import Row, Snapshot
+from domain.storage.statements import SQLITE, Fetch
 from gateway.app import create_app
 from gateway.execution.documents import Documents
 from gateway.execution.operations import Operation
@@ -110,8 +110,7 @@ async def _steps(app: Any, firm: data.Firm, work: Work, call: Call) -> dict[str,
     noting = _Noting(reader)
     planned = await operation.plan_function(noting, who, variables, None)
     # Statement by statement on the driver's connection, parameters bound beforehand.
-    dialect = services.database.dialect
-    bound = [one.statement.bound(dialect, one.values) for one in noting.asked]
+    bound = [one.statement.bound(SQLITE, one.values) for one in noting.asked]
     connection = reader._connection
     connection.set_progress_handler(None, 0)
 

@@ -25,7 +25,8 @@ from domain.inputs import CaseOrder
 from domain.models import Case, CaseLink, Change, LinkType, Party, Staff
 from domain.reading import objects
 from domain.reading.paging import Paging
-from domain.storage.database import Database, opened
+from domain.storage.database import Database
+from domain.storage.opening import opened
 from domain.upkeep import administration
 from domain.writing import links, rows, timeline
 from domain.writing.cases import CASE_FIELDS

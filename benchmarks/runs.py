@@ -18,7 +18,7 @@ from benchmarks.data import Firm
 from benchmarks.load import Cell
 from benchmarks.servers import BenchmarkError, Running, Server, running
 from benchmarks.works import Sample, Work
-from domain.storage.database import opened
+from domain.storage.opening import opened
 from domain.upkeep.verifying import verify
 
 Tell = Callable[[str], object]

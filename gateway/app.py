@@ -20,7 +20,7 @@ from domain.access.keys import KeyRing
 from domain.access.rates import RateLimiter
 from domain.errors import DomainError
 from domain.services import Services
-from domain.storage.database import opened
+from domain.storage.opening import opened
 from gateway import graphiql, logs, settings
 from gateway.execution.documents import Documents
 from gateway.http import Endpoint

@@ -21,7 +21,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from domain.storage.database import opened
+from domain.storage.opening import opened
 from domain.storage.tables import metadata
 
 OWNER = 65534

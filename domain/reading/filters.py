@@ -17,7 +17,7 @@ from domain.checks import Check
 from domain.inputs import CaseFilter, DateRange, PartyFilter, StaffFilter
 from domain.models import CaseStatus, PartyKind
 from domain.reading import search
-from domain.storage.statements import each
+from domain.storage.spellings import each
 from domain.storage.tables import case_party, cases, party, staff, staff_assignment
 
 MAX_CONDITIONS = 60

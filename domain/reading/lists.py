@@ -10,7 +10,8 @@ from domain.reading import filters
 from domain.reading.filters import Shape
 from domain.reading.keyset import Window
 from domain.reading.relations import NODE
-from domain.storage.statements import Prepared, each
+from domain.storage.spellings import each
+from domain.storage.statements import Prepared
 from domain.storage.tables import case_link, cases, party, staff, timeline_event
 
 _ORDER_COLUMN = {

@@ -39,7 +39,8 @@ from domain.models import (
 )
 from domain.reading.keyset import Window
 from domain.storage import tables
-from domain.storage.statements import Prepared, each
+from domain.storage.spellings import each
+from domain.storage.statements import Prepared
 
 NODE = "node."
 """Before the name of a column of the node; the edge's own columns have bare names."""

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, Text, bindparam, literal, or_, select
 
 from domain.reading import folding
-from domain.storage.statements import found_by_index, holds
+from domain.storage.spellings import found_by_index, holds
 from domain.storage.tables import search_entry
 
 KINDS = ("case", "party", "staff")

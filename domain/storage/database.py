@@ -1,27 +1,84 @@
-"""An open database, whichever it is: SQLite in a file, or PostgreSQL."""
+"""What everybody reads and writes through: an open database, a snapshot of it, a transaction."""
 
-import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any, TypeVar
 
-import sqlalchemy.exc
-from sqlalchemy import make_url
+from sqlalchemy import ClauseElement
 from sqlalchemy.engine import URL
 
-from domain import instants
-from domain.errors import Unavailable
 from domain.instants import Instant
-from domain.storage.transactions import Pace, Row, Snapshot, Transaction
-
-__all__ = ["Database", "Pace", "Row", "Snapshot", "Transaction", "opened", "parse_url"]
+from domain.storage.statements import Fetch, Prepared
 
 T = TypeVar("T")
+Row = tuple[Any, ...]
+Statement = Prepared | ClauseElement
+Values = Mapping[str, Any]
+
+THREADED_AFTER_OVERRUN = 50
+"""How many reads of a kind go to a thread after one of them was not short."""
+
+
+class Snapshot(ABC):
+    """One state of the database: everything that is fetched through it belongs together.
+
+    What runs often is a Prepared; any other statement is compiled each time.
+    """
+
+    @abstractmethod
+    async def fetch(self, wanted: Fetch) -> list[Row]:
+        """The rows. Raises TimedOut, Unavailable, Damaged."""
+
+    async def fetch_each(self, wanted: Sequence[Fetch | None]) -> list[list[Row]]:
+        """The rows of each, none for None."""
+        return [[] if one is None else await self.fetch(one) for one in wanted]
+
+    async def rows(self, statement: Statement, values: Values | None = None) -> list[Row]:
+        """What a statement finds or returns."""
+        return await self.fetch(Fetch(prepared(statement), values or {}))
+
+    async def first(self, statement: Statement, values: Values | None = None) -> Row | None:
+        """The first row that a statement finds or returns."""
+        rows = await self.rows(statement, values)
+        return rows[0] if rows else None
+
+
+class Transaction(Snapshot):
+    """All or nothing, and the only way to write. Everything in it happens at one instant, *now*."""
+
+    def __init__(self, now: Instant) -> None:
+        self.now = now
+
+    @abstractmethod
+    async def run(
+        self, statement: Statement, values: Values | Sequence[Values] | None = None
+    ) -> None:
+        """Execute a statement once, or once for each row of *values*."""
+
+
+class Pace:
+    """Remembers whether one kind of read is short."""
+
+    __slots__ = ("_threaded",)
+
+    def __init__(self) -> None:
+        self._threaded = 0
+
+    def brief(self) -> bool:
+        """Whether to try the next one on the event loop."""
+        if self._threaded:
+            self._threaded -= 1
+            return False
+        return True
+
+    def overran(self) -> None:
+        self._threaded = THREADED_AFTER_OVERRUN
 
 
 class Database(ABC):
-    """What is read and written by everybody. Make one with opened().
+    """What is read and written by everybody. Open one with opening.opened().
 
     Whoever reads or writes says in which workspace; None stands for all of them, which only the
     operator's commands and the look for a key have reason to ask for.
@@ -60,7 +117,22 @@ class Database(ABC):
     def write(self, workspace_id: int | None = None) -> AbstractAsyncContextManager[Transaction]:
         """One transaction: committed durably when the block ends, rolled back if it raises.
 
-        Of one workspace there is one at a time.
+        Writes to one workspace run one at a time.
+        """
+
+    @abstractmethod
+    async def backup(
+        self,
+        target: Path,
+        *,
+        overwrite: bool = False,
+        on_progress: Callable[[int, int], object] = lambda _done, _total: None,
+    ) -> None:
+        """Copy the database to the file *target* while it is in use.
+
+        *on_progress* is told the pages that are done and those in all. Raises Invalid if *target*
+        exists and may not be overwritten, or if the database has tools of its own for this;
+        Unavailable if the copy cannot be written, and Damaged if the database cannot be read.
         """
 
     @abstractmethod
@@ -79,52 +151,5 @@ class Database(ABC):
         """
 
 
-@contextlib.asynccontextmanager
-async def opened(
-    url: str,
-    *,
-    migrate: bool = True,
-    clock: Callable[[], Instant] = instants.now,
-    read_seconds: float | None = None,
-) -> AsyncIterator[Database]:
-    """The database at *url*, open for as long as the block lasts.
-
-    A snapshot that is read for longer than *read_seconds* ends with TimedOut. Who sets that is a
-    server: its writes do not wait for long, either. Raises Unavailable, Damaged.
-    """
-    database = _database(parse_url(url), clock, read_seconds)
-    try:
-        await database.open(migrate=migrate)
-        yield database
-    finally:
-        await database.close()
-
-
-def parse_url(text: str) -> URL:
-    """sqlite:///path, just a path, or postgresql://...; Unavailable for anything else."""
-    try:
-        url = make_url(text if "://" in text else f"sqlite:///{text}")
-    except (sqlalchemy.exc.ArgumentError, ValueError):
-        raise Unavailable(_WRONG_URL) from None
-    if url.drivername in ("postgresql", "postgres", "postgresql+asyncpg"):
-        return url.set(drivername="postgresql+asyncpg")
-    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
-        raise Unavailable(_WRONG_URL)
-    return url.set(drivername="sqlite+aiosqlite")
-
-
-_WRONG_URL = (
-    "The database URL must be like sqlite:///casegraph.db (a file) or "
-    "postgresql://user:password@host/database."
-)
-
-
-def _database(url: URL, clock: Callable[[], Instant], read_seconds: float | None) -> Database:
-    # Both know this module; and a driver that is not used need not be loaded.
-    if url.get_backend_name() == "postgresql":
-        from domain.storage.postgresql.server import PostgresqlDatabase
-
-        return PostgresqlDatabase(url, clock, read_seconds)
-    from domain.storage.sqlite.file import SqliteDatabase
-
-    return SqliteDatabase(url, clock, read_seconds)
+def prepared(statement: Statement) -> Prepared:
+    return statement if isinstance(statement, Prepared) else Prepared(statement)

@@ -1,17 +1,12 @@
-"""Statements that SQLAlchemy Core writes once and the driver runs many times.
+"""Statements that SQLAlchemy Core writes once and the driver runs many times."""
 
-Also the few constructs that databases spell differently: each has one name here.
-"""
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, ClauseElement, Dialect, Integer, Text, column, select
+from sqlalchemy import ClauseElement, Dialect
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 SQLITE: Dialect = sqlite_dialect(paramstyle="qmark")
 POSTGRESQL: Dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]
@@ -57,102 +52,3 @@ class Fetch(NamedTuple):
 
     statement: Prepared
     values: Mapping[str, Any]
-
-
-class each(FunctionElement[Any]):
-    """The texts of a JSON array, as rows with a column *value*."""
-
-    name = "each"
-    inherit_cache = True
-
-    @classmethod
-    def value(cls, parameter: Any, alias: str = "each") -> Any:
-        return cls(parameter).table_valued("value", name=alias)
-
-    @classmethod
-    def numbered(cls, parameter: Any, alias: str = "each") -> Any:
-        """With the place of each text in the array, from 0 on, as the column *key*."""
-        return cls(parameter).table_valued(column("key", Integer), "value", name=alias)
-
-
-@compiles(each, "sqlite")
-def _each_sqlite(element: each, compiler: SQLCompiler, **options: Any) -> str:
-    return f"json_each({_arguments(element, compiler, options)})"
-
-
-@compiles(each, "postgresql")
-def _each_postgresql(element: each, compiler: SQLCompiler, **options: Any) -> str:
-    texts = f"jsonb_array_elements_text({_arguments(element, compiler, options)})"
-    return f"(SELECT value, n - 1 AS key FROM {texts} WITH ORDINALITY AS texts(value, n))"  # noqa: S608
-
-
-class found_by_index(FunctionElement[Any]):
-    """The ids that the trigram index finds: see search.terms() for the parameters."""
-
-    name = "found_by_index"
-    inherit_cache = True
-
-    @classmethod
-    def of(cls, workspace_id: Any, kind: Any, *terms: Any) -> Any:
-        """A subquery with one column, to stand behind IN."""
-        return select(cls(workspace_id, kind, *terms).table_valued(column("id", Text)).c.id)
-
-
-@compiles(found_by_index, "sqlite")
-def _found_sqlite(element: found_by_index, compiler: SQLCompiler, **options: Any) -> str:
-    # What is not needed is not a parameter, either.
-    workspace, kind, query = _each_argument(list(element.clauses)[:3], compiler, options)
-    # The + 0 keeps SQLite from walking all entries of the workspace instead of those found.
-    return (
-        "(SELECT id FROM search_entry WHERE entry IN "  # noqa: S608
-        f"(SELECT rowid FROM search_index WHERE search_index MATCH {query}) "
-        f"AND workspace_id + 0 = {workspace} AND kind = {kind})"
-    )
-
-
-@compiles(found_by_index, "postgresql")
-def _found_postgresql(element: found_by_index, compiler: SQLCompiler, **options: Any) -> str:
-    workspace_id, of_kind, _query, *rest = element.clauses
-    needed = [workspace_id, of_kind, *rest]
-    workspace, kind, scope, *terms = _each_argument(needed, compiler, options)
-    any_of = " OR ".join(
-        # A subquery is asked once, where a function may be for each row.
-        f"(grams @> (SELECT casegraph_grams({scope}, {term})) AND strpos({column}, {term}) > 0)"
-        for column, term in zip(("plain", "loose", "number"), terms, strict=True)
-    )
-    # Found once, whatever the planner expects of a table that it has not looked at yet.
-    return (
-        f"(WITH found AS MATERIALIZED (SELECT id FROM search_entry "  # noqa: S608
-        f"WHERE workspace_id = {workspace} AND kind = {kind} AND ({any_of})) "
-        "SELECT id FROM found)"
-    )
-
-
-class holds(FunctionElement[bool]):
-    """Whether the first text contains the second, character for character."""
-
-    type = Boolean()
-    name = "holds"
-    inherit_cache = True
-
-
-@compiles(holds, "sqlite")
-def _holds_sqlite(element: holds, compiler: SQLCompiler, **options: Any) -> str:
-    return f"(instr({_arguments(element, compiler, options)}) > 0)"
-
-
-@compiles(holds, "postgresql")
-def _holds_postgresql(element: holds, compiler: SQLCompiler, **options: Any) -> str:
-    return f"(strpos({_arguments(element, compiler, options)}) > 0)"
-
-
-def _arguments(
-    element: FunctionElement[Any], compiler: SQLCompiler, options: Mapping[str, Any]
-) -> str:
-    return ", ".join(_each_argument(element.clauses, compiler, options))
-
-
-def _each_argument(
-    clauses: Iterable[Any], compiler: SQLCompiler, options: Mapping[str, Any]
-) -> list[str]:
-    return [compiler.process(clause, **options) for clause in clauses]

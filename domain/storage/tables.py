@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from domain.storage.collation import Text
+from domain.storage.spellings import Text
 
 metadata = MetaData(
     naming_convention={

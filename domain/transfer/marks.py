@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, insert, select
 
 from domain.access.principal import Principal
 from domain.storage.database import Transaction
-from domain.storage.statements import each
+from domain.storage.spellings import each
 from domain.storage.tables import imported
 
 

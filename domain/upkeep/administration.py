@@ -11,7 +11,7 @@ from domain.access.principal import Principal, Scope
 from domain.checks import Check
 from domain.errors import invalid
 from domain.models import ApiKey, Change, Mode, Workspace
-from domain.storage.database import Database, Transaction
+from domain.storage.database import Database, Snapshot
 from domain.storage.tables import api_key, timeline_head, workspace
 from domain.writing import timeline
 from domain.writing.timeline import NewEvent
@@ -29,6 +29,9 @@ async def create_workspace(database: Database, slug: str, name: str | None = Non
     check = Check()
     name = check.line(name or slug, checks.NAME_MAX, "name")
     check.done()
+    async with database.read() as reading:
+        if await _workspace(reading, slug, Mode.LIVE):
+            return
     async with database.write() as db:
         if await _workspace(db, slug, Mode.LIVE):
             return
@@ -46,7 +49,7 @@ async def create_workspace(database: Database, slug: str, name: str | None = Non
 async def workspaces(database: Database) -> list[Workspace]:
     """All workspaces and their sandboxes, by name."""
     c = workspace.c
-    async with database.write() as db:
+    async with database.read() as db:
         rows = await db.rows(select(c.id, c.slug, c.mode, c.name).order_by(c.slug, c.mode))
     return [Workspace(id, slug, Mode(mode), name) for id, slug, mode, name in rows]
 
@@ -55,7 +58,7 @@ async def operator(
     database: Database, slug: str = DEFAULT_SLUG, mode: Mode = Mode.LIVE
 ) -> Principal:
     """The principal for commands on a workspace, with every scope. Raises Invalid."""
-    async with database.write() as db:
+    async with database.read() as db:
         found = await _require_workspace(db, slug, mode)
     return Principal(
         found.id, slug, found.name, mode, key_id="", key_name=OPERATOR, scopes=frozenset(Scope)
@@ -119,7 +122,7 @@ async def list_keys(database: Database) -> list[ApiKey]:
         api_key.c.revoked_at,
     ]
     statement = select(*columns).join(workspace, workspace.c.id == api_key.c.workspace_id)
-    async with database.write() as db:
+    async with database.read() as db:
         rows = await db.rows(statement.order_by(api_key.c.created_at, api_key.c.id))
     return [
         ApiKey(id, name, slug, Mode(mode), frozenset(scopes.split()), created_at, revoked_at)
@@ -154,7 +157,7 @@ async def revoke_key(database: Database, key: str) -> ApiKey:
     return next(found for found in await list_keys(database) if found.id == id)
 
 
-async def _workspace(db: Transaction, slug: str, mode: Mode) -> Workspace | None:
+async def _workspace(db: Snapshot, slug: str, mode: Mode) -> Workspace | None:
     c = workspace.c
     row = await db.first(
         select(c.id, c.slug, c.mode, c.name).where(c.slug == slug, c.mode == str(mode))
@@ -162,7 +165,7 @@ async def _workspace(db: Transaction, slug: str, mode: Mode) -> Workspace | None
     return Workspace(row[0], row[1], Mode(row[2]), row[3]) if row else None
 
 
-async def _require_workspace(db: Transaction, slug: str, mode: Mode) -> Workspace:
+async def _require_workspace(db: Snapshot, slug: str, mode: Mode) -> Workspace:
     found = await _workspace(db, slug, mode)
     if found is None:
         raise invalid(f"There is no workspace {slug}. Make it with: casegraph init", "workspace")

@@ -20,7 +20,8 @@ from domain.instants import Instant
 from domain.models import Case, Party, Staff
 from domain.reading import folding, search
 from domain.storage.database import Row, Transaction
-from domain.storage.statements import Prepared, each
+from domain.storage.spellings import each
+from domain.storage.statements import Prepared
 from domain.storage.tables import case_party, cases, party, search_entry, staff, staff_assignment
 
 _KEY = ("workspace_id", "id")

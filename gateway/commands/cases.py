@@ -11,7 +11,7 @@ import typer
 
 from domain.errors import Unavailable
 from domain.models import Mode
-from domain.storage.database import opened
+from domain.storage.opening import opened
 from domain.transfer import exporting, importing
 from domain.transfer.importing import OnConflict, Rejected, Report
 from domain.upkeep import administration

@@ -8,8 +8,7 @@ import typer
 from domain import instants
 from domain.errors import invalid
 from domain.models import Mode
-from domain.storage.database import opened
-from domain.storage.sqlite import backup as backing_up
+from domain.storage.opening import opened
 from domain.upkeep import administration, purging, verifying
 from gateway.commands import terminal
 from gateway.commands.terminal import (
@@ -151,8 +150,7 @@ def backup(
         async with opened(url, migrate=False) as open_database:
             with progress() as bar:
                 task = bar.add_task("Copying pages", total=None)
-                await backing_up.backup(
-                    open_database,
+                await open_database.backup(
                     target,
                     overwrite=overwrite,
                     on_progress=lambda done, total: bar.update(task, completed=done, total=total),

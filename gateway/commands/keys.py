@@ -7,7 +7,7 @@ from rich.table import Column, Table
 
 from domain.access.principal import Scope
 from domain.models import ApiKey, Mode
-from domain.storage.database import opened
+from domain.storage.opening import opened
 from domain.upkeep import administration
 from gateway.commands import terminal
 from gateway.commands.terminal import WORKSPACE, DatabaseUrl, Workspace, err, out

@@ -14,7 +14,7 @@ import uvicorn
 from domain.access.principal import Scope
 from domain.demo.firm import demo_cases
 from domain.errors import Unavailable
-from domain.storage.database import opened
+from domain.storage.opening import opened
 from domain.transfer import importing
 from domain.upkeep import administration
 from gateway.commands import terminal

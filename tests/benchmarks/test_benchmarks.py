@@ -17,7 +17,7 @@ from benchmarks.report import goals
 from benchmarks.runs import Figures
 from benchmarks.servers import SERVERS, BenchmarkError, Server
 from benchmarks.works import WORKS, Call, Sample, Work
-from domain.storage.database import opened
+from domain.storage.opening import opened
 from domain.upkeep.verifying import verify
 
 ROOT = Path(__file__).parent.parent.parent

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from benchmarks import works
-from domain.storage.database import opened
+from domain.storage.opening import opened
 from gateway.execution.explaining import explain
 from gateway.schema import schema
 

@@ -11,7 +11,8 @@ from domain.access.keys import KeyRing
 from domain.access.principal import Principal, Scope
 from domain.inputs import NewCase, NewParty, NewStaff
 from domain.models import Case, Party, Staff
-from domain.storage.database import Database, opened
+from domain.storage.database import Database
+from domain.storage.opening import opened
 from domain.storage.postgresql.server import PostgresqlDatabase
 from domain.storage.sqlite.file import SqliteDatabase
 from domain.storage.tables import metadata

@@ -26,7 +26,7 @@ from domain.inputs import (
 from domain.models import LinkType
 from domain.reading import folding, objects, relations
 from domain.reading.paging import Paging
-from domain.storage.database import opened
+from domain.storage.opening import opened
 from domain.storage.tables import metadata
 from domain.upkeep import administration
 from domain.writing import cases, links, register, roles, timeline

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from domain.storage.database import opened
+from domain.storage.opening import opened
 from domain.upkeep.verifying import verify
 from tests.fault.ledgers import Ledger, compare
 from tests.fault.loads import Load

@@ -14,7 +14,7 @@ from domain.access.principal import Principal, Scope
 from domain.access.rates import RateLimiter
 from domain.models import Mode
 from domain.services import Services
-from domain.storage.database import opened
+from domain.storage.opening import opened
 from domain.upkeep import administration
 from rest_compat.application import build
 

@@ -10,21 +10,18 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import asyncpg
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
-from domain.errors import Unavailable
+from domain.errors import Unavailable, invalid
 from domain.instants import Instant
 from domain.storage import migrating
-from domain.storage.database import Database
-from domain.storage.postgresql.errors import UNKNOWN, lost, translated
-from domain.storage.sqlite.writer import BUSY_SECONDS, PATIENT_SECONDS
-from domain.storage.statements import POSTGRESQL, Fetch, Prepared
-from domain.storage.tables import metadata
-from domain.storage.transactions import (
+from domain.storage.database import (
+    Database,
     Pace,
     Row,
     Snapshot,
@@ -33,6 +30,10 @@ from domain.storage.transactions import (
     Values,
     prepared,
 )
+from domain.storage.postgresql.errors import UNKNOWN, lost, translated
+from domain.storage.sqlite.writer import BUSY_SECONDS, PATIENT_SECONDS
+from domain.storage.statements import POSTGRESQL, Fetch, Prepared
+from domain.storage.tables import metadata
 
 log = logging.getLogger("casegraph.sql")
 
@@ -61,7 +62,6 @@ class PostgresqlDatabase(Database):
 
     def __init__(self, url: URL, clock: Callable[[], Instant], read_seconds: float | None) -> None:
         super().__init__(url, clock)
-        self.dialect = POSTGRESQL
         self._read_seconds = read_seconds
         self._patience = PATIENT_SECONDS if read_seconds is None else BUSY_SECONDS
         self._readers: asyncpg.Pool | None = None
@@ -122,6 +122,15 @@ class PostgresqlDatabase(Database):
                 raise
             finally:
                 await self._pool_of(self._writers).release(connection)
+
+    async def backup(
+        self,
+        target: Path,
+        *,
+        overwrite: bool = False,
+        on_progress: Callable[[int, int], object] = lambda _done, _total: None,
+    ) -> None:
+        raise invalid("PostgreSQL has its own: pg_dump, or pg_basebackup.", "database")
 
     async def damage(self) -> list[tuple[str, str]]:
         """Indexes that are not valid, and references to nothing; verify() reads all the rest."""
@@ -283,8 +292,8 @@ class _Transaction(Transaction):
         super().__init__(now)
         self._connection = connection
 
-    async def rows(self, statement: Statement, values: Values | None = None) -> list[Row]:
-        sql, parameters = prepared(statement).bound(POSTGRESQL, values or {})
+    async def fetch(self, wanted: Fetch) -> list[Row]:
+        sql, parameters = wanted.statement.bound(POSTGRESQL, wanted.values)
         log.debug("%s", sql)
         return cast("list[Row]", await self._connection.fetch(sql, *parameters))
 

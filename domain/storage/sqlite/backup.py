@@ -8,32 +8,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from domain.errors import Damaged, Unavailable, invalid
-from domain.storage.database import Database
 from domain.storage.sqlite.errors import translation
-from domain.storage.sqlite.file import SqliteDatabase
 
 PAGES = 1_000
 """How many pages are copied in one step; between two, writers may go on."""
 
 
-async def backup(
-    database: Database,
-    target: Path,
-    *,
-    overwrite: bool = False,
-    on_progress: Callable[[int, int], object] = lambda _done, _total: None,
+async def copy(
+    source: Path, target: Path, *, overwrite: bool, on_progress: Callable[[int, int], object]
 ) -> None:
-    """Copy the database to *target*, complete and consistent, readable by its owner only.
+    """Copy the database *source* to *target*, complete and consistent, readable by its owner only.
 
-    The file appears when it is complete. *on_progress* is told pages done and pages in all. Raises
-    Invalid if *target* exists and may not be overwritten or the database is no file, Unavailable
-    if it cannot be written, and Damaged if the database cannot be read.
+    The file appears when it is complete: see Database.backup().
     """
-    if not isinstance(database, SqliteDatabase):
-        raise invalid("PostgreSQL has its own: pg_dump, or pg_basebackup.", "database")
     try:
-        await asyncio.to_thread(_check, database.path, target, overwrite)
-        await asyncio.to_thread(_copy, database.path, target, on_progress)
+        await asyncio.to_thread(_check, source, target, overwrite)
+        await asyncio.to_thread(_copy, source, target, on_progress)
     except (sqlite3.Error, OSError) as error:
         if isinstance(damaged := translation(error), Damaged):
             raise damaged from error

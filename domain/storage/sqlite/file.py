@@ -15,12 +15,12 @@ from sqlalchemy.engine import URL
 from domain.errors import Damaged, Unavailable
 from domain.instants import Instant
 from domain.storage import migrating
-from domain.storage.database import Database
+from domain.storage.database import Database, Pace, Snapshot, Transaction
+from domain.storage.sqlite import backup
 from domain.storage.sqlite.errors import translated, translation
 from domain.storage.sqlite.readers import InlineReader, Overrun, Readers
 from domain.storage.sqlite.writer import BUSY_SECONDS, PATIENT_SECONDS, Writer
-from domain.storage.statements import SQLITE, Fetch, Prepared
-from domain.storage.transactions import Pace, Snapshot, Transaction
+from domain.storage.statements import Fetch, Prepared
 
 T = TypeVar("T")
 _READY = Prepared(text("SELECT 1 FROM alembic_version"))
@@ -32,11 +32,10 @@ class SqliteDatabase(Database):
     def __init__(self, url: URL, clock: Callable[[], Instant], read_seconds: float | None) -> None:
         super().__init__(url, clock)
         self.path = Path(url.database or "")
-        self.dialect = SQLITE
         self._read_seconds = read_seconds
         patience = PATIENT_SECONDS if read_seconds is None else BUSY_SECONDS
-        self._writer = Writer(self.path, self.dialect, patience)
-        self._readers = Readers(self.path, self.dialect)
+        self._writer = Writer(self.path, patience)
+        self._readers = Readers(self.path)
         self._inline: InlineReader | None = None
 
     async def open(self, *, migrate: bool = True) -> None:
@@ -46,11 +45,15 @@ class SqliteDatabase(Database):
             raise Unavailable(
                 f"{self.path} cannot be opened for writing: {error.strerror}."
             ) from error
-        async with self._writer.turn(PATIENT_SECONDS):
-            await migrating.run(self.url, migrating.upgrade if migrate else migrating.check)
-        await self._writer.open()
+        # Held open until the writer is: the last connection to close would checkpoint.
+        with contextlib.closing(_looking(self.path)) as looking:
+            if not await asyncio.to_thread(_has_schema, looking):
+                async with self._writer.turn(PATIENT_SECONDS):
+                    await migrating.run(self.url, migrating.upgrade if migrate else migrating.check)
+            with translated():
+                await self._writer.open()
         with translated():
-            self._inline = InlineReader(self.path, self.dialect)
+            self._inline = InlineReader(self.path)
             await self._readers.open()
 
     async def close(self) -> None:
@@ -82,6 +85,15 @@ class SqliteDatabase(Database):
         """One at a time, of whichever workspace."""
         return self._writer.transaction(self.clock)
 
+    async def backup(
+        self,
+        target: Path,
+        *,
+        overwrite: bool = False,
+        on_progress: Callable[[int, int], object] = lambda _done, _total: None,
+    ) -> None:
+        await backup.copy(self.path, target, overwrite=overwrite, on_progress=on_progress)
+
     async def damage(self) -> list[tuple[str, str]]:
         # Not at the writer's connection: writes would have to wait for the whole of it.
         found = await asyncio.to_thread(_damage, self.path)
@@ -107,6 +119,27 @@ def _make(path: Path, *, missing: bool) -> None:
         raise Unavailable(f"There is no database at {path}. Run: casegraph init")
     # Clients' names: a new file is for its owner only, and SQLite's -wal and -shm take after it.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _looking(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, not even the journal mode of a foreign file."""
+    with translated():
+        uri = f"{path.resolve().as_uri()}?mode=rw"
+        return sqlite3.connect(uri, uri=True, timeout=0, check_same_thread=False)
+
+
+def _has_schema(connection: sqlite3.Connection) -> bool:
+    """Whether there is nothing to migrate, which Alembic takes its time to find out.
+
+    False also if that cannot be told: whoever migrates will say why.
+    """
+    try:
+        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            return False
+        rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    except sqlite3.Error:
+        return False
+    return rows == [(migrating.head(),)]
 
 
 def _damage(path: Path) -> list[tuple[str, str]]:

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiosqlite
-from sqlalchemy import Dialect
 
 from domain.errors import Unavailable
+from domain.storage.database import Row, Snapshot
 from domain.storage.sqlite.errors import busy, interrupted, translated, translation
-from domain.storage.statements import Fetch
-from domain.storage.transactions import Row, Snapshot
+from domain.storage.statements import SQLITE, Fetch
 
 log = logging.getLogger("casegraph.sql")
 
@@ -51,9 +50,8 @@ class InlineReader(Snapshot):
     when the time is up.
     """
 
-    def __init__(self, path: Path, dialect: Dialect) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._dialect = dialect
         self._until = math.inf
         self._connection = self._connected()
 
@@ -119,7 +117,7 @@ class InlineReader(Snapshot):
         return [[] if one is None else self._fetched(one) for one in wanted]
 
     def _fetched(self, wanted: Fetch) -> list[Row]:
-        sql, parameters = wanted.statement.bound(self._dialect, wanted.values)
+        sql, parameters = wanted.statement.bound(SQLITE, wanted.values)
         log.debug("%s", sql)
         self._until = time.perf_counter() + BRIEF_SECONDS
         return self._connection.execute(sql, parameters).fetchall()
@@ -129,12 +127,11 @@ class InlineReader(Snapshot):
 
 
 class _ThreadSnapshot(Snapshot):
-    def __init__(self, connection: aiosqlite.Connection, dialect: Dialect) -> None:
+    def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
-        self._dialect = dialect
 
     async def fetch(self, wanted: Fetch) -> list[Row]:
-        sql, parameters = wanted.statement.bound(self._dialect, wanted.values)
+        sql, parameters = wanted.statement.bound(SQLITE, wanted.values)
         log.debug("%s", sql)
         with translated():
             return list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
@@ -193,8 +190,7 @@ class _Reader:
 class Readers:
     """Connections that are read in threads, each by one snapshot at a time."""
 
-    def __init__(self, path: Path, dialect: Dialect) -> None:
-        self._dialect = dialect
+    def __init__(self, path: Path) -> None:
         self._idle: asyncio.LifoQueue[_Reader] = asyncio.LifoQueue()
         self._readers = [_Reader(path) for _ in range(READERS)]
         self._open = False
@@ -231,7 +227,7 @@ class Readers:
                         await connection.execute("BEGIN")
                     except ValueError as error:
                         raise Unavailable from error
-                yield _ThreadSnapshot(connection, self._dialect)
+                yield _ThreadSnapshot(connection)
             finally:
                 # Shielded: a cancelled request must not give back a reader in mid-transaction.
                 await asyncio.shield(reader.end())

@@ -17,13 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Dialect
-
 from domain.errors import Unavailable
 from domain.instants import Instant
+from domain.storage.database import Row, Statement, Transaction, Values, prepared
 from domain.storage.sqlite.errors import busy, translated
 from domain.storage.sqlite.lock import FileLock
-from domain.storage.transactions import Row, Statement, Transaction, Values, prepared
+from domain.storage.statements import SQLITE, Fetch
 
 log = logging.getLogger("casegraph.sql")
 
@@ -49,13 +48,12 @@ _PRAGMAS = (
 
 
 class _Transaction(Transaction):
-    def __init__(self, connection: sqlite3.Connection, dialect: Dialect, now: Instant) -> None:
+    def __init__(self, connection: sqlite3.Connection, now: Instant) -> None:
         super().__init__(now)
         self._connection = connection
-        self._dialect = dialect
 
-    async def rows(self, statement: Statement, values: Values | None = None) -> list[Row]:
-        sql, parameters = prepared(statement).bound(self._dialect, values or {})
+    async def fetch(self, wanted: Fetch) -> list[Row]:
+        sql, parameters = wanted.statement.bound(SQLITE, wanted.values)
         log.debug("%s", sql)
         return self._connection.execute(sql, parameters).fetchall()
 
@@ -66,9 +64,9 @@ class _Transaction(Transaction):
         if not isinstance(values, Sequence):
             await self.rows(made, values)
         elif values:
-            sql = made.sql(self._dialect)
+            sql = made.sql(SQLITE)
             log.debug("%s", sql)
-            self._connection.executemany(sql, [made.bound(self._dialect, row)[1] for row in values])
+            self._connection.executemany(sql, [made.bound(SQLITE, row)[1] for row in values])
 
 
 class Writer:
@@ -78,10 +76,9 @@ class Writer:
     writing goes on as soon as it can. Who may wait for long says so with *patience*, in seconds.
     """
 
-    def __init__(self, path: Path, dialect: Dialect, patience: float = BUSY_SECONDS) -> None:
+    def __init__(self, path: Path, patience: float = BUSY_SECONDS) -> None:
         self._path = path
         self._name = os.fspath(path)
-        self._dialect = dialect
         self._patience = patience
         self._turn = asyncio.Lock()
         self._lock = FileLock(path.with_name(path.name + "-lock"))
@@ -91,9 +88,9 @@ class Writer:
         self._doubtful = False
 
     async def open(self) -> None:
-        async with self.turn(PATIENT_SECONDS):
-            self._file = self._found()
-            self._connection = await self._in_thread(_connect, self._path)
+        """Connect to a file that is in WAL already: that neither commits nor checkpoints."""
+        self._file = self._found()
+        self._connection = await self._in_thread(_connect, self._path)
 
     async def close(self) -> None:
         async with self._turn:
@@ -131,7 +128,7 @@ class Writer:
         async with self.turn() as until:
             connection = await self._begun(until)
             try:
-                yield _Transaction(connection, self._dialect, clock())
+                yield _Transaction(connection, clock())
                 await self._in_thread(connection.commit)
             except sqlite3.DatabaseError:
                 self._doubtful = True

@@ -31,7 +31,7 @@ from domain.reading.relations import (
     PARTY_CASES,
     STAFF_CASES,
 )
-from domain.storage.database import opened
+from domain.storage.opening import opened
 from domain.storage.statements import Prepared
 from domain.storage.tables import cases
 from domain.upkeep import administration

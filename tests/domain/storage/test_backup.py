@@ -6,8 +6,7 @@ import stat
 import pytest
 
 from domain.errors import Invalid, Unavailable
-from domain.storage.database import opened
-from domain.storage.sqlite.backup import backup
+from domain.storage.opening import opened
 from domain.upkeep.verifying import verify
 
 pytestmark = pytest.mark.sqlite
@@ -23,7 +22,7 @@ async def test_a_backup_made_while_writing_is_sound(database, given_case, tmp_pa
             await given_case()
 
     writing = asyncio.create_task(write())
-    await backup(database, target)
+    await database.backup(target)
     await writing
 
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
@@ -38,10 +37,10 @@ async def test_a_file_that_exists_is_kept_unless_it_may_be_overwritten(database,
     target.write_text("precious")
 
     with pytest.raises(Invalid):
-        await backup(database, target)
+        await database.backup(target)
     assert target.read_text() == "precious"
 
-    await backup(database, target, overwrite=True)
+    await database.backup(target, overwrite=True)
     assert target.read_bytes().startswith(b"SQLite format 3")
 
 
@@ -49,11 +48,11 @@ async def test_the_database_is_not_overwritten_with_itself(database, given_case)
     await given_case()
 
     with pytest.raises(Invalid):
-        await backup(database, database.path, overwrite=True)
+        await database.backup(database.path, overwrite=True)
 
 
 async def test_a_folder_that_is_not_there_is_told_of(database, tmp_path):
     with pytest.raises(Unavailable, match="could not be made"):
-        await backup(database, tmp_path / "nowhere" / "copy.db")
+        await database.backup(tmp_path / "nowhere" / "copy.db")
 
     assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []

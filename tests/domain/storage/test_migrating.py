@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, inspect, text
 from domain.errors import Damaged, Unavailable
 from domain.inputs import NewCase
 from domain.storage import migrating
-from domain.storage.database import opened
+from domain.storage.opening import opened
 from domain.storage.tables import metadata
 from domain.upkeep import administration
 from domain.writing import cases

@@ -8,7 +8,8 @@ from sqlalchemy import text
 from domain.errors import FileNumberTaken, TimedOut, Unavailable
 from domain.inputs import CaseChanges, NewCase
 from domain.reading import objects
-from domain.storage.database import Pace, opened
+from domain.storage.database import Pace
+from domain.storage.opening import opened
 from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import metadata
 from domain.upkeep import administration

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from domain.errors import TimedOut, Unavailable
-from domain.storage import transactions
-from domain.storage.database import Pace, opened
+from domain.storage import database as databases
+from domain.storage.database import Pace
+from domain.storage.opening import opened
 from domain.storage.sqlite import readers
 from domain.storage.sqlite.lock import FileLock
 from domain.storage.statements import Fetch, Prepared
@@ -84,9 +85,9 @@ async def test_a_kind_of_read_is_tried_again_later():
     pace = Pace()
     pace.overran()
 
-    tries = [pace.brief() for _ in range(transactions.THREADED_AFTER_OVERRUN + 1)]
+    tries = [pace.brief() for _ in range(databases.THREADED_AFTER_OVERRUN + 1)]
 
-    assert tries == [False] * transactions.THREADED_AFTER_OVERRUN + [True]
+    assert tries == [False] * databases.THREADED_AFTER_OVERRUN + [True]
 
 
 async def test_work_that_waits_for_anything_else_is_a_defect(database):

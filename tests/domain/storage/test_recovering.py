@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from domain.errors import Damaged, TimedOut, Unavailable
-from domain.storage.database import Pace, opened
+from domain.storage.database import Pace
+from domain.storage.opening import opened
 from domain.storage.sqlite import readers
 from domain.storage.sqlite.errors import DISK_FULL, LOCKED, UNWRITABLE, translation
 from domain.storage.sqlite.lock import HELD, FileLock

@@ -8,7 +8,7 @@ from domain.demo.firm import demo_cases
 from domain.inputs import CaseChanges, CaseFilter, CaseOrder, CaseOrderField, NewParty, PartyRole
 from domain.reading import objects, relations
 from domain.reading.paging import Paging
-from domain.storage.database import opened
+from domain.storage.opening import opened
 from domain.transfer.exporting import export_cases
 from domain.transfer.importing import dumped, import_cases
 from domain.upkeep import administration
