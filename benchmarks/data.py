@@ -135,7 +135,7 @@ async def _fill(database: Database, who: Principal, cases: int) -> None:
         for file in batch:
             party_rows += _roles(file.case, 1, _PARTY_ROLES, file.parties)
             staff_rows += _roles(file.case, 1 + len(file.parties), _STAFF_ROLES, file.staff)
-        links = _links(rng, batch)
+        joined = _links(rng, batch)
         async with database.write() as db:
             await rows.insert_parties(db, who.workspace_id, people.entered)
             people.entered.clear()
@@ -143,8 +143,8 @@ async def _fill(database: Database, who: Principal, cases: int) -> None:
             await rows.insert_cases(db, who.workspace_id, [file.case for file in batch], positions)
             await rows.insert_roles(db, who.workspace_id, PARTY_ROLES, party_rows)
             await rows.insert_roles(db, who.workspace_id, STAFF_ROLES, staff_rows)
-            await links.insert_links(db, who.workspace_id, links)
-            await timeline.record(db, who.workspace_id, ACTOR, _events(rng, batch, links))
+            await links.insert_links(db, who.workspace_id, joined)
+            await timeline.record(db, who.workspace_id, ACTOR, _events(rng, batch, joined))
 
 
 def _files(rng: random.Random, people: People, cases: int) -> Iterator[_File]:
@@ -188,18 +188,18 @@ def _roles(case: Case, first: int, words_for: Iterable[str], people: _People) ->
 
 def _links(rng: random.Random, batch: list[_File]) -> list[CaseLink]:
     """One link for two of every four cases: half of the cases have one."""
-    links = []
+    joined = []
     for one, other in zip(batch[0::4], batch[1::4], strict=False):
         kind = rng.choice(_LINK_TYPES)
         link_id = _id(rng, ids.LINK, other.case.updated_at)
         link = CaseLink(link_id, other.case.id, one.case.id, kind, other.case.updated_at, one.case)
-        links.append(link)
-    return links
+        joined.append(link)
+    return joined
 
 
-def _events(rng: random.Random, batch: list[_File], links: list[CaseLink]) -> list[NewEvent]:
+def _events(rng: random.Random, batch: list[_File], joined: list[CaseLink]) -> list[NewEvent]:
     """Five events a case: it was created, it was linked if it was, and what was told of it."""
-    linked = {event.case_id: event for link in links for event in _linked(rng, link)}
+    linked = {event.case_id: event for link in joined for event in _linked(rng, link)}
     events = []
     for file in batch:
         case = file.case
