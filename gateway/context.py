@@ -12,7 +12,7 @@ from domain.access.principal import Principal
 from domain.access.rates import Allowance
 from domain.errors import RateLimited
 from domain.models import Case
-from domain.reading import objects
+from domain.reading import lookups, objects
 from domain.reading.paging import Page, Paging
 from domain.reading.relations import Relation
 from domain.services import Services
@@ -78,7 +78,7 @@ class Context:
         """A visible case, loaded together with the others that are asked for now."""
 
         async def load(ids: list[str]) -> list[Case | None]:
-            found = await objects.cases_by_id(self.who, await self.snapshot(), ids)
+            found = await objects.by_id(self.who, await self.snapshot(), lookups.CASE, ids)
             return [found.get(id) for id in ids]
 
         found: Case | None = await self._loaded("case", load, case_id)

@@ -7,7 +7,7 @@ import strawberry
 from domain.access.principal import Principal
 from domain.errors import invalid
 from domain.inputs import CaseOrder as NewestFirst
-from domain.reading import asking
+from domain.reading import lists, lookups
 from domain.reading.paging import relay_paging
 from gateway import globalids
 from gateway.connections import After, Before, First, Last
@@ -71,7 +71,7 @@ class Query:
             raise invalid("Exactly one of id and fileNumber must be given.", "id")
         if file_number is not None:
             return shown_as(Case, CaseByFileNumber(file_number))
-        return shown_as(Case, OneById("case", globalids.local(str(id), "Case")))
+        return shown_as(Case, OneById(lookups.CASE, globalids.local(str(id), "Case")))
 
     @loading("The workspace's cases, newest first." + _READ)
     def cases(
@@ -91,7 +91,7 @@ class Query:
         wanted = filter.to_domain() if filter else None
         order = order_by.to_domain() if order_by else NewestFirst()
         return shown_as(
-            CaseConnection, RootPage(lambda who: asking.cases(who, wanted, order), paging)
+            CaseConnection, RootPage(lambda who: lists.cases(who, wanted, order), paging)
         )
 
     @loading("The workspace's parties, by name." + _READ)
@@ -103,13 +103,13 @@ class Query:
         search: Search = None,
     ) -> PartyConnection | None:
         paging = relay_paging(first, after, last, before)
-        return shown_as(PartyConnection, RootPage(lambda who: asking.parties(who, search), paging))
+        return shown_as(PartyConnection, RootPage(lambda who: lists.parties(who, search), paging))
 
     @loading("One party, or null." + _READ)
     def party(
         id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")],
     ) -> Party | None:
-        return shown_as(Party, OneById("party", globalids.local(id, "Party")))
+        return shown_as(Party, OneById(lookups.PARTY, globalids.local(id, "Party")))
 
     @loading("The workspace's staff, by name." + _READ)
     def staff(
@@ -120,10 +120,10 @@ class Query:
         search: Search = None,
     ) -> StaffConnection | None:
         paging = relay_paging(first, after, last, before)
-        return shown_as(StaffConnection, RootPage(lambda who: asking.staff(who, search), paging))
+        return shown_as(StaffConnection, RootPage(lambda who: lists.staff(who, search), paging))
 
     @loading("One staff member, or null." + _READ)
     def staff_member(
         id: Annotated[strawberry.ID, strawberry.argument(description="Their id.")],
     ) -> Staff | None:
-        return shown_as(Staff, OneById("staff", globalids.local(id, "Staff")))
+        return shown_as(Staff, OneById(lookups.STAFF, globalids.local(id, "Staff")))

@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from domain.access.principal import Principal
 from domain.models import CaseLink, CaseParty, Party, Staff, StaffAssignment, TimelineEvent
-from domain.reading import asking, cursors, relations
-from domain.reading.asking import RootList
+from domain.reading import cursors, related, relations
+from domain.reading.lists import RootList
 from domain.reading.paging import Page, Paging
 from domain.reading.relations import Relation
 from domain.storage.database import Snapshot
@@ -69,8 +69,8 @@ async def case_objects(
     if ids:
         involved = await db.fetch_each(
             [
-                asking.related(who, relations.CASE_PARTIES).whole(ids, _PARTY),
-                asking.related(who, relations.CASE_STAFF).whole(ids, _STAFF),
+                related.items(who, relations.CASE_PARTIES).whole(ids, _PARTY),
+                related.items(who, relations.CASE_STAFF).whole(ids, _STAFF),
             ]
         )
         for place, id, role, name in involved[0]:
@@ -113,7 +113,7 @@ async def renamed_since(who: Principal, db: Snapshot, id: str, updated_at: str) 
     """
     columns = ("node.version", "node.updated_at")
     for relation in (relations.CASE_PARTIES, relations.CASE_STAFF):
-        rows = await db.fetch(asking.related(who, relation).whole([id], columns))
+        rows = await db.fetch(related.items(who, relation).whole([id], columns))
         if any(version > 1 and changed >= updated_at for _, version, changed in rows):
             return True
     return False
@@ -121,7 +121,7 @@ async def renamed_since(who: Principal, db: Snapshot, id: str, updated_at: str) 
 
 async def whole_list(who: Principal, db: Snapshot, relation: Relation, id: str) -> list[Any]:
     """Everything a case has in a relation that the domain bounds."""
-    rows = await db.fetch(asking.related(who, relation).whole([id], relation.all_columns))
+    rows = await db.fetch(related.items(who, relation).whole([id], relation.all_columns))
     return [relation.build(row[1:]) for row in rows]
 
 

@@ -14,7 +14,7 @@ from domain.access.principal import Principal
 from domain.errors import CaseNotFound, InsufficientScope, Invalid, Problem, Refused
 from domain.inputs import CaseFilter
 from domain.models import Case
-from domain.reading import asking, objects, relations
+from domain.reading import lists, lookups, objects, relations
 from domain.reading.paging import Page
 from domain.reading.relations import Relation
 from domain.services import Services
@@ -60,7 +60,7 @@ async def list_cases(request: Request, who: Reader, services: Domain) -> Respons
     status = single(request, "status")
     wanted = CaseFilter(status=[status] if status else None, search=single(request, "search"))
     try:
-        asked = asking.cases(who, wanted)
+        asked = lists.cases(who, wanted)
         pace = _SEARCH if wanted.search else _QUICK
         return await services.database.run(
             lambda db: case_page(db, asked, paging), pace, who.workspace_id
@@ -97,7 +97,9 @@ async def create_case(request: Request, who: Writer, services: Domain) -> Respon
 )
 async def get_case(request: Request, case_id: str, who: Reader, services: Domain) -> Response:
     async def read(db: Snapshot) -> Response:
-        [row] = await db.fetch_each([asking.by_id(who, "case", [case_id], (*CASE, "version"))])
+        [row] = await db.fetch_each(
+            [lookups.by_id(who, lookups.CASE, [case_id], (*CASE, "version"))]
+        )
         if not row:
             raise CaseNotFound(case_id)
         [(*columns, version)] = row

@@ -9,7 +9,7 @@ from graphql.execution.values import VariableValues
 from strawberry import Schema
 
 from domain.errors import invalid
-from domain.reading import asking
+from domain.reading import lookups
 from domain.storage.statements import Fetch
 from domain.upkeep import administration
 from gateway.execution.loads import KINDS, CaseByFileNumber, Nodes, OneById, RelatedPage, RootPage
@@ -126,8 +126,8 @@ def _fetches(layer: Layer, variables: VariableValues) -> tuple[int, list[Fetch |
             return 1, [load.fetch(NOBODY, columns)]
         case Nodes():
             kind = KINDS[layer.type_name]
-            return len(load.ids), [asking.by_id(NOBODY, kind, ["?"], columns)]
-    return 1, [asking.by_id(NOBODY, "case", [_SOME_CASE], columns)]
+            return len(load.ids), [lookups.by_id(NOBODY, kind, ["?"], columns)]
+    return 1, [lookups.by_id(NOBODY, lookups.CASE, [_SOME_CASE], columns)]
 
 
 _SOME_CASE = "00000000-0000-7000-8000-000000000000"

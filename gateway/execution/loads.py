@@ -13,30 +13,18 @@ import strawberry
 from strawberry.extensions import FieldExtension
 
 from domain.access.principal import Principal, Scope
-from domain.reading import asking, objects
-from domain.reading.asking import RelatedList, RootList
+from domain.reading import lookups, objects, related
+from domain.reading.lists import RootList
+from domain.reading.lookups import Kind
 from domain.reading.paging import Page, Paging
+from domain.reading.related import RelatedList
 from domain.reading.relations import Relation
 from domain.storage.statements import Fetch
 from gateway import globalids
 from gateway.context import Context
 
-KINDS = {
-    "Case": "case",
-    "Party": "party",
-    "Staff": "staff",
-    "CaseLink": "link",
-    "TimelineEvent": "event",
-}
-"""The types that have a global id, and what the domain calls them."""
-
-_READ: dict[str, Any] = {
-    "case": objects.cases_by_id,
-    "party": objects.parties_by_id,
-    "staff": objects.staff_by_id,
-    "link": objects.links_by_id,
-    "event": objects.events_by_id,
-}
+KINDS = {kind.model.__name__: kind for kind in lookups.KINDS}
+"""The types that have a global id: each has the name of the domain's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +70,7 @@ class RelatedPage:
     only: str | None = None
 
     def ask(self, who: Principal) -> RelatedList:
-        return asking.related(who, self.relation, self.only)
+        return related.items(who, self.relation, self.only)
 
     async def resolve(self, context: Context, root: Any) -> Listing:
         page = await context.related(self.relation, root.id, self.paging, self.only)
@@ -93,14 +81,14 @@ class RelatedPage:
 class OneById:
     """One object of *kind* by the id within its type."""
 
-    kind: str
+    kind: Kind
     id: str
 
     def fetch(self, who: Principal, columns: tuple[str, ...]) -> Fetch | None:
-        return asking.by_id(who, self.kind, [self.id], columns)
+        return lookups.by_id(who, self.kind, [self.id], columns)
 
     async def resolve(self, context: Context, _root: Any) -> Any:
-        found = await _READ[self.kind](context.who, await context.snapshot(), [self.id])
+        found = await objects.by_id(context.who, await context.snapshot(), self.kind, [self.id])
         return next(iter(found.values()), None)
 
 
@@ -111,7 +99,7 @@ class CaseByFileNumber:
     file_number: str
 
     def fetch(self, who: Principal, columns: tuple[str, ...]) -> Fetch | None:
-        return asking.case_by_file_number(who, self.file_number, columns)
+        return lookups.case_by_file_number(who, self.file_number, columns)
 
     async def resolve(self, context: Context, _root: Any) -> Any:
         return await objects.case_by_file_number(
@@ -144,7 +132,7 @@ class Nodes:
         for name, kind in KINDS.items():
             ids = plain_ids(wanted, name)
             # Also where none is asked for: whether the caller may read does not depend on it.
-            found[name] = await _READ[kind](context.who, await context.snapshot(), ids)
+            found[name] = await objects.by_id(context.who, await context.snapshot(), kind, ids)
         listed = [found[name].get(id) if name else None for name, id in wanted]
         return listed[0] if self.single else listed
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from domain.reading import asking, cursors
+from domain.reading import cursors, lookups
 from domain.reading.paging import Paging, beyond
 from gateway.execution.declarations import GlobalIds
 from gateway.execution.loads import KINDS, plain_ids
@@ -85,7 +85,7 @@ class _Writer:
         self._indent = 1
         self._conditions: dict[When, str] = {}
         self.names: dict[str, Any] = {
-            "asking": asking,
+            "lookups": lookups,
             "cursor": cursors.encode,
             "ended": ended,
             "grouped": grouped,
@@ -165,12 +165,13 @@ class _Writer:
                 parents = self._parents(layer, "case_id")
                 self._line(f"parents{n} = [id for id in {parents} if id is not None]")
                 self._line(f"if parents{n}:")
-                self._line(f"    fetch{n} = asking.by_id(who, 'case', parents{n}, columns{n})")
+                case = self._named("kind", lookups.CASE)
+                self._line(f"    fetch{n} = lookups.by_id(who, {case}, parents{n}, columns{n})")
             case Kind.NODES:
-                kind = KINDS[layer.type_name]
+                kind = self._named("kind", KINDS[layer.type_name])
                 self._line(f"wanted{n} = request{n}(variables).wanted()")
                 ids = f"plain_ids(wanted{n}, {layer.type_name!r})"
-                self._line(f"fetch{n} = asking.by_id(who, {kind!r}, {ids}, columns{n})")
+                self._line(f"fetch{n} = lookups.by_id(who, {kind}, {ids}, columns{n})")
 
     def _parents(self, layer: Layer, column: str) -> str:
         """An expression for the distinct ids of the objects above a layer, in their order."""

@@ -11,7 +11,7 @@ import pytest
 
 from domain.access import keys
 from domain.models import Mode
-from domain.reading import asking, objects
+from domain.reading import lists, lookups, objects
 from domain.writing import cases, roles
 from gateway import logs
 
@@ -225,8 +225,8 @@ async def test_logs_hold_no_key_good_or_bad(api, written):
 
 
 DEFECTS = [
-    (asking, "cases", "GET", "/cases", "{ cases { totalCount } }"),
-    (asking, "by_id", "GET", "/cases/{id}", '{ case(id: "{id}") { name } }'),
+    (lists, "cases", "GET", "/cases", "{ cases { totalCount } }"),
+    (lookups, "by_id", "GET", "/cases/{id}", '{ case(id: "{id}") { name } }'),
     (
         cases,
         "create_case",

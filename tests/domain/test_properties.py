@@ -24,7 +24,7 @@ from domain.inputs import (
     StaffRole,
 )
 from domain.models import LinkType
-from domain.reading import folding, objects, relations
+from domain.reading import folding, lookups, objects, relations
 from domain.reading.paging import Paging
 from domain.storage.opening import opened
 from domain.storage.tables import metadata
@@ -426,10 +426,10 @@ class World:
         """The ids of the other firm lead nowhere."""
         other, who = self.firms[1 - index], self.who[index]
         async with self.database.read() as db:
-            assert await objects.cases_by_id(who, db, other.cases) == {}
-            assert await objects.parties_by_id(who, db, other.parties) == {}
-            assert await objects.staff_by_id(who, db, other.staff) == {}
-            assert await objects.links_by_id(who, db, other.links) == {}
+            assert await objects.by_id(who, db, lookups.CASE, other.cases) == {}
+            assert await objects.by_id(who, db, lookups.PARTY, other.parties) == {}
+            assert await objects.by_id(who, db, lookups.STAFF, other.staff) == {}
+            assert await objects.by_id(who, db, lookups.LINK, other.links) == {}
 
     def check_tables(self):
         """What holds of the rows whatever happened."""

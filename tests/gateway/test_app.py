@@ -8,7 +8,7 @@ from dataclasses import replace
 import httpx2
 import pytest
 
-from domain.reading import asking
+from domain.reading import lists
 from domain.writing import cases
 from gateway import logs
 from gateway.app import create_app
@@ -77,7 +77,7 @@ async def test_a_defect_is_masked_on_both_surfaces(api, monkeypatch):
     def broken(*_arguments, **_options):
         raise RuntimeError("SELECT secret FROM clients")
 
-    monkeypatch.setattr(asking, "cases", broken)
+    monkeypatch.setattr(lists, "cases", broken)
     monkeypatch.setattr(cases, "create_case", broken)
 
     rest = await api.rest("GET", "/cases")

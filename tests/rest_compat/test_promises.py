@@ -3,7 +3,7 @@
 import pytest
 
 from domain.inputs import PartyChanges
-from domain.reading import asking
+from domain.reading import lists
 from domain.writing import register
 from rest_compat.application import build
 
@@ -94,7 +94,7 @@ async def test_a_defect_is_answered_in_the_envelope_and_tells_nothing(rest, monk
     def broken(*_arguments, **_options):
         raise RuntimeError("the secret")
 
-    monkeypatch.setattr(asking, "cases", broken)
+    monkeypatch.setattr(lists, "cases", broken)
 
     response = await rest("GET", "/cases")
 

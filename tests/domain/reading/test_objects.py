@@ -19,7 +19,7 @@ from domain.inputs import (
     StaffRole,
 )
 from domain.models import Change
-from domain.reading import asking, objects
+from domain.reading import lists, lookups, objects
 from domain.reading.paging import Paging
 from domain.reading.relations import (
     CASE_LINKS,
@@ -459,10 +459,10 @@ async def test_people_are_counted_as_they_are_found(database, clerk, given_party
     async with database.read() as db:
         assert names(await objects.parties(clerk, db, "muller")) == ["Mueller AG", "Müller"]
         assert names(await objects.staff(clerk, db, "muller")) == ["Mueller AG", "Müller"]
-        assert await objects.count(db, asking.parties(clerk, "muller")) == 2
-        assert await objects.count(db, asking.staff(clerk, "muller")) == 2
-        assert await objects.count(db, asking.parties(clerk)) == 3
-        assert await objects.count(db, asking.staff(clerk)) == 3
+        assert await objects.count(db, lists.parties(clerk, "muller")) == 2
+        assert await objects.count(db, lists.staff(clerk, "muller")) == 2
+        assert await objects.count(db, lists.parties(clerk)) == 3
+        assert await objects.count(db, lists.staff(clerk)) == 3
 
 
 async def test_a_file_number_leads_to_its_case(database, clerk, stranger, given_case):
@@ -480,11 +480,11 @@ async def test_ids_that_no_row_can_have_are_not_found(database, clerk):
     odd = ["", MISSING, "NUL \0", "\ud800", "x" * 1_000_000, "'", '"]', "é" * 36]
 
     async with database.read() as db:
-        assert await objects.cases_by_id(clerk, db, odd) == {}
-        assert await objects.parties_by_id(clerk, db, odd) == {}
-        assert await objects.staff_by_id(clerk, db, odd) == {}
-        assert await objects.links_by_id(clerk, db, odd) == {}
-        assert await objects.events_by_id(clerk, db, odd) == {}
+        assert await objects.by_id(clerk, db, lookups.CASE, odd) == {}
+        assert await objects.by_id(clerk, db, lookups.PARTY, odd) == {}
+        assert await objects.by_id(clerk, db, lookups.STAFF, odd) == {}
+        assert await objects.by_id(clerk, db, lookups.LINK, odd) == {}
+        assert await objects.by_id(clerk, db, lookups.EVENT, odd) == {}
         with pytest.raises(CaseNotFound):
             await objects.case(clerk, db, "\ud800")
 
@@ -493,7 +493,7 @@ async def test_many_cases_are_read_at_once(database, clerk, given_case):
     one, other = await given_case("One"), await given_case("Other")
 
     async with database.read() as db:
-        found = await objects.cases_by_id(clerk, db, [one.id, other.id.upper(), MISSING])
+        found = await objects.by_id(clerk, db, lookups.CASE, [one.id, other.id.upper(), MISSING])
 
     assert found == {one.id: one, other.id: other}
 
@@ -625,8 +625,8 @@ async def test_a_link_is_read_as_seen_from_each_end(database, clerk, stranger, g
     link = (await links.link_cases(clerk, database, one.id, other.id, "parent")).link
 
     async with database.read() as db:
-        found = await objects.links_by_id(clerk, db, [link.id])
-        foreign = await objects.links_by_id(stranger, db, [link.id])
+        found = await objects.by_id(clerk, db, lookups.LINK, [link.id])
+        foreign = await objects.by_id(stranger, db, lookups.LINK, [link.id])
 
     assert {end: (seen.type, seen.linked.name) for end, seen in found.items()} == {
         (one.id, link.id): ("parent", "Other"),
@@ -651,8 +651,8 @@ async def test_events_are_read_by_id_while_their_case_is_visible(
     await cases.delete_case(clerk, database, gone.id)
 
     async with database.read() as db:
-        found = await objects.events_by_id(clerk, db, [of_party, of_kept, of_gone])
-        foreign = await objects.events_by_id(stranger, db, [of_party, of_kept])
+        found = await objects.by_id(clerk, db, lookups.EVENT, [of_party, of_kept, of_gone])
+        foreign = await objects.by_id(stranger, db, lookups.EVENT, [of_party, of_kept])
 
     assert set(found) == {of_party, of_kept}
     assert found[of_kept].changes == (
@@ -679,7 +679,7 @@ async def test_a_workspace_sees_nothing_of_another(
         assert list(await objects.parties(stranger, db)) == []
         assert list(await objects.staff(stranger, db, "mueller")) == []
         assert await objects.count_cases(stranger, db) == 0
-        assert await objects.cases_by_id(stranger, db, [case.id]) == {}
+        assert await objects.by_id(stranger, db, lookups.CASE, [case.id]) == {}
         for relation, parent in (
             (CASE_PARTIES, case.id),
             (CASE_TIMELINE, case.id),
@@ -709,12 +709,12 @@ async def test_one_snapshot_does_not_see_what_is_written_meanwhile(
 
 READS = {
     "case": lambda who, db: objects.case(who, db, MISSING),
-    "cases_by_id": lambda who, db: objects.cases_by_id(who, db, []),
+    "by_id, cases": lambda who, db: objects.by_id(who, db, lookups.CASE, []),
     "case_by_file_number": lambda who, db: objects.case_by_file_number(who, db, "AZ-1"),
-    "parties_by_id": lambda who, db: objects.parties_by_id(who, db, []),
-    "staff_by_id": lambda who, db: objects.staff_by_id(who, db, []),
-    "links_by_id": lambda who, db: objects.links_by_id(who, db, []),
-    "events_by_id": lambda who, db: objects.events_by_id(who, db, []),
+    "by_id, parties": lambda who, db: objects.by_id(who, db, lookups.PARTY, []),
+    "by_id, staff": lambda who, db: objects.by_id(who, db, lookups.STAFF, []),
+    "by_id, links": lambda who, db: objects.by_id(who, db, lookups.LINK, []),
+    "by_id, events": lambda who, db: objects.by_id(who, db, lookups.EVENT, []),
     "cases": objects.cases,
     "count_cases": objects.count_cases,
     "parties": objects.parties,

@@ -20,9 +20,8 @@ from domain.inputs import (
     StaffFilter,
     StaffRole,
 )
-from domain.reading import filters, lists, relations
-from domain.reading.keyset import Window
-from domain.reading.objects import CASE, PARTY, STAFF
+from domain.reading import filters, lists, lookups, related
+from domain.reading.paging import Window
 from domain.reading.relations import (
     CASE_LINKS,
     CASE_PARTIES,
@@ -126,16 +125,17 @@ def sorted_anew(steps):
 
 
 def register_page(kind, shape, window):
-    columns = PARTY if kind == "party" else STAFF
-    return lists.register_page(kind, shape, window, columns, keyed=True)
+    kind = lookups.PARTY if kind == "party" else lookups.STAFF
+    return lists._page(kind, lists._BY_NAME, shape, window, kind.columns, keyed=True)
 
 
 def cases_plan(plan, clerk, wanted, order, window):
     compiled = filters.compile_filter(clerk.workspace_id, wanted)
     bounds = {f"{name}_{part}": "x" for name in ("after", "before") for part in (0, 1)}
-    return plan(
-        lists.cases_page(order, compiled.shape, window, CASE, keyed=True), compiled.values | bounds
+    statement = lists._page(
+        lookups.CASE, order, compiled.shape, window, lookups.CASE.columns, keyed=True
     )
+    return plan(statement, compiled.values | bounds)
 
 
 @pytest.mark.parametrize("field", list(CaseOrderField))
@@ -203,9 +203,7 @@ def test_a_page_of_a_relation_scans_no_table(plan, relation, narrowed, window):
     bounds = {f"{name}_{part}": 1 for name in ("after", "before") for part in (0, 1)}
     values = {"parents": '["a", "b"]', "only": "client"} | bounds
 
-    statement = relations.page(
-        relation, window, relation.all_columns, narrowed=narrowed, keyed=True
-    )
+    statement = related._page(relation, window, relation.all_columns, narrowed=narrowed, keyed=True)
     steps = plan(statement, values)
 
     assert scanned(steps) == []
@@ -222,7 +220,7 @@ def test_a_page_of_a_relation_scans_no_table(plan, relation, narrowed, window):
 def test_the_page_of_one_object_is_read_off_its_index(plan, relation, window):
     bounds = {f"{name}_{part}": 1 for name in ("after", "before") for part in (0, 1)}
 
-    statement = relations.page_of_one(
+    statement = related._page_of_one(
         relation, window, relation.all_columns, narrowed=False, keyed=True
     )
     steps = plan(statement, {"parent": "a"} | bounds)
@@ -237,7 +235,7 @@ def test_the_page_of_one_object_is_read_off_its_index(plan, relation, window):
     ids=lambda relation: relation.name,
 )
 def test_counting_a_relation_scans_no_table(plan, relation):
-    steps = plan(relations.count(relation, narrowed=False), {"parents": '["a", "b"]'})
+    steps = plan(related._count(relation, narrowed=False), {"parents": '["a", "b"]'})
 
     assert scanned(steps) == []
 
@@ -255,15 +253,11 @@ def test_a_page_of_people_is_read_off_the_index_of_its_order(plan, kind, window)
 @pytest.mark.parametrize(
     "statement",
     [
-        lists.by_id("case", CASE, single=True),
-        lists.by_id("case", CASE, single=False),
-        lists.case_by_file_number(CASE),
-        lists.by_id("party", PARTY, single=False),
-        lists.by_id("staff", STAFF, single=False),
-        lists.by_id("link", CASE_LINKS.all_columns, single=False),
-        lists.by_id("event", CASE_TIMELINE.all_columns, single=False),
+        lookups._statement_by_id(lookups.CASE, lookups.CASE.columns, single=True),
+        lookups._case_by_file_number(lookups.CASE.columns),
+        *(lookups._statement_by_id(kind, kind.columns, single=False) for kind in lookups.KINDS),
     ],
-    ids=["case", "cases", "file number", "parties", "staff", "links", "events"],
+    ids=["case", "file number", *(f"{kind.name} by ids" for kind in lookups.KINDS)],
 )
 def test_what_is_asked_for_by_id_scans_no_table(plan, statement):
     assert scanned(plan(statement, {"ids": '["a"]', "file_number": "AZ-1"})) == []

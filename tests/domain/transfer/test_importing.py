@@ -9,7 +9,7 @@ import pytest
 from domain.access.principal import Principal, Scope
 from domain.errors import InsufficientScope
 from domain.inputs import CaseFilter
-from domain.reading import asking, objects, relations
+from domain.reading import lists, lookups, objects, relations
 from domain.reading.paging import Paging
 from domain.transfer.importing import OnConflict, import_cases
 from domain.writing import cases
@@ -165,7 +165,10 @@ async def test_the_same_name_with_different_ids_is_two_people(run, database, cle
     await run({"name": "One", "parties": parties})
 
     async with database.read() as db:
-        assert sorted(await objects.parties_by_id(clerk, db, ["A-1", "A-2"])) == ["A-1", "A-2"]
+        assert sorted(await objects.by_id(clerk, db, lookups.PARTY, ["A-1", "A-2"])) == [
+            "A-1",
+            "A-2",
+        ]
 
 
 async def test_one_name_on_both_sides_has_two_roles(run, all_cases, related):
@@ -405,7 +408,7 @@ async def test_another_workspace_sees_nothing_of_an_import(run, database, strang
 
     async with database.read() as db:
         assert await objects.count_cases(stranger, db) == 0
-        assert await objects.count(db, asking.parties(stranger)) == 0
+        assert await objects.count(db, lists.parties(stranger)) == 0
 
 
 async def test_importing_needs_the_scope_to_write(run, database, clerk):

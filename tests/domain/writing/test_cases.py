@@ -22,7 +22,7 @@ from domain.inputs import (
     StaffRole,
 )
 from domain.models import Case
-from domain.reading import objects
+from domain.reading import lookups, objects
 from domain.reading.relations import CASE_LINKS, CASE_PARTIES, CASE_STAFF, CASE_TIMELINE
 from domain.writing import cases, links, register
 
@@ -395,11 +395,11 @@ async def test_a_deleted_case_is_found_nowhere(database, clerk, given_case, give
     async with database.read() as db:
         with pytest.raises(CaseNotFound):
             await objects.case(clerk, db, case.id)
-        assert await objects.cases_by_id(clerk, db, [case.id]) == {}
+        assert await objects.by_id(clerk, db, lookups.CASE, [case.id]) == {}
         assert await objects.case_by_file_number(clerk, db, "AZ-1") is None
         assert [found.name for found in await objects.cases(clerk, db)] == ["Other"]
         assert await objects.count_cases(clerk, db) == 1
-        assert await objects.links_by_id(clerk, db, [link.id]) == {}
+        assert await objects.by_id(clerk, db, lookups.LINK, [link.id]) == {}
         pages = await objects.related(clerk, db, CASE_LINKS, [other.id])
         assert list(pages[other.id]) == []
         assert await objects.count_related(clerk, db, CASE_LINKS, [other.id]) == {other.id: 0}

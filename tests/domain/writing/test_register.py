@@ -5,7 +5,7 @@ import pytest
 from domain.errors import Invalid, PartyNotFound, StaffNotFound, VersionConflict
 from domain.inputs import NewParty, NewStaff, PartyChanges, StaffChanges
 from domain.models import Party, Staff
-from domain.reading import objects
+from domain.reading import lookups, objects
 from domain.writing import register
 
 
@@ -18,7 +18,7 @@ async def test_a_party_is_entered_as_given(database, clerk, given_party):
     party = await given_party("Weiß GmbH", kind="organization")
 
     async with database.read() as db:
-        assert await objects.parties_by_id(clerk, db, [party.id]) == {party.id: party}
+        assert await objects.by_id(clerk, db, lookups.PARTY, [party.id]) == {party.id: party}
     assert replace(party, id="") == Party(
         "", "organization", "Weiß GmbH", "2026-01-15T09:00:00Z", "2026-01-15T09:00:00Z", 1
     )
@@ -28,7 +28,7 @@ async def test_a_staff_member_is_entered_as_given(database, clerk, given_staff):
     staff = await given_staff("Ben Ott", email="ben@example.org")
 
     async with database.read() as db:
-        assert await objects.staff_by_id(clerk, db, [staff.id]) == {staff.id: staff}
+        assert await objects.by_id(clerk, db, lookups.STAFF, [staff.id]) == {staff.id: staff}
     assert replace(staff, id="") == Staff(
         "", "Ben Ott", "ben@example.org", "2026-01-15T09:00:00Z", "2026-01-15T09:00:00Z", 1
     )
@@ -69,7 +69,7 @@ async def test_a_party_changes_in_what_is_mentioned(database, clerk, clock, give
     changed = await register.update_party(clerk, database, party.id, PartyChanges(name="New"))
 
     async with database.read() as db:
-        assert await objects.parties_by_id(clerk, db, [party.id]) == {party.id: changed}
+        assert await objects.by_id(clerk, db, lookups.PARTY, [party.id]) == {party.id: changed}
     assert changed == replace(party, name="New", updated_at="2026-02-01T12:00:00Z", version=2)
     assert events(raw)[-1] == (
         "party_updated",
@@ -85,7 +85,7 @@ async def test_null_clears_an_email(database, clerk, given_staff, raw):
     changed = await register.update_staff(clerk, database, staff.id, StaffChanges(email=None))
 
     async with database.read() as db:
-        assert await objects.staff_by_id(clerk, db, [staff.id]) == {staff.id: changed}
+        assert await objects.by_id(clerk, db, lookups.STAFF, [staff.id]) == {staff.id: changed}
     assert changed == replace(staff, email=None, version=2)
     assert events(raw)[-1] == (
         "staff_updated",
@@ -203,6 +203,6 @@ async def test_foreign_people_look_like_missing_ones(
         await register.update_staff(stranger, database, staff.id, StaffChanges("New"))
 
     async with database.read() as db:
-        assert await objects.parties_by_id(stranger, db, [party.id]) == {}
-        assert await objects.staff_by_id(stranger, db, [staff.id]) == {}
+        assert await objects.by_id(stranger, db, lookups.PARTY, [party.id]) == {}
+        assert await objects.by_id(stranger, db, lookups.STAFF, [staff.id]) == {}
     assert stored() == before
