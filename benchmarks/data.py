@@ -28,9 +28,9 @@ from domain.reading.paging import Paging
 from domain.storage.database import Database
 from domain.storage.opening import opened
 from domain.upkeep import administration
-from domain.writing import links, rows, timeline
+from domain.writing import links, role_rows, rows, timeline
 from domain.writing.cases import CASE_FIELDS
-from domain.writing.rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
+from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
 from domain.writing.timeline import NewEvent
 
 SEED = 20261123
@@ -141,8 +141,8 @@ async def _fill(database: Database, who: Principal, cases: int) -> None:
             people.entered.clear()
             positions = [len(file.parties) + len(file.staff) for file in batch]
             await rows.insert_cases(db, who.workspace_id, [file.case for file in batch], positions)
-            await rows.insert_roles(db, who.workspace_id, PARTY_ROLES, party_rows)
-            await rows.insert_roles(db, who.workspace_id, STAFF_ROLES, staff_rows)
+            await role_rows.insert_roles(db, who.workspace_id, PARTY_ROLES, party_rows)
+            await role_rows.insert_roles(db, who.workspace_id, STAFF_ROLES, staff_rows)
             await links.insert_links(db, who.workspace_id, joined)
             await timeline.record(db, who.workspace_id, ACTOR, _events(rng, batch, joined))
 

@@ -20,9 +20,9 @@ from domain.storage.tables import cases, imported, party, staff, timeline_event
 from domain.transfer.lines import BadLine, Involved, Line, dumped, read_line
 from domain.transfer.links import import_links
 from domain.transfer.marks import mark_of, present, remember
-from domain.writing import register, rows, timeline
-from domain.writing.cases import CASE_FIELDS
-from domain.writing.rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
+from domain.writing import register, role_rows, roles, rows, timeline
+from domain.writing.cases import CASE_FIELDS, owners_of_numbers
+from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
 from domain.writing.timeline import NewEvent
 
 __all__ = ["OnConflict", "Progress", "Rejected", "Report", "dumped", "import_cases"]
@@ -157,11 +157,7 @@ class _Batch:
         case_ids = [line.id for line in lines if line.id]
         self.case_ids = {row[0] for row in await self._present(cases.c.id, case_ids)}
         numbers = [number for line in lines if (number := line.values.get("file_number"))]
-        self.numbers = dict(
-            await self._present(
-                cases.c.file_number, numbers, cases.c.id, where=[cases.c.deleted_at.is_(None)]
-            )
-        )
+        self.numbers = await owners_of_numbers(self.db, self.who, numbers)
         for kind, table in (("parties", party), ("staff", staff)):
             wanted = {one.id for line in lines for one in getattr(line, kind) if one.id}
             wanted |= set(self.marks.values())
@@ -234,19 +230,19 @@ class _Batch:
         party_ids = self._involve(line.parties, "parties")
         staff_ids = self._involve(line.staff, "staff")
         # Two names of one line may be one party; a role is had once.
-        roles = self._roles(case.id, 1, line.parties, party_ids)
-        staff_roles = self._roles(case.id, 1 + len(roles), line.staff, staff_ids)
-        self.party_roles += roles
+        party_roles = self._roles(case.id, 1, line.parties, party_ids)
+        staff_roles = self._roles(case.id, 1 + len(party_roles), line.staff, staff_ids)
+        self.party_roles += party_roles
         self.staff_roles += staff_roles
         self.cases.append(case)
-        self.positions.append(len(roles) + len(staff_roles))
+        self.positions.append(len(party_roles) + len(staff_roles))
         self.case_ids.add(case.id)
         if case.file_number is not None:
             self.numbers[case.file_number] = case.id
         self.event_ids |= {event.id for event in line.events if event.id}
         if not any(event.type == "case_created" for event in line.events):
             changes = timeline.changes_between(None, case, CASE_FIELDS)
-            changes += self._told(PARTY_ROLES, roles)
+            changes += self._told(PARTY_ROLES, party_roles)
             changes += self._told(STAFF_ROLES, staff_roles)
             self.events.append(
                 NewEvent("case_created", case_id=case.id, changes=changes, occurred_at=created_at)
@@ -273,18 +269,20 @@ class _Batch:
             self.reject(line, "timeline: An event with this id is there already.")
             return
         lists = ((PARTY_ROLES, line.parties), (STAFF_ROLES, line.staff))
-        present = [await rows.roles_of(self.db, self.who, roles, case_id) for roles, _ in lists]
-        missing = [
-            self._missing(roles, there, involved)
-            for (roles, involved), there in zip(lists, present, strict=True)
+        present = [
+            await role_rows.roles_of(self.db, self.who, table, case_id) for table, _ in lists
         ]
-        for (roles, _), there, more in zip(lists, present, missing, strict=True):
-            if len(there) + len(more) > roles.most:
-                self.reject(line, f"{roles.field}: A case may have at most {roles.most:,}.")
+        missing = [
+            self._missing(table, there, involved)
+            for (table, involved), there in zip(lists, present, strict=True)
+        ]
+        for (table, _), there, more in zip(lists, present, missing, strict=True):
+            if len(there) + len(more) > table.most:
+                self.reject(line, f"{table.field}: A case may have at most {table.most:,}.")
                 return
         changes = [Change(name, getattr(case, name), value) for name, value in changed.items()]
-        for (roles, _), more in zip(lists, missing, strict=True):
-            changes += await self._add_roles(case_id, roles, more)
+        for (table, _), more in zip(lists, missing, strict=True):
+            changes += await self._add_roles(case_id, table, more)
         if not changes and not events:
             self.report.unchanged += 1
         else:
@@ -304,23 +302,23 @@ class _Batch:
         await self.flush()
 
     def _missing(
-        self, roles: RoleTable, present: Iterable[Role], involved: Iterable[Involved]
+        self, table: RoleTable, present: Iterable[Role], involved: Iterable[Involved]
     ) -> list[Involved]:
         """Those of a line whose role the case does not have yet."""
         taken = {(role.node_id, role.role) for role in present}
         return [
-            one for one in involved if (self._known_id(one, roles.field), one.role) not in taken
+            one for one in involved if (self._known_id(one, table.field), one.role) not in taken
         ]
 
     async def _add_roles(
-        self, case_id: str, roles: RoleTable, involved: Sequence[Involved]
+        self, case_id: str, table: RoleTable, involved: Sequence[Involved]
     ) -> list[Change]:
-        node_ids = self._involve(involved, roles.field)
+        node_ids = self._involve(involved, table.field)
         await self.flush()
-        first = await rows.next_position(self.db, self.who, case_id, len(involved))
+        first = await role_rows.next_position(self.db, self.who, case_id, len(involved))
         new = self._roles(case_id, first, involved, node_ids)
-        await rows.insert_roles(self.db, self.who.workspace_id, roles, new)
-        return self._told(roles, new)
+        await role_rows.insert_roles(self.db, self.who.workspace_id, table, new)
+        return self._told(table, new)
 
     async def _new_events(self, line: Line, case_id: str) -> list[NewEvent]:
         c = timeline_event.c
@@ -397,21 +395,10 @@ class _Batch:
             )
         return list(rows.values())
 
-    def _told(self, roles: RoleTable, rows: Iterable[Role]) -> list[Change]:
+    def _told(self, table: RoleTable, given: Iterable[Role]) -> list[Change]:
         """New roles as the timeline tells of them."""
-        return [
-            Change(
-                roles.field,
-                None,
-                {
-                    "id": row.node_id,
-                    "name": self.names[roles.field][row.node_id],
-                    "role": row.role,
-                    roles.remark: row.remark,
-                },
-            )
-            for row in rows
-        ]
+        names = self.names[table.field]
+        return [Change(table.field, None, one) for one in roles.described(table, given, names)]
 
     def _mark(self, mark: str, object_id: str) -> None:
         self.marks[mark] = self.new_marks[mark] = object_id
@@ -429,8 +416,8 @@ class _Batch:
         await rows.insert_parties(self.db, workspace_id, self.parties)
         await rows.insert_staff(self.db, workspace_id, self.staff)
         await rows.insert_cases(self.db, workspace_id, self.cases, self.positions)
-        await rows.insert_roles(self.db, workspace_id, PARTY_ROLES, self.party_roles)
-        await rows.insert_roles(self.db, workspace_id, STAFF_ROLES, self.staff_roles)
+        await role_rows.insert_roles(self.db, workspace_id, PARTY_ROLES, self.party_roles)
+        await role_rows.insert_roles(self.db, workspace_id, STAFF_ROLES, self.staff_roles)
         await timeline.record(self.db, workspace_id, self.who.key_name, self.events)
         await remember(self.db, self.who, self.new_marks)
         for pending in (

@@ -17,7 +17,7 @@ from domain.instants import Instant
 from domain.models import CaseStatus, Change, LinkType, PartyKind
 from domain.transfer.marks import mark_of
 from domain.writing.cases import CASE_FIELDS, check_values
-from domain.writing.rows import PARTY_ROLES, STAFF_ROLES, RoleTable
+from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES, RoleTable
 from domain.writing.timeline import NewEvent
 
 MAX_LINE = 5_000_000

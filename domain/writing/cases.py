@@ -1,6 +1,7 @@
 """The life of a case: opened, changed, deleted."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -13,17 +14,18 @@ from domain.errors import FileNumberTaken
 from domain.inputs import CaseChanges, ExpectedVersion, NewCase, mentioned
 from domain.models import Case, CaseStatus, Change
 from domain.storage.database import Database, Transaction
+from domain.storage.spellings import each
 from domain.storage.statements import Prepared
 from domain.storage.tables import cases
-from domain.writing import idempotency, roles, rows, timeline
+from domain.writing import idempotency, role_rows, roles, rows, timeline
+from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES
 from domain.writing.roles import Wanted
-from domain.writing.rows import PARTY_ROLES, STAFF_ROLES
 from domain.writing.timeline import NewEvent
 
-_WITH_NUMBER = Prepared(
-    select(cases.c.id).where(
+_BY_NUMBER = Prepared(
+    select(cases.c.file_number, cases.c.id).where(
         cases.c.workspace_id == bindparam("workspace_id"),
-        cases.c.file_number == bindparam("file_number"),
+        cases.c.file_number.in_(select(each.value(bindparam("numbers")).c.value)),
         cases.c.deleted_at.is_(None),
     )
 )
@@ -49,24 +51,21 @@ async def create_case(
     check.done()
     key = idempotency.checked(idempotency_key)
     request = idempotency.fingerprint(key, "create_case", values, parties, staff)
-    async with database.write(who.workspace_id) as db:
+    async with timeline.recorded(who, database) as (db, events):
         if before := await idempotency.replayed(db, who, key, request):
             return await rows.case_to_change(db, who, before, field=idempotency.FIELD)
         await _require_free(db, who, values["file_number"])
         case = Case(id=ids.new_case_id(), **values, created_at=db.now, updated_at=db.now, version=1)
-        given = await roles.resolve(db, who, PARTY_ROLES, case.id, parties, 1)
-        party_rows = [one.role for one in given]
-        given = await roles.resolve(db, who, STAFF_ROLES, case.id, staff, 1 + len(parties))
-        staff_rows = [one.role for one in given]
+        involved = [
+            await roles.resolve(db, who, PARTY_ROLES, case.id, parties, 1, events),
+            await roles.resolve(db, who, STAFF_ROLES, case.id, staff, 1 + len(parties), events),
+        ]
         await rows.insert_cases(db, who.workspace_id, [case], [len(parties) + len(staff)])
-        await rows.insert_roles(db, who.workspace_id, PARTY_ROLES, party_rows)
-        await rows.insert_roles(db, who.workspace_id, STAFF_ROLES, staff_rows)
         changes = timeline.changes_between(None, case, CASE_FIELDS)
-        for table, given_rows in ((PARTY_ROLES, party_rows), (STAFF_ROLES, staff_rows)):
-            told = await roles.described(db, who, table, given_rows)
-            changes += [Change(table.field, None, one) for one in told]
-        event = NewEvent("case_created", case_id=case.id, changes=changes)
-        await timeline.record(db, who.workspace_id, who.key_name, [event])
+        for resolved in involved:
+            await role_rows.insert_roles(db, who.workspace_id, resolved.table, resolved.roles)
+            changes += [Change(resolved.table.field, None, one) for one in resolved.described()]
+        events.append(NewEvent("case_created", case_id=case.id, changes=changes))
         await idempotency.remember(db, who, key, request, case.id)
         return case
 
@@ -86,7 +85,7 @@ async def update_case(
     Raises CaseNotFound, VersionConflict, Invalid, FileNumberTaken.
     """
     who.require(Scope.CASES_WRITE)
-    async with database.write(who.workspace_id) as db:
+    async with timeline.recorded(who, database) as (db, events):
         case = await rows.case_to_change(db, who, case_id, expected_version)
         check = Check()
         wanted = check_values(check, mentioned(changes))
@@ -98,12 +97,8 @@ async def update_case(
         if "file_number" in wanted:
             await _require_free(db, who, wanted["file_number"])
         changed = await rows.touch(db, who, case, **wanted)
-        event = NewEvent(
-            "case_updated",
-            case_id=case.id,
-            changes=timeline.changes_between(case, changed, CASE_FIELDS),
-        )
-        await timeline.record(db, who.workspace_id, who.key_name, [event])
+        told = timeline.changes_between(case, changed, CASE_FIELDS)
+        events.append(NewEvent("case_updated", case_id=case.id, changes=told))
         return changed
 
 
@@ -115,13 +110,12 @@ async def delete_case(
     Raises CaseNotFound, VersionConflict.
     """
     who.require(Scope.CASES_DELETE)
-    async with database.write(who.workspace_id) as db:
+    async with timeline.recorded(who, database) as (db, events):
         case = await rows.case_to_change(db, who, case_id, expected_version)
         deleted = await rows.touch(db, who, case)
         await rows.update_case(db, who, case.id, {"deleted_at": db.now})
         await rows.remove_entry(db, who, "case", case.id)
-        event = NewEvent("case_deleted", case_id=case.id)
-        await timeline.record(db, who.workspace_id, who.key_name, [event])
+        events.append(NewEvent("case_deleted", case_id=case.id))
         return deleted
 
 
@@ -145,9 +139,19 @@ def check_values(check: Check, given: Mapping[str, object]) -> dict[str, Any]:
     return checked
 
 
+async def owners_of_numbers(
+    db: Transaction, who: Principal, numbers: Collection[str]
+) -> dict[str, str]:
+    """The case that has each file number: no two cases that are not deleted have the same.
+
+    A number that is free is left out.
+    """
+    if not numbers:
+        return {}
+    values = {"workspace_id": who.workspace_id, "numbers": json.dumps(list(numbers))}
+    return dict(await db.rows(_BY_NUMBER, values))
+
+
 async def _require_free(db: Transaction, who: Principal, file_number: str | None) -> None:
-    if file_number is None:
-        return
-    values = {"workspace_id": who.workspace_id, "file_number": file_number}
-    if await db.first(_WITH_NUMBER, values):
+    if file_number is not None and await owners_of_numbers(db, who, [file_number]):
         raise FileNumberTaken(file_number)

@@ -43,7 +43,7 @@ async def link_cases(
     key = idempotency.checked(idempotency_key)
     ends = [canonical_case_id(id) or id for id in (case_id, linked_case_id)]
     request = idempotency.fingerprint(key, "link_cases", *ends, link_type)
-    async with database.write(who.workspace_id) as db:
+    async with timeline.recorded(who, database) as (db, events):
         if before := await idempotency.replayed(db, who, key, request):
             case = await rows.case_to_change(db, who, case_id)
             return Written(await _seen(db, who, case, before), case)
@@ -58,8 +58,7 @@ async def link_cases(
         link = CaseLink(ids.new_id(ids.LINK), case.id, linked.id, kind, db.now, linked)
         await insert_links(db, who.workspace_id, [link])
         touched = {one.id: await rows.touch(db, who, one) for one in (case, linked)}
-        events = link_events("case_linked", link)
-        await timeline.record(db, who.workspace_id, who.key_name, events)
+        events += link_events("case_linked", link)
         await idempotency.remember(db, who, key, request, link.id)
         return Written(replace(link, linked=touched[linked.id]), touched[case.id])
 
@@ -77,7 +76,7 @@ async def unlink_cases(
     Raises LinkNotFound, also if *case_id* is at neither end or no case; VersionConflict.
     """
     who.require(Scope.CASES_WRITE)
-    async with database.write(who.workspace_id) as db:
+    async with timeline.recorded(who, database) as (db, events):
         case = None
         if case_id is not None:
             case = await _case_at(db, who, link_id, case_id, expected_version)
@@ -93,8 +92,7 @@ async def unlink_cases(
         await db.run(delete(case_link).where(c.workspace_id == who.workspace_id, c.id == link_id))
         touched = [await rows.touch(db, who, one) for one in (case, linked)]
         link = CaseLink(end.id, end.case_id, end.linked_case_id, end.type, end.created_at, linked)
-        events = link_events("case_unlinked", link)
-        await timeline.record(db, who.workspace_id, who.key_name, events)
+        events += link_events("case_unlinked", link)
         return Written(link, touched[0])
 
 

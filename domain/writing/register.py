@@ -26,11 +26,11 @@ async def create_party(
     check.done()
     key = idempotency.checked(idempotency_key)
     request = idempotency.fingerprint(key, "create_party", new)
-    async with database.write(who.workspace_id) as db:
+    async with timeline.recorded(who, database) as (db, events):
         if before := await idempotency.replayed(db, who, key, request):
             return await rows.party_to_change(db, who, before)
         party = party_of(new, db.now)
-        await enter_parties(db, who, [party])
+        await enter_parties(db, who, [party], events)
         await idempotency.remember(db, who, key, request, party.id)
         return party
 
@@ -48,7 +48,7 @@ async def update_party(
     Raises PartyNotFound, VersionConflict, Invalid.
     """
     who.require(Scope.CASES_WRITE)
-    async with database.write(who.workspace_id) as db:
+    async with timeline.recorded(who, database) as (db, events):
         party = await rows.party_to_change(db, who, party_id, expected_version)
         check = Check()
         wanted = mentioned(changes)
@@ -57,7 +57,7 @@ async def update_party(
         if "kind" in wanted:
             wanted["kind"] = check.one_of(wanted["kind"], tuple(PartyKind), "kind")
         check.done()
-        changed: Party = await _change(db, who, "party", party, wanted, PARTY_FIELDS)
+        changed: Party = await _change(db, who, "party", party, wanted, PARTY_FIELDS, events)
         return changed
 
 
@@ -71,11 +71,11 @@ async def create_staff(
     check.done()
     key = idempotency.checked(idempotency_key)
     request = idempotency.fingerprint(key, "create_staff", new)
-    async with database.write(who.workspace_id) as db:
+    async with timeline.recorded(who, database) as (db, events):
         if before := await idempotency.replayed(db, who, key, request):
             return await rows.staff_to_change(db, who, before)
         staff = staff_of(new, db.now)
-        await enter_staff(db, who, [staff])
+        await enter_staff(db, who, [staff], events)
         await idempotency.remember(db, who, key, request, staff.id)
         return staff
 
@@ -93,7 +93,7 @@ async def update_staff(
     Raises StaffNotFound, VersionConflict, Invalid.
     """
     who.require(Scope.CASES_WRITE)
-    async with database.write(who.workspace_id) as db:
+    async with timeline.recorded(who, database) as (db, events):
         staff = await rows.staff_to_change(db, who, staff_id, expected_version)
         check = Check()
         wanted = mentioned(changes)
@@ -102,7 +102,7 @@ async def update_staff(
         if "email" in wanted:
             wanted["email"] = check.email(wanted["email"], "email")
         check.done()
-        changed: Staff = await _change(db, who, "staff", staff, wanted, STAFF_FIELDS)
+        changed: Staff = await _change(db, who, "staff", staff, wanted, STAFF_FIELDS, events)
         return changed
 
 
@@ -128,16 +128,20 @@ def staff_of(new: NewStaff, now: str) -> Staff:
     return Staff(ids.new_id(ids.STAFF), new.name, new.email, now, now, 1)
 
 
-async def enter_parties(db: Transaction, who: Principal, new: list[Party]) -> None:
-    """Store new parties and tell the timeline."""
+async def enter_parties(
+    db: Transaction, who: Principal, new: list[Party], events: list[NewEvent]
+) -> None:
+    """Store new parties, and say so in *events*."""
     await rows.insert_parties(db, who.workspace_id, new)
-    await timeline.record(db, who.workspace_id, who.key_name, [party_created(one) for one in new])
+    events += [party_created(one) for one in new]
 
 
-async def enter_staff(db: Transaction, who: Principal, new: list[Staff]) -> None:
-    """Store new staff and tell the timeline."""
+async def enter_staff(
+    db: Transaction, who: Principal, new: list[Staff], events: list[NewEvent]
+) -> None:
+    """Store new staff, and say so in *events*."""
     await rows.insert_staff(db, who.workspace_id, new)
-    await timeline.record(db, who.workspace_id, who.key_name, [staff_created(one) for one in new])
+    events += [staff_created(one) for one in new]
 
 
 def party_created(party: Party) -> NewEvent:
@@ -157,6 +161,7 @@ async def _change(
     before: Any,
     wanted: dict[str, Any],
     names: tuple[str, ...],
+    events: list[NewEvent],
 ) -> Any:
     after = replace(before, **wanted)
     changes = timeline.changes_between(before, after, names)
@@ -165,6 +170,5 @@ async def _change(
         return before
     after = replace(after, version=before.version + 1, updated_at=db.now)
     await rows.update_register(db, who, kind, after)
-    event = NewEvent(f"{kind}_updated", subject_id=before.id, changes=changes)
-    await timeline.record(db, who.workspace_id, who.key_name, [event])
+    events.append(NewEvent(f"{kind}_updated", subject_id=before.id, changes=changes))
     return after

@@ -3,19 +3,19 @@
 A party or staff member may have several roles in one case, each once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
-from domain.errors import Absent, PartyNotFound, StaffNotFound, invalid
+from domain.errors import invalid
 from domain.ids import canonical_case_id
 from domain.inputs import ExpectedVersion, NewParty, NewStaff, PartyRole, StaffRole
 from domain.models import Case, Change, Party, Staff
 from domain.storage.database import Database, Transaction
-from domain.writing import idempotency, register, rows, timeline
-from domain.writing.rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
+from domain.writing import idempotency, register, role_rows, rows, timeline
+from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
 from domain.writing.timeline import NewEvent
 
 
@@ -81,25 +81,29 @@ async def replace_parties(
     """
     who.require(Scope.CASES_WRITE)
     wanted = _checked(PARTY_ROLES, [_party(role) for role in roles], may_be_empty=True)
-    async with database.write(who.workspace_id) as db:
+    async with timeline.recorded(who, database) as (db, events):
         case = await rows.case_to_change(db, who, case_id, expected_version)
-        before = await rows.roles_of(db, who, PARTY_ROLES, case.id)
+        before = await role_rows.roles_of(db, who, PARTY_ROLES, case.id)
         if [Wanted(role.node_id, role.role, role.remark) for role in before] == wanted:
             who.require(Scope.CASES_READ)
             return Written(case)
-        first = await rows.next_position(db, who, case.id, len(wanted))
+        first = await role_rows.next_position(db, who, case.id, len(wanted))
+        after = await resolve(db, who, PARTY_ROLES, case.id, wanted, first, events)
         known = {(role.node_id, role.role): role for role in before}
         given = [
             replace(one, role=replace(one.role, since=old.since))
             if (old := known.get((one.role.node_id, one.role.role)))
             else one
-            for one in await resolve(db, who, PARTY_ROLES, case.id, wanted, first)
+            for one in after.given
         ]
-        after = [one.role for one in given]
-        await rows.delete_roles(db, who.workspace_id, PARTY_ROLES, before)
-        await rows.insert_roles(db, who.workspace_id, PARTY_ROLES, after)
-        changed = await _told(db, who, case, PARTY_ROLES, "parties_replaced", before, after)
-        return Written(changed, given)
+        after = replace(after, given=given)
+        await role_rows.delete_roles(db, who.workspace_id, PARTY_ROLES, before)
+        await role_rows.insert_roles(db, who.workspace_id, PARTY_ROLES, after.roles)
+        left = {role.node_id for role in before} - after.names.keys()
+        names = {**after.names, **await rows.names_of(db, who.workspace_id, "party", left)}
+        told = described(PARTY_ROLES, before, names), after.described()
+        events.append(_event("parties_replaced", case, PARTY_ROLES, *told))
+        return Written(await rows.touch(db, who, case), given)
 
 
 async def remove_parties(
@@ -153,18 +157,18 @@ async def unassign_staff(
     return await _remove(who, database, case_id, STAFF_ROLES, staff_ids, role, expected_version)
 
 
-def checked_roles(check: Check, roles: RoleTable, given: Sequence[Wanted]) -> list[Wanted]:
+def checked_roles(check: Check, table: RoleTable, given: Sequence[Wanted]) -> list[Wanted]:
     """Check the roles of one list, which name nobody twice in one role."""
-    field = roles.field
-    if len(given) > roles.most:
-        check.wrong(f"A case may have at most {roles.most} {field}.", field)
+    field = table.field
+    if len(given) > table.most:
+        check.wrong(f"A case may have at most {table.most} {field}.", field)
         return []
     kept: list[Wanted] = []
     seen: set[tuple[str, str]] = set()
     for index, wanted in enumerate(given):
         path = (field, str(index))
         role = check.word(wanted.role, *path, "role")
-        remark = check.optional_line(wanted.remark, roles.remark_max, *path, roles.remark)
+        remark = check.optional_line(wanted.remark, table.remark_max, *path, table.remark)
         node = wanted.node
         if isinstance(node, NewParty):
             node = register.checked_party(check, node, *path)
@@ -179,18 +183,38 @@ def checked_roles(check: Check, roles: RoleTable, given: Sequence[Wanted]) -> li
     return kept
 
 
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Roles that may be stored, and the names of those who have them."""
+
+    table: RoleTable
+    given: Sequence[Given]
+    names: Mapping[str, str]
+
+    @property
+    def roles(self) -> list[Role]:
+        return [one.role for one in self.given]
+
+    def described(self) -> list[dict[str, Any]]:
+        """The roles as the timeline tells of them."""
+        return described(self.table, self.roles, self.names)
+
+
 async def resolve(
     db: Transaction,
     who: Principal,
-    roles: RoleTable,
+    table: RoleTable,
     case_id: str,
     wanted: Sequence[Wanted],
     first: int,
-) -> list[Given]:
-    """The roles for *wanted*, from position *first* on; new parties and staff are entered."""
-    is_party = roles is PARTY_ROLES
-    known = {one.node for one in wanted if isinstance(one.node, str)}
-    names = await rows.names_of(db, who.workspace_id, "party" if is_party else "staff", known)
+    events: list[NewEvent],
+) -> Resolved:
+    """The roles for *wanted*, from position *first* on.
+
+    New parties and staff are entered, which *events* tell. Raises PartyNotFound, StaffNotFound.
+    """
+    by_id = {one.node for one in wanted if isinstance(one.node, str)}
+    names = await rows.names_of(db, who.workspace_id, table.kind, by_id)
     given: list[Given] = []
     parties: list[Party] = []
     staff: list[Staff] = []
@@ -198,7 +222,7 @@ async def resolve(
         node: Party | Staff | None = None
         if isinstance(one.node, str):
             if one.node not in names:
-                raise _absent(roles)(one.node, (roles.field, str(index), "id"))
+                raise table.absent(one.node, (table.field, str(index), "id"))
             node_id = one.node
         elif isinstance(one.node, NewParty):
             node = register.party_of(one.node, db.now)
@@ -210,23 +234,22 @@ async def resolve(
             node_id = node.id
         role = Role(case_id, first + index, node_id, one.role, one.remark, db.now)
         given.append(Given(role, node))
-    await register.enter_parties(db, who, parties)
-    await register.enter_staff(db, who, staff)
-    return given
+    await register.enter_parties(db, who, parties, events)
+    await register.enter_staff(db, who, staff, events)
+    entered = {one.node.id: one.node.name for one in given if one.node is not None}
+    return Resolved(table, given, names | entered)
 
 
-async def described(
-    db: Transaction, who: Principal, roles: RoleTable, given: Sequence[Role]
+def described(
+    table: RoleTable, given: Iterable[Role], names: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Roles as the timeline tells of them."""
-    kind = "party" if roles is PARTY_ROLES else "staff"
-    names = await rows.names_of(db, who.workspace_id, kind, {role.node_id for role in given})
     return [
         {
             "id": role.node_id,
             "name": names[role.node_id],
             "role": role.role,
-            roles.remark: role.remark,
+            table.remark: role.remark,
         }
         for role in given
     ]
@@ -236,87 +259,81 @@ async def _add(
     who: Principal,
     database: Database,
     case_id: str,
-    roles: RoleTable,
+    table: RoleTable,
     wanted: list[Wanted],
     expected_version: ExpectedVersion,
     idempotency_key: str | None,
 ) -> Written:
     key = idempotency.checked(idempotency_key)
     case_id = canonical_case_id(case_id) or case_id
-    request = idempotency.fingerprint(key, f"add_{roles.field}", case_id, wanted)
-    async with database.write(who.workspace_id) as db:
+    request = idempotency.fingerprint(key, f"add_{table.field}", case_id, wanted)
+    async with timeline.recorded(who, database) as (db, events):
         if before := await idempotency.replayed(db, who, key, request):
             return Written(await rows.case_to_change(db, who, before, field=idempotency.FIELD))
         case = await rows.case_to_change(db, who, case_id, expected_version)
-        present = await rows.roles_of(db, who, roles, case.id)
+        present = await role_rows.roles_of(db, who, table, case.id)
         taken = {(role.node_id, role.role) for role in present}
         check = Check()
         for index, one in enumerate(wanted):
             if (one.node, one.role) in taken:
-                check.wrong("Already has this role in the case.", roles.field, str(index), "role")
-        if len(present) + len(wanted) > roles.most:
-            check.wrong(f"A case may have at most {roles.most} {roles.field}.", roles.field)
+                check.wrong("Already has this role in the case.", table.field, str(index), "role")
+        if len(present) + len(wanted) > table.most:
+            check.wrong(f"A case may have at most {table.most} {table.field}.", table.field)
         check.done()
-        first = await rows.next_position(db, who, case.id, len(wanted))
-        given = await resolve(db, who, roles, case.id, wanted, first)
-        added = [one.role for one in given]
-        await rows.insert_roles(db, who.workspace_id, roles, added)
-        told = "parties_added" if roles is PARTY_ROLES else "staff_assigned"
+        first = await role_rows.next_position(db, who, case.id, len(wanted))
+        added = await resolve(db, who, table, case.id, wanted, first, events)
+        await role_rows.insert_roles(db, who.workspace_id, table, added.roles)
+        events.append(_event(table.added, case, table, [], added.described()))
         await idempotency.remember(db, who, key, request, case.id)
-        return Written(await _told(db, who, case, roles, told, [], added), given)
+        return Written(await rows.touch(db, who, case), added.given)
 
 
 async def _remove(
     who: Principal,
     database: Database,
     case_id: str,
-    roles: RoleTable,
+    table: RoleTable,
     node_ids: Sequence[str],
     role: str | None,
     expected_version: ExpectedVersion,
 ) -> Case:
     if not node_ids:
-        raise invalid(f"At least one of the {roles.field} must be named.", roles.field)
-    async with database.write(who.workspace_id) as db:
+        raise invalid(f"At least one of the {table.field} must be named.", table.field)
+    async with timeline.recorded(who, database) as (db, events):
         case = await rows.case_to_change(db, who, case_id, expected_version)
-        present = await rows.roles_of(db, who, roles, case.id)
+        present = await role_rows.roles_of(db, who, table, case.id)
         named = set(node_ids)
         leaving = [one for one in present if one.node_id in named and role in (None, one.role)]
         left = {one.node_id for one in leaving}
         for index, node_id in enumerate(node_ids):
             if node_id not in left:
-                raise _absent(roles)(node_id, (roles.field, str(index)))
-        await rows.delete_roles(db, who.workspace_id, roles, leaving)
-        told = "parties_removed" if roles is PARTY_ROLES else "staff_unassigned"
-        return await _told(db, who, case, roles, told, leaving, [])
+                raise table.absent(node_id, (table.field, str(index)))
+        await role_rows.delete_roles(db, who.workspace_id, table, leaving)
+        names = await rows.names_of(db, who.workspace_id, table.kind, left)
+        events.append(_event(table.removed, case, table, described(table, leaving, names), []))
+        return await rows.touch(db, who, case)
 
 
-async def _told(
-    db: Transaction,
-    who: Principal,
-    case: Case,
-    roles: RoleTable,
+def _event(
     event_type: str,
-    before: Sequence[Role],
-    after: Sequence[Role],
-) -> Case:
-    """Record what differs between two lists of roles, and raise the case's version."""
-    old = await described(db, who, roles, before)
-    new = await described(db, who, roles, after)
-    gone = [Change(roles.field, one, None) for one in old if one not in new]
-    come = [Change(roles.field, None, one) for one in new if one not in old]
-    event = NewEvent(event_type, case_id=case.id, changes=[*gone, *come])
-    await timeline.record(db, who.workspace_id, who.key_name, [event])
-    return await rows.touch(db, who, case)
+    case: Case,
+    table: RoleTable,
+    before: Sequence[dict[str, Any]],
+    after: Sequence[dict[str, Any]],
+) -> NewEvent:
+    """The event of what differs between two lists of roles."""
+    gone = [Change(table.field, one, None) for one in before if one not in after]
+    come = [Change(table.field, None, one) for one in after if one not in before]
+    return NewEvent(event_type, case_id=case.id, changes=[*gone, *come])
 
 
 def _checked(
-    roles: RoleTable, given: Sequence[Wanted], *, may_be_empty: bool = False
+    table: RoleTable, given: Sequence[Wanted], *, may_be_empty: bool = False
 ) -> list[Wanted]:
     check = Check()
     if not given and not may_be_empty:
-        check.wrong(f"At least one of the {roles.field} must be given.", roles.field)
-    checked = checked_roles(check, roles, given)
+        check.wrong(f"At least one of the {table.field} must be given.", table.field)
+    checked = checked_roles(check, table, given)
     check.done()
     return checked
 
@@ -327,7 +344,3 @@ def _party(role: PartyRole) -> Wanted:
 
 def _staff(role: StaffRole) -> Wanted:
     return Wanted(role.staff, role.role, role.note)
-
-
-def _absent(roles: RoleTable) -> type[Absent]:
-    return PartyNotFound if roles is PARTY_ROLES else StaffNotFound

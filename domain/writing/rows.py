@@ -5,8 +5,8 @@ Shared by everything that writes. No rules here, and no timeline: callers see to
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import cache, lru_cache
+from dataclasses import fields, replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -16,50 +16,16 @@ from domain.access.principal import Principal
 from domain.errors import CaseNotFound, PartyNotFound, StaffNotFound, VersionConflict
 from domain.ids import canonical_case_id
 from domain.inputs import ExpectedVersion
-from domain.instants import Instant
 from domain.models import Case, Party, Staff
 from domain.reading import folding, search
 from domain.storage.database import Row, Transaction
 from domain.storage.spellings import each
 from domain.storage.statements import Prepared
-from domain.storage.tables import case_party, cases, party, search_entry, staff, staff_assignment
+from domain.storage.tables import cases, party, search_entry, staff
 
 _KEY = ("workspace_id", "id")
 _ENTRY_KEY = ("workspace_id", "kind", "id")
 ORDER_MAX = 200  # characters of a name that count in its order
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """A row of case_party or staff_assignment; *node_id* is the party or staff member."""
-
-    case_id: str
-    position: int
-    node_id: str
-    role: str
-    remark: str | None
-    since: Instant
-
-
-@dataclass(frozen=True, slots=True)
-class RoleTable:
-    """How the two role tables spell what they have in common."""
-
-    table: Any
-    node: str
-    remark: str
-    since: str
-    field: str
-    most: int  # rows a case
-    remark_max: int  # characters
-
-
-PARTY_ROLES = RoleTable(
-    case_party, "party_id", "reference", "added_at", "parties", 1_000, checks.REFERENCE_MAX
-)
-STAFF_ROLES = RoleTable(
-    staff_assignment, "staff_id", "note", "assigned_at", "staff", 200, checks.NOTE_MAX
-)
 
 
 async def case_to_change(
@@ -114,22 +80,6 @@ async def names_of(
     return dict(await db.rows(_NAMES[kind], values))
 
 
-async def roles_of(db: Transaction, who: Principal, roles: RoleTable, case_id: str) -> list[Role]:
-    """All rows of a case, in order."""
-    values = {"workspace_id": who.workspace_id, "case_id": case_id}
-    return [Role(*row) for row in await db.rows(_roles(roles), values)]
-
-
-async def next_position(db: Transaction, who: Principal, case_id: str, count: int) -> int:
-    """Take *count* positions in a case; the first of them."""
-    mine = {"workspace_id": who.workspace_id, "id": case_id}
-    row = await db.first(_LAST_POSITION, mine)
-    assert row is not None
-    last: int = row[0]
-    await update_case(db, who, case_id, {"last_position": last + count})
-    return last + 1
-
-
 async def touch(db: Transaction, who: Principal, case: Case, **changes: Any) -> Case:
     """Store *changes* to a case, and with them a new version; updated_at is now unless given."""
     changes.setdefault("updated_at", db.now)
@@ -177,39 +127,6 @@ async def insert_parties(db: Transaction, workspace_id: int, new: Sequence[Party
 
 async def insert_staff(db: Transaction, workspace_id: int, new: Sequence[Staff]) -> None:
     await _insert_register(db, workspace_id, staff, "staff", new)
-
-
-async def insert_roles(
-    db: Transaction, workspace_id: int, roles: RoleTable, new: Sequence[Role]
-) -> None:
-    rows = [
-        {
-            "workspace_id": workspace_id,
-            "case_id": role.case_id,
-            "position": role.position,
-            roles.node: role.node_id,
-            "role": role.role,
-            roles.remark: role.remark,
-            roles.since: role.since,
-        }
-        for role in new
-    ]
-    await db.run(_INSERT[roles.table], rows)
-
-
-async def delete_roles(
-    db: Transaction, workspace_id: int, roles: RoleTable, rows: Sequence[Role]
-) -> None:
-    c = roles.table.c
-    gone = delete(roles.table).where(
-        c.workspace_id == workspace_id,
-        c.case_id == bindparam("gone_case"),
-        c.position == bindparam("gone_position"),
-    )
-    await db.run(
-        Prepared(gone),
-        [{"gone_case": row.case_id, "gone_position": row.position} for row in rows],
-    )
 
 
 async def update_register(
@@ -284,6 +201,7 @@ def _columns(table: Any, model: Any) -> list[Any]:
 
 
 def _one(table: Any, *columns: Any) -> Any:
+    """*columns* of the row with an *id*, locked until the transaction ends."""
     mine = (table.c.workspace_id == bindparam("workspace_id"), table.c.id == bindparam("id"))
     return select(*columns).where(*mine).with_for_update()
 
@@ -292,14 +210,6 @@ def _named(table: Any) -> Prepared:
     listed = select(each.value(bindparam("ids")).c.value)
     mine = (table.c.workspace_id == bindparam("workspace_id"), table.c.id.in_(listed))
     return Prepared(select(table.c.id, table.c.name).where(*mine))
-
-
-@cache
-def _roles(roles: RoleTable) -> Prepared:
-    c = roles.table.c
-    columns = [c.case_id, c.position, c[roles.node], c.role, c[roles.remark], c[roles.since]]
-    mine = (c.workspace_id == bindparam("workspace_id"), c.case_id == bindparam("case_id"))
-    return Prepared(select(*columns).where(*mine).order_by(c.position))
 
 
 @lru_cache(maxsize=256)
@@ -322,12 +232,11 @@ _ENTRY = {
     if column.name != "entry"  # the database numbers them, where it wants a number
 }
 _CASE = Prepared(_one(cases, *_columns(cases, Case)).where(cases.c.deleted_at.is_(None)))
-_LAST_POSITION = Prepared(_one(cases, cases.c.last_position))
 _REGISTER = {
     "party": Prepared(_one(party, *_columns(party, Party))),
     "staff": Prepared(_one(staff, *_columns(staff, Staff))),
 }
 _NAMES = {"party": _named(party), "staff": _named(staff)}
-_INSERT = {
-    table: Prepared(insert(table)) for table in (cases, party, staff, case_party, staff_assignment)
-} | {search_entry: Prepared(insert(search_entry).values(_ENTRY).inline())}
+_INSERT = {table: Prepared(insert(table)) for table in (cases, party, staff)} | {
+    search_entry: Prepared(insert(search_entry).values(_ENTRY).inline())
+}

@@ -5,8 +5,9 @@ predecessor's hash and its own content, so whoever edits, drops or reorders even
 breaks the chain (checked by verifying.py).
 """
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,10 @@ import orjson
 from sqlalchemy import bindparam, insert, select, update
 
 from domain import ids
+from domain.access.principal import Principal
 from domain.instants import Instant
 from domain.models import Change
-from domain.storage.database import Transaction
+from domain.storage.database import Database, Transaction
 from domain.storage.statements import Prepared
 from domain.storage.tables import timeline_event, timeline_head
 
@@ -50,6 +52,20 @@ class NewEvent:
     id: str | None = None
     actor: str | None = None
     at: Instant | None = None
+
+
+@contextlib.asynccontextmanager
+async def recorded(
+    who: Principal, database: Database
+) -> AsyncIterator[tuple[Transaction, list[NewEvent]]]:
+    """A transaction in the caller's workspace, and the list of what the timeline is told of it.
+
+    The events are appended together at the end, in the order of the list.
+    """
+    async with database.write(who.workspace_id) as db:
+        events: list[NewEvent] = []
+        yield db, events
+        await record(db, who.workspace_id, who.key_name, events)
 
 
 async def record(db: Transaction, workspace_id: int, actor: str, events: list[NewEvent]) -> None:

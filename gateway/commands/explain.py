@@ -9,8 +9,6 @@ import typer
 
 from domain.errors import invalid
 from gateway.commands.terminal import out
-from gateway.execution.explaining import explain as explained
-from gateway.schema import schema
 
 
 def explain(
@@ -37,6 +35,10 @@ def explain(
 
         casegraph explain @query.graphql --variables '{"id": "..."}' --source
     """
+    # Here, so that the other commands need not load GraphQL.
+    from gateway.execution.explaining import explain as explained
+    from gateway.schema import schema
+
     found = explained(schema, _text(query), _object(variables), operation)
     if found.not_covered:
         out.print(found.not_covered, markup=False)

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from gateway.commands.terminal import err, out
-from gateway.schema import sdl
 
 
 def schema(
@@ -24,6 +23,9 @@ def schema(
 
         casegraph schema --check
     """
+    # Here, so that the other commands need not load GraphQL.
+    from gateway.schema import sdl
+
     current = sdl()
     if not check:
         target.write_text(current, encoding="utf-8")

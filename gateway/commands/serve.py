@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from domain.access.principal import Scope
 from domain.demo.firm import demo_cases
@@ -19,8 +18,6 @@ from domain.transfer import importing
 from domain.upkeep import administration
 from gateway.commands import terminal
 from gateway.commands.terminal import DatabaseUrl, out, progress
-from gateway.protocol import Connection
-from gateway.server import GRACEFUL_SECONDS, Server, Supervisor
 from gateway.settings import DESCRIPTIONS, Settings
 
 Host = Annotated[
@@ -168,6 +165,12 @@ def _listening(settings: Settings) -> Iterator[tuple[socket.socket, str]]:
 
 def _run(settings: Settings, listener: socket.socket) -> None:
     """Serve until told to stop; requests that were accepted are finished first."""
+    # Here, so that the other commands need not load the server.
+    import uvicorn
+
+    from gateway.protocol import Connection
+    from gateway.server import GRACEFUL_SECONDS, Server, Supervisor
+
     os.environ.update(settings.environment())
     _allow_open_files(settings.connections + OTHER_FILES)
     config = uvicorn.Config(

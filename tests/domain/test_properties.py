@@ -351,7 +351,8 @@ class World:
             and not firm.linked(one, other, action.kind)
         )
 
-        def then(link):
+        def then(written):
+            link = written.link
             firm.links[link.id] = (one, other, action.kind)
             self.made["links"].append(link.id)
             firm.cases[one]["version"] += 1

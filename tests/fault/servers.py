@@ -1,20 +1,45 @@
 """The gateway as a process of its own, as an operator runs it: started, stopped and killed."""
 
+import asyncio
 import contextlib
+import functools
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
 
+from domain.access.principal import Scope
+from domain.storage.opening import opened
+from domain.upkeep import administration
+
 COMMAND = (sys.executable, "-m", "gateway")
 ROOT = Path(__file__).parent.parent.parent
+
+
+@functools.cache
+def _made() -> tuple[bytes, str]:
+    """A new database file, and a key to it for all scopes: making both takes a second."""
+
+    async def make(path: Path) -> str:
+        async with opened(str(path)) as database:
+            await administration.create_workspace(database, administration.DEFAULT_SLUG)
+            key, _entry = await administration.create_key(database, "test", list(Scope))
+            return key
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cases.db"
+        with ThreadPoolExecutor(1) as thread:  # on this one an event loop may be running
+            key = thread.submit(asyncio.run, make(path)).result()
+        return path.read_bytes(), key
 
 
 class Gateway:
@@ -64,7 +89,11 @@ class Gateway:
 
     def start(self, *options: object, **popen: object) -> None:
         """Start it and wait until it is ready. *popen* goes to subprocess.Popen."""
-        if not self.key:
+        if not self.key and not self.database.exists():
+            made, self.key = _made()
+            self.database.write_bytes(made)
+            self.database.chmod(0o600)
+        elif not self.key:
             self.key = self.make_key(
                 "--scope", "cases:read", "--scope", "cases:write", "--scope", "cases:delete"
             )

@@ -35,7 +35,7 @@ async def office(database, clerk, given_case):
 WRITES = {
     "create_case, bare": (6, lambda w, d, *_: cases.create_case(w, d, NewCase("N", "AZ-1"))),
     "create_case": (
-        23,
+        15,
         lambda w, d, *_: cases.create_case(
             w, d, NewCase("N", "AZ-1", parties=[PARTY], staff=[STAFF]), idempotency_key="1"
         ),
@@ -64,13 +64,13 @@ WRITES = {
         ),
     ),
     "add_parties": (
-        11,
+        9,
         lambda w, d, _case, free, party, *_: roles.add_parties(
             w, d, free, [PartyRole(party, "client")]
         ),
     ),
     "replace_parties": (
-        13,
+        11,
         lambda w, d, case, _free, party, *_: roles.replace_parties(
             w, d, case, [PartyRole(party, "witness")]
         ),
@@ -80,7 +80,7 @@ WRITES = {
         lambda w, d, case, _free, party, *_: roles.remove_parties(w, d, case, [party]),
     ),
     "assign_staff": (
-        11,
+        9,
         lambda w, d, _case, free, _party, staff, _link: roles.assign_staff(
             w, d, free, [StaffRole(staff, "clerk")]
         ),
