@@ -25,7 +25,7 @@ from rich.table import Table
 from benchmarks import data, works
 from benchmarks.__main__ import FOLDER, TINY
 from benchmarks.servers import SERVERS, BenchmarkError, Running, running
-from tests.gateway.abuse import Abuse, abuses
+from tests.gateway.limits.abuse import Abuse, abuses
 
 REFUSED_P99_MS, REFUSED_WORST_MS, STALL_MS, SLOWER, GROWN_MB = 15.0, 50.0, 100.0, 2.0, 100.0
 RATE = 100  # legitimate requests a second

@@ -26,8 +26,8 @@ from domain.storage.statements import SQLITE, Fetch
 from gateway.app import create_app
 from gateway.execution.documents import Documents
 from gateway.execution.operations import Operation
-from gateway.limits import measured
-from gateway.schema import schema
+from gateway.limits.measured import measured
+from gateway.schema.assembled import schema
 from gateway.settings import Settings
 
 CASES = 10_000

@@ -21,10 +21,11 @@ from domain.access.rates import RateLimiter
 from domain.errors import DomainError
 from domain.services import Services
 from domain.storage.opening import opened
-from gateway import graphiql, logs, settings
+from gateway import logs, settings
 from gateway.execution.documents import Documents
-from gateway.http import Endpoint
-from gateway.middleware import Bounded, Envelope
+from gateway.http import graphiql
+from gateway.http.endpoint import Endpoint
+from gateway.server.edge import Bounded, Envelope
 from gateway.settings import Settings
 from rest_compat import application as rest_compat
 from rest_compat.errors import http_failure

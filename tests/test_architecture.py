@@ -10,7 +10,7 @@ from domain.access.principal import Principal
 from domain.errors import CODES, Refused
 from domain.reading import lists, lookups, related
 from domain.writing import cases, links, register, roles
-from gateway.scalars import UserErrorCode
+from gateway.schema.scalars import UserErrorCode
 from rest_compat.errors import STATUS
 
 ROOT = Path(__file__).parent.parent

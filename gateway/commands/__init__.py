@@ -1,1 +1,1 @@
-"""The command line, casegraph: one file for each group of commands."""
+"""The command casegraph, a module for each group; what they share is in terminal."""

@@ -37,7 +37,7 @@ def explain(
     """
     # Here, so that the other commands need not load GraphQL.
     from gateway.execution.explaining import explain as explained
-    from gateway.schema import schema
+    from gateway.schema.assembled import schema
 
     found = explained(schema, _text(query), _object(variables), operation)
     if found.not_covered:

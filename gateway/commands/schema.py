@@ -24,7 +24,7 @@ def schema(
         casegraph schema --check
     """
     # Here, so that the other commands need not load GraphQL.
-    from gateway.schema import sdl
+    from gateway.schema.assembled import sdl
 
     current = sdl()
     if not check:

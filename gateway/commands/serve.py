@@ -168,8 +168,8 @@ def _run(settings: Settings, listener: socket.socket) -> None:
     # Here, so that the other commands need not load the server.
     import uvicorn
 
-    from gateway.protocol import Connection
-    from gateway.server import GRACEFUL_SECONDS, Server, Supervisor
+    from gateway.server.connection import Connection
+    from gateway.server.process import GRACEFUL_SECONDS, Server, Supervisor
 
     os.environ.update(settings.environment())
     _allow_open_files(settings.connections + OTHER_FILES)

@@ -10,7 +10,7 @@ from strawberry.extensions import SchemaExtension
 
 from gateway.execution.operations import Operation
 from gateway.execution.selections import NotCovered
-from gateway.limits import Measured
+from gateway.limits.measured import Measured
 
 log = structlog.get_logger("casegraph.graphql")
 

@@ -16,7 +16,7 @@ from gateway.execution.loads import KINDS, CaseByFileNumber, Nodes, OneById, Rel
 from gateway.execution.operations import Operation, plans_of
 from gateway.execution.planning import Layer, NotCovered, Plan
 from gateway.execution.source import source_of
-from gateway.limits import measured
+from gateway.limits.measured import measured
 from gateway.settings import Settings
 
 NOBODY = administration.nobody()

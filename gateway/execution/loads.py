@@ -21,7 +21,7 @@ from domain.reading.related import RelatedList
 from domain.reading.relations import Relation
 from domain.storage.statements import Fetch
 from gateway import globalids
-from gateway.context import Context
+from gateway.execution.context import Context
 
 KINDS = {kind.model.__name__: kind for kind in lookups.KINDS}
 """The types that have a global id: each has the name of the domain's own."""

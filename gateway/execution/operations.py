@@ -30,7 +30,7 @@ from graphql.pyutils import Path, is_awaitable
 
 from domain.errors import DomainError, TimedOut, Unavailable
 from domain.storage.database import Pace, Snapshot
-from gateway.context import Context
+from gateway.execution.context import Context
 from gateway.execution.planning import Plan, plan_payload, plan_query
 from gateway.execution.requests import NO_VARIABLES
 from gateway.execution.selections import ALWAYS, Collector, NotCovered, When

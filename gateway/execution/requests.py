@@ -23,7 +23,7 @@ from strawberry.types.field import StrawberryField
 from domain.errors import DomainError
 from gateway.execution.loads import Load
 from gateway.execution.selections import NotCovered
-from gateway.scalars import CONFIG
+from gateway.schema.scalars import CONFIG
 
 NO_VARIABLES = VariableValues({}, {})
 _SCALARS: Any = {**DEFAULT_SCALAR_REGISTRY, **CONFIG.scalar_map}

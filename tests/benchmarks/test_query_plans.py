@@ -9,7 +9,7 @@ import pytest
 from benchmarks import works
 from domain.storage.opening import opened
 from gateway.execution.explaining import explain
-from gateway.schema import schema
+from gateway.schema.assembled import schema
 
 MAY_BE_SCANNED = {"parent", "each", "search_index"}
 """What was handed over as JSON, and the full-text index, which answers a MATCH by itself."""

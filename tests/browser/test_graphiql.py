@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from strawberry.asgi import GraphQL
 
-from gateway import graphiql
+from gateway.http import graphiql
 
 KEY = "cg_test_key"
 

@@ -16,7 +16,7 @@ from graphql import get_named_type
 
 from domain.access.principal import Scope
 from domain.upkeep import administration
-from gateway.schema import schema
+from gateway.schema.assembled import schema
 from rest_compat.application import build
 
 READ, WRITE, DELETE = "read", "write", "delete"

@@ -1,0 +1,161 @@
+"""GraphQL over HTTP: one endpoint for GET and POST (GraphQL-over-HTTP specification, draft).
+
+Well-formed requests are answered with 200, or, where the client accepts
+application/graphql-response+json, with 400 if nothing was executed. What is refused before
+there is an operation (key, rate, media type, body) has its own status for both media types.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+import structlog
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from domain.errors import Damaged, DomainError, InvalidKey, RateLimited, TimedOut, Unavailable
+from domain.services import Services
+from gateway.execution.context import Context
+from gateway.execution.documents import Documents
+from gateway.http import graphiql
+from gateway.http.introspection import only_introspects
+from gateway.http.parameters import JSON_TYPE, BadRequest, Parameters, read_parameters
+from gateway.http.pipeline import answer
+from gateway.schema.refusals import extensions_of
+from gateway.settings import Settings
+
+log = structlog.get_logger("casegraph.graphql")
+
+RESPONSE_TYPE = "application/graphql-response+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A response but for the headers that all have."""
+
+    status: int
+    media_type: str
+    body: bytes
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+
+class Endpoint:
+    """Answers GraphQL requests, and shows GraphiQL to a browser: an ASGI application."""
+
+    def __init__(self, documents: Documents, settings: Settings) -> None:
+        self._documents = documents
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        headers = dict(reversed(scope["headers"]))  # of several, the first counts
+        if request.method in ("GET", "HEAD") and _wants_page(request):
+            page = graphiql.page(demo_key=self._settings.demo_key or None)
+            await page(scope, receive, send)
+            return
+        services: Services = scope["app"].state.services
+        response = await self._response(request, headers, services)
+        allowance = request.scope["state"].get("allowance") or services.rates.untouched()
+        start = {
+            "type": "http.response.start",
+            "status": response.status,
+            "headers": [
+                *response.headers,
+                (b"content-type", response.media_type.encode() + b"; charset=utf-8"),
+                (b"content-length", b"%d" % len(response.body)),
+                (b"cache-control", b"no-store"),
+                (b"x-ratelimit-limit", b"%d" % allowance.limit),
+                (b"x-ratelimit-remaining", b"%d" % allowance.remaining),
+                (b"x-ratelimit-reset", b"%d" % allowance.reset),
+            ],
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _response(
+        self, request: Request, headers: dict[bytes, bytes], services: Services
+    ) -> Response:
+        media_type = JSON_TYPE
+        state = request.scope.setdefault("state", {})
+        try:
+            media_type = _media_type(headers.get(b"accept"))
+            key = _bearer(headers)
+            asked = None
+            if self._settings.demo_key and b"authorization" not in headers:
+                asked = await read_parameters(request, headers, self._settings)
+                key = self._demo_key(asked)
+            who = await services.keys.authenticate(key, _address(request))
+            state["key_id"] = who.key_id
+            state["allowance"] = services.rates.take(who.key_id)
+            asked = asked or await read_parameters(request, headers, self._settings)
+            context = Context(who, services, self._settings)
+            try:
+                found = await answer(self._documents, request.method, asked, context)
+            finally:
+                state["allowance"] = context.allowance or state["allowance"]
+        except BadRequest as refused:
+            errors = [{"message": str(refused), "extensions": {"code": refused.code}}]
+            return Response(
+                refused.status, media_type, orjson.dumps({"errors": errors}), refused.headers
+            )
+        except DomainError as refusal:
+            if isinstance(refusal, RateLimited):
+                state["allowance"] = services.rates.used_up(refusal)
+            return _refused(refusal, media_type)
+        executed = "data" in found
+        status = 200 if executed or media_type == JSON_TYPE else 400
+        return Response(status, media_type, orjson.dumps(found))
+
+    def _demo_key(self, asked: Parameters) -> str | None:
+        """The demonstration's key, for who has none and asks for nothing but the schema."""
+        introspects = only_introspects(asked, self._settings)
+        return self._settings.demo_key if introspects else None
+
+
+def _refused(refusal: DomainError, media_type: str) -> Response:
+    status = 400
+    headers: list[tuple[bytes, bytes]] = []
+    if isinstance(refusal, InvalidKey):
+        status, headers = 401, [(b"www-authenticate", b"Bearer")]
+    elif isinstance(refusal, RateLimited):
+        status, headers = 429, [(b"retry-after", b"%d" % refusal.retry_after)]
+    elif isinstance(refusal, TimedOut):
+        status = 503
+    elif isinstance(refusal, Damaged):
+        status = 500
+    elif isinstance(refusal, Unavailable):
+        status, headers = 503, [(b"retry-after", b"1")]
+    error = {"message": refusal.message, "extensions": extensions_of(refusal)}
+    return Response(status, media_type, orjson.dumps({"errors": [error]}), headers)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _wants_page(request: Request) -> bool:
+    return "query" not in request.query_params and "text/html" in request.headers.get("accept", "")
+
+
+def _media_type(accept: bytes | None) -> str:
+    """The media type to answer with. Raises BadRequest if the client takes none of ours."""
+    if not accept or accept == b"*/*":
+        return JSON_TYPE
+    ranges = [part.partition(";") for part in accept.decode("latin-1").lower().split(",")]
+    taken = {
+        name.strip()
+        for name, _, options in ranges
+        if options.replace(" ", "") not in ("q=0", "q=0.0")
+    }
+    if RESPONSE_TYPE in taken:
+        return RESPONSE_TYPE
+    if taken & {JSON_TYPE, "application/*", "*/*"}:
+        return JSON_TYPE
+    raise BadRequest(
+        406, "NOT_ACCEPTABLE", f"Answers are {RESPONSE_TYPE} or {JSON_TYPE}; accept one of them."
+    )
+
+
+def _bearer(headers: dict[bytes, bytes]) -> str | None:
+    scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else None

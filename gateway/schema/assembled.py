@@ -1,0 +1,60 @@
+"""The assembled schema, and its text."""
+
+import strawberry
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    Undefined,
+    build_schema,
+    lexicographic_sort_schema,
+    print_schema,
+)
+
+from gateway.execution.documents import Compiling
+from gateway.limits.measured import Guard
+from gateway.schema.mutations import Mutation
+from gateway.schema.queries import Query
+from gateway.schema.scalars import CONFIG
+from gateway.schema.types import CaseLink, TimelineEvent
+
+
+class Schema(strawberry.Schema):
+    """Strawberry's, except that it does not log errors: they quote what clients sent.
+
+    What is worth logging is logged where errors are formatted, in refusals.py.
+    """
+
+    def process_errors(self, errors: object, execution_context: object = None) -> None:
+        pass
+
+
+schema = Schema(
+    Query,
+    Mutation,
+    types=[CaseLink, TimelineEvent],
+    config=CONFIG,
+    extensions=[Guard, Compiling],
+)
+
+
+def _without_null_defaults(built: GraphQLSchema) -> None:
+    """Publish "may be absent" instead of Strawberry's "= null"; resolvers see None either way."""
+    for kind in built.type_map.values():
+        if isinstance(kind, GraphQLInputObjectType):
+            places = list(kind.fields.values())
+        elif isinstance(kind, GraphQLObjectType) and not kind.name.startswith("__"):
+            places = [place for field in kind.fields.values() for place in field.args.values()]
+        else:
+            continue
+        for place in places:
+            if place.default_value is None:
+                place.default_value = Undefined
+
+
+_without_null_defaults(schema._schema)
+
+
+def sdl() -> str:
+    """The schema in the schema definition language, sorted, as schema.graphql holds it."""
+    return print_schema(lexicographic_sort_schema(build_schema(schema.as_str()))) + "\n"

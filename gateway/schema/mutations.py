@@ -1,0 +1,312 @@
+"""The root mutation fields and their payloads. The domain decides; a refusal is a userError."""
+
+from typing import Any
+
+import strawberry
+
+from domain.access.principal import Scope
+from domain.writing import cases, links, register, roles
+from gateway import globalids
+from gateway.execution.context import Info
+from gateway.execution.declarations import shown_as
+from gateway.schema import inputs
+from gateway.schema.refusals import UserError, refusable
+from gateway.schema.types import Case, CaseLink, Party, Staff
+
+_WRITE = " Needs `cases:write`."
+
+
+def _object(description: str) -> Any:
+    return strawberry.field(description=description, default=None)
+
+
+def _user_errors() -> Any:
+    return strawberry.field(
+        description="Why nothing was changed; empty if all went well.", default_factory=list
+    )
+
+
+@strawberry.type(description="The opened case, or why it was not opened.")
+class CreateCasePayload:
+    case: Case | None = _object("The case as it is now; null if the mutation was refused.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The changed case, or why it was not changed.")
+class UpdateCasePayload:
+    case: Case | None = _object("The case as it is now; null if the mutation was refused.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The deleted case, or why it was not deleted.")
+class DeleteCasePayload:
+    case: Case | None = _object("The case as it was deleted; it can no longer be found.")
+    deleted_case_id: strawberry.ID | None = _object("The global id of the deleted case.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The entered party, or why it was not entered.")
+class CreatePartyPayload:
+    party: Party | None = _object("The party as it is now; null if the mutation was refused.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The changed party, or why it was not changed.")
+class UpdatePartyPayload:
+    party: Party | None = _object("The party as it is now; null if the mutation was refused.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The entered staff member, or why they were not entered.")
+class CreateStaffPayload:
+    staff: Staff | None = _object(
+        "The staff member as it is now; null if the mutation was refused."
+    )
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The changed staff member, or why they were not changed.")
+class UpdateStaffPayload:
+    staff: Staff | None = _object(
+        "The staff member as it is now; null if the mutation was refused."
+    )
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The case with its parties, or why it was not changed.")
+class AddCasePartiesPayload:
+    case: Case | None = _object("The case as it is now; null if the mutation was refused.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The case with its parties, or why it was not changed.")
+class ReplaceCasePartiesPayload:
+    case: Case | None = _object("The case as it is now; null if the mutation was refused.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The case with its parties, or why it was not changed.")
+class RemoveCasePartiesPayload:
+    case: Case | None = _object("The case as it is now; null if the mutation was refused.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The case with its staff, or why it was not changed.")
+class AssignStaffPayload:
+    case: Case | None = _object("The case as it is now; null if the mutation was refused.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The case with its staff, or why it was not changed.")
+class UnassignStaffPayload:
+    case: Case | None = _object("The case as it is now; null if the mutation was refused.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The new link, or why the cases were not linked.")
+class LinkCasesPayload:
+    link: CaseLink | None = _object(
+        "The link, seen from `caseId`; null if the mutation was refused."
+    )
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The removed link, or why it was not removed.")
+class UnlinkCasesPayload:
+    link: CaseLink | None = _object("The link as it was; null if the mutation was refused.")
+    deleted_link_id: strawberry.ID | None = _object("The global id of the removed link.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="Everything that can be written. Each mutation is all or nothing.")
+class Mutation:
+    @refusable(CreateCasePayload, "Open a case, with its parties and staff." + _WRITE)
+    async def create_case(info: Info, input: inputs.CreateCaseInput) -> CreateCasePayload | None:
+        case = await cases.create_case(
+            info.context.who,
+            info.context.services.database,
+            input.to_domain(),
+            idempotency_key=input.idempotency_key,
+        )
+        return CreateCasePayload(case=shown_as(Case, case))
+
+    @refusable(UpdateCasePayload, "Change a case; only the fields that are given." + _WRITE)
+    async def update_case(info: Info, input: inputs.UpdateCaseInput) -> UpdateCasePayload | None:
+        case = await cases.update_case(
+            info.context.who,
+            info.context.services.database,
+            _case(input.id),
+            input.to_domain(),
+            expected_version=input.expected_version,
+        )
+        return UpdateCasePayload(case=shown_as(Case, case))
+
+    @refusable(
+        DeleteCasePayload,
+        "Delete a case: it is hidden everywhere. Needs `cases:delete`.",
+        scope=Scope.CASES_DELETE,
+    )
+    async def delete_case(info: Info, input: inputs.DeleteCaseInput) -> DeleteCasePayload | None:
+        case = await cases.delete_case(
+            info.context.who,
+            info.context.services.database,
+            _case(input.id),
+            expected_version=input.expected_version,
+        )
+        return DeleteCasePayload(
+            case=shown_as(Case, case),
+            deleted_case_id=strawberry.ID(globalids.of(case)),
+        )
+
+    @refusable(CreatePartyPayload, "Enter a party." + _WRITE)
+    async def create_party(info: Info, input: inputs.CreatePartyInput) -> CreatePartyPayload | None:
+        party = await register.create_party(
+            info.context.who,
+            info.context.services.database,
+            input.to_domain(),
+            idempotency_key=input.idempotency_key,
+        )
+        return CreatePartyPayload(party=shown_as(Party, party))
+
+    @refusable(UpdatePartyPayload, "Change a party; only the fields that are given." + _WRITE)
+    async def update_party(info: Info, input: inputs.UpdatePartyInput) -> UpdatePartyPayload | None:
+        party = await register.update_party(
+            info.context.who,
+            info.context.services.database,
+            globalids.local(input.id, "Party"),
+            input.to_domain(),
+            expected_version=input.expected_version,
+        )
+        return UpdatePartyPayload(party=shown_as(Party, party))
+
+    @refusable(CreateStaffPayload, "Enter a staff member." + _WRITE)
+    async def create_staff(info: Info, input: inputs.CreateStaffInput) -> CreateStaffPayload | None:
+        staff = await register.create_staff(
+            info.context.who,
+            info.context.services.database,
+            input.to_domain(),
+            idempotency_key=input.idempotency_key,
+        )
+        return CreateStaffPayload(staff=shown_as(Staff, staff))
+
+    @refusable(
+        UpdateStaffPayload, "Change a staff member; only the fields that are given." + _WRITE
+    )
+    async def update_staff(info: Info, input: inputs.UpdateStaffInput) -> UpdateStaffPayload | None:
+        staff = await register.update_staff(
+            info.context.who,
+            info.context.services.database,
+            globalids.local(input.id, "Staff"),
+            input.to_domain(),
+            expected_version=input.expected_version,
+        )
+        return UpdateStaffPayload(staff=shown_as(Staff, staff))
+
+    @refusable(AddCasePartiesPayload, "Add parties to a case." + _WRITE, id="case_id")
+    async def add_case_parties(
+        info: Info, input: inputs.AddCasePartiesInput
+    ) -> AddCasePartiesPayload | None:
+        written = await roles.add_parties(
+            info.context.who,
+            info.context.services.database,
+            _case(input.case_id),
+            [role.to_domain(index) for index, role in enumerate(input.parties)],
+            expected_version=input.expected_version,
+            idempotency_key=input.idempotency_key,
+        )
+        return AddCasePartiesPayload(case=shown_as(Case, written.case))
+
+    @refusable(
+        ReplaceCasePartiesPayload,
+        "Give a case exactly these parties, in this order." + _WRITE,
+        id="case_id",
+    )
+    async def replace_case_parties(
+        info: Info, input: inputs.ReplaceCasePartiesInput
+    ) -> ReplaceCasePartiesPayload | None:
+        written = await roles.replace_parties(
+            info.context.who,
+            info.context.services.database,
+            _case(input.case_id),
+            [role.to_domain(index) for index, role in enumerate(input.parties)],
+            expected_version=input.expected_version,
+        )
+        return ReplaceCasePartiesPayload(case=shown_as(Case, written.case))
+
+    @refusable(
+        RemoveCasePartiesPayload,
+        "Remove parties from a case." + _WRITE,
+        id="case_id",
+        parties="party_ids",
+    )
+    async def remove_case_parties(
+        info: Info, input: inputs.RemoveCasePartiesInput
+    ) -> RemoveCasePartiesPayload | None:
+        case = await roles.remove_parties(
+            info.context.who,
+            info.context.services.database,
+            _case(input.case_id),
+            [globalids.local(id, "Party") for id in input.party_ids],
+            role=input.role,
+            expected_version=input.expected_version,
+        )
+        return RemoveCasePartiesPayload(case=shown_as(Case, case))
+
+    @refusable(AssignStaffPayload, "Assign staff to a case." + _WRITE, id="case_id")
+    async def assign_staff(info: Info, input: inputs.AssignStaffInput) -> AssignStaffPayload | None:
+        written = await roles.assign_staff(
+            info.context.who,
+            info.context.services.database,
+            _case(input.case_id),
+            [role.to_domain(index) for index, role in enumerate(input.staff)],
+            expected_version=input.expected_version,
+            idempotency_key=input.idempotency_key,
+        )
+        return AssignStaffPayload(case=shown_as(Case, written.case))
+
+    @refusable(
+        UnassignStaffPayload, "Take staff off a case." + _WRITE, id="case_id", staff="staff_ids"
+    )
+    async def unassign_staff(
+        info: Info, input: inputs.UnassignStaffInput
+    ) -> UnassignStaffPayload | None:
+        case = await roles.unassign_staff(
+            info.context.who,
+            info.context.services.database,
+            _case(input.case_id),
+            [globalids.local(id, "Staff") for id in input.staff_ids],
+            role=input.role,
+            expected_version=input.expected_version,
+        )
+        return UnassignStaffPayload(case=shown_as(Case, case))
+
+    @refusable(LinkCasesPayload, "Link two cases." + _WRITE, id="case_id")
+    async def link_cases(info: Info, input: inputs.LinkCasesInput) -> LinkCasesPayload | None:
+        written = await links.link_cases(
+            info.context.who,
+            info.context.services.database,
+            _case(input.case_id),
+            _case(input.linked_case_id),
+            input.type.value,
+            expected_version=input.expected_version,
+            idempotency_key=input.idempotency_key,
+        )
+        return LinkCasesPayload(link=shown_as(CaseLink, written.link))
+
+    @refusable(UnlinkCasesPayload, "Remove a link, at both ends." + _WRITE, id="link_id")
+    async def unlink_cases(info: Info, input: inputs.UnlinkCasesInput) -> UnlinkCasesPayload | None:
+        written = await links.unlink_cases(
+            info.context.who,
+            info.context.services.database,
+            globalids.local(input.link_id, "CaseLink"),
+            case_id=globalids.link_owner(input.link_id),
+            expected_version=input.expected_version,
+        )
+        return UnlinkCasesPayload(
+            link=shown_as(CaseLink, written.link),
+            deleted_link_id=strawberry.ID(globalids.of(written.link)),
+        )
+
+
+def _case(id: str) -> str:
+    return globalids.local(id, "Case")

@@ -1,0 +1,129 @@
+"""The root query fields."""
+
+from typing import Annotated
+
+import strawberry
+
+from domain.access.principal import Principal
+from domain.errors import invalid
+from domain.inputs import CaseOrder as NewestFirst
+from domain.reading import lists, lookups
+from domain.reading.paging import relay_paging
+from gateway import globalids
+from gateway.execution.context import Info
+from gateway.execution.declarations import SHOWN, Caller, shown_as
+from gateway.execution.loads import CaseByFileNumber, Nodes, OneById, RootPage, loading
+from gateway.schema.connections import After, Before, First, Last
+from gateway.schema.inputs import CaseFilter, CaseOrder
+from gateway.schema.types import (
+    Case,
+    CaseConnection,
+    Node,
+    Party,
+    PartyConnection,
+    Staff,
+    StaffConnection,
+    Viewer,
+)
+
+MAX_NODES = 100
+_READ = " Needs `cases:read`."
+Search = Annotated[
+    str | None,
+    strawberry.argument(description="Part of the name, folded as in `CaseFilter.search`."),
+]
+
+
+@strawberry.type(description="Everything that can be read.")
+class Query:
+    @strawberry.field(
+        description="Who asks: what the API key stands for.", metadata={SHOWN: Caller()}
+    )
+    def viewer(self, info: Info) -> Viewer | None:
+        who: Principal = info.context.who
+        return shown_as(Viewer, who)
+
+    @loading("The object with a global id, or null." + _READ)
+    def node(
+        id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")],
+    ) -> Node | None:
+        return shown_as(Node, Nodes([id], single=True))
+
+    @loading("The objects with these global ids, at most 100, each or null." + _READ)
+    def nodes(
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Their ids.")],
+    ) -> list[Node | None]:
+        if len(ids) > MAX_NODES:
+            raise invalid(f"ids must have at most {MAX_NODES} entries.", "ids")
+        return shown_as(list[Node | None], Nodes(ids))
+
+    @loading("One case, by exactly one of id and file number; null if there is none." + _READ)
+    def case(
+        id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Its global id or UUID.")
+        ] = None,
+        file_number: Annotated[
+            str | None,
+            strawberry.argument(description="Its file number, exactly as it is written."),
+        ] = None,
+    ) -> Case | None:
+        if (id is None) == (file_number is None):
+            raise invalid("Exactly one of id and fileNumber must be given.", "id")
+        if file_number is not None:
+            return shown_as(Case, CaseByFileNumber(file_number))
+        return shown_as(Case, OneById(lookups.CASE, globalids.local(str(id), "Case")))
+
+    @loading("The workspace's cases, newest first." + _READ)
+    def cases(
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Annotated[
+            CaseFilter | None, strawberry.argument(description="Which cases; all if absent.")
+        ] = None,
+        order_by: Annotated[
+            CaseOrder | None,
+            strawberry.argument(description="In which order; newest first if absent."),
+        ] = None,
+    ) -> CaseConnection | None:
+        paging = relay_paging(first, after, last, before)
+        wanted = filter.to_domain() if filter else None
+        order = order_by.to_domain() if order_by else NewestFirst()
+        return shown_as(
+            CaseConnection, RootPage(lambda who: lists.cases(who, wanted, order), paging)
+        )
+
+    @loading("The workspace's parties, by name." + _READ)
+    def parties(
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        search: Search = None,
+    ) -> PartyConnection | None:
+        paging = relay_paging(first, after, last, before)
+        return shown_as(PartyConnection, RootPage(lambda who: lists.parties(who, search), paging))
+
+    @loading("One party, or null." + _READ)
+    def party(
+        id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")],
+    ) -> Party | None:
+        return shown_as(Party, OneById(lookups.PARTY, globalids.local(id, "Party")))
+
+    @loading("The workspace's staff, by name." + _READ)
+    def staff(
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        search: Search = None,
+    ) -> StaffConnection | None:
+        paging = relay_paging(first, after, last, before)
+        return shown_as(StaffConnection, RootPage(lambda who: lists.staff(who, search), paging))
+
+    @loading("One staff member, or null." + _READ)
+    def staff_member(
+        id: Annotated[strawberry.ID, strawberry.argument(description="Their id.")],
+    ) -> Staff | None:
+        return shown_as(Staff, OneById(lookups.STAFF, globalids.local(id, "Staff")))

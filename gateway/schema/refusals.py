@@ -1,0 +1,183 @@
+"""How the domain's refusals look in GraphQL.
+
+Refused in a mutation becomes the payload's userErrors. Everywhere else a DomainError is a top-level
+error with extensions.code. Anything else that is raised is a defect: masked, and logged.
+"""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import strawberry
+import structlog
+from graphql import GraphQLError
+from strawberry.extensions import FieldExtension
+
+from domain.access.principal import Scope
+from domain.errors import DomainError, Path, Problem, RateLimited, Refused, Unavailable
+from gateway.execution.declarations import SHOWN, Column
+from gateway.schema.scalars import UserErrorCode
+
+log = structlog.get_logger("casegraph.graphql")
+LONGEST_MESSAGE = 500
+_QUOTING = [
+    (re.compile(pattern, re.DOTALL), instead)
+    for pattern, instead in (
+        (r"(represent [\w -]*value): .*", r"\1."),
+        (r"[,;] found: .*", "."),
+        (r"Value .* does not exist in '(\w+)' enum", r"This value does not exist in '\1' enum"),
+    )
+]
+_INPUT = strawberry.argument(description="All that the mutation is told.")
+
+
+@strawberry.type(description="One reason why a mutation was refused; nothing was changed.")
+class UserError:
+    code: UserErrorCode = strawberry.field(
+        description="The kind of reason, for programs.",
+        metadata={SHOWN: Column("code", {member: member.name for member in UserErrorCode})},
+    )
+    message: str = strawberry.field(description="A sentence for people.")
+    field: list[str] | None = strawberry.field(
+        description="The path of the field within `input`, like `[parties, 0, role]`, if one is to "
+        "blame."
+    )
+
+
+class Refusals(FieldExtension):
+    """Turns Refused into a payload with userErrors.
+
+    *renamed* maps the domain's field names to the input's where they differ.
+    """
+
+    def __init__(self, payload: type[Any], scope: Scope, renamed: dict[str, str]) -> None:
+        self._payload = payload
+        self._scope = scope
+        self._renamed = renamed
+
+    async def resolve_async(
+        self, next_: Callable[..., Any], source: Any, info: Any, **arguments: Any
+    ) -> Any:
+        done = info.context.done.get(info.path.key)
+        if isinstance(done, Exception):
+            raise done
+        if done is not None:
+            return done
+        info.context.who.require(self._scope)  # before the input is looked at
+        if info.context.refusal is not None:
+            raise info.context.refusal
+        try:
+            # What was read before this write must not be shown after it.
+            await info.context.forget()
+            payload = await next_(source, info, **arguments)
+        except Refused as refusal:
+            errors = [user_error(problem, self._renamed) for problem in refusal.problems]
+            payload = self._payload(user_errors=errors)
+        except Unavailable as refusal:
+            if not info.context.done:
+                # Nothing was changed, and nothing will be: the whole request may be sent again.
+                info.context.refusal = refusal
+            raise
+        info.context.done[info.path.key] = payload
+        return payload
+
+
+def refusable(
+    payload: type[Any], description: str, *, scope: Scope = Scope.CASES_WRITE, **renamed: str
+) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
+    """A mutation field that answers *payload*, with userErrors where the domain refuses."""
+
+    def field(resolver: Callable[..., Awaitable[Any]]) -> Any:
+        assert inspect.iscoroutinefunction(resolver)
+        kind = resolver.__annotations__["input"]
+        resolver.__annotations__["input"] = Annotated[kind, _INPUT]
+        return strawberry.mutation(
+            resolver=resolver,
+            description=description,
+            extensions=[Refusals(payload, scope, renamed)],
+        )
+
+    return field
+
+
+def user_error(problem: Problem, renamed: dict[str, str]) -> UserError:
+    path = [camel_case(part) for part in input_path(problem.field, renamed)]
+    return UserError(
+        code=UserErrorCode[problem.code],
+        message=problem.message,
+        field=path or None,
+    )
+
+
+def input_path(field: Path, renamed: dict[str, str]) -> Path:
+    """Where the input has what the domain calls *field*: partyId and new.name in role lists."""
+    match field:
+        case (("parties" | "staff") as roles, index, "id"):
+            return roles, index, "party_id" if roles == "parties" else "staff_id"
+        case (("parties" | "staff") as roles, index, ("name" | "kind" | "email") as name):
+            return roles, index, "new", name
+        case (first, *rest):
+            return renamed.get(first, first), *rest
+    return field
+
+
+def camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def formatted(error: GraphQLError) -> dict[str, Any]:
+    """An error of an execution result as the response shows it."""
+    cause = error.original_error
+    answer: dict[str, Any] = {"message": _shortened(unquoted(error.message))}
+    if error.locations:
+        answer["locations"] = [
+            {"line": location.line, "column": location.column} for location in error.locations
+        ]
+    if error.path:
+        answer["path"] = error.path
+    if isinstance(cause, DomainError):
+        answer["message"] = cause.message
+        answer["extensions"] = extensions_of(cause)
+    elif error.path and cause is not None and not isinstance(cause, GraphQLError):
+        log.error("graphql_field_failed", path=error.path, exc_info=cause)
+        answer["message"] = "An internal error occurred."
+        answer["extensions"] = {"code": "INTERNAL_ERROR"}
+    else:
+        code = "VALIDATION_ERROR" if error.path else "GRAPHQL_VALIDATION_FAILED"
+        answer["extensions"] = {"code": code, **(error.extensions or {})}
+    return answer
+
+
+def extensions_of(refusal: DomainError) -> dict[str, Any]:
+    """The code, the fields to blame, and when to try again."""
+    extensions: dict[str, Any] = {"code": refusal.code}
+    problems = [
+        {
+            "code": problem.code,
+            "message": problem.message,
+            "field": [camel_case(part) for part in problem.field],
+        }
+        for problem in refusal.problems
+        if problem.field
+    ]
+    if problems:
+        extensions["problems"] = problems
+    if isinstance(refusal, RateLimited):
+        extensions["retryAfter"] = refusal.retry_after
+    return extensions
+
+
+def unquoted(message: str) -> str:
+    """A message of graphql-core without the client's values, which it likes to repeat."""
+    for pattern, instead in _QUOTING:
+        message = pattern.sub(instead, message)
+    return message
+
+
+def _shortened(message: str) -> str:
+    """graphql-core quotes names of the document, which may be long."""
+    if len(message) <= LONGEST_MESSAGE:
+        return message
+    return message[: LONGEST_MESSAGE - 1] + "…"

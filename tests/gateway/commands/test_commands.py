@@ -1,0 +1,255 @@
+"""The command line, as people use it."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+
+ROOT = Path(__file__).parents[3]
+COMMAND = [sys.executable, "-m", "gateway"]
+
+
+@pytest.fixture
+def environment(tmp_path):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CASEGRAPH_")}
+    return kept | {
+        "PYTHONPATH": str(ROOT),
+        "CASEGRAPH_DATABASE_URL": f"sqlite:///{tmp_path / 'cases.db'}",
+        "TMPDIR": str(tmp_path),
+        "COLUMNS": "200",
+    }
+
+
+@pytest.fixture
+def casegraph(tmp_path, environment):
+    def run(*arguments, status=0):
+        done = subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def running(tmp_path, environment):
+    """Starts a server on a free port; its URL and what it printed. Stopped at the end."""
+    started = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, arguments), "--port", "0"],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        printed = ""
+        for line in process.stdout:
+            printed += line
+            if "/graphql" in line:
+                break
+        url = re.search(r"http://[\d.:]+", printed)[0]
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                if httpx2.get(f"{url}/readyz").status_code == 200:
+                    return process, url, printed
+            except httpx2.TransportError:
+                time.sleep(0.1)
+        raise AssertionError(printed)
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+        process.stdout.close()
+
+
+@pytest.fixture
+def lines(tmp_path):
+    def write(*cases, name="cases.jsonl"):
+        path = tmp_path / name
+        path.write_text("".join(json.dumps(case) + "\n" for case in cases), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_every_command_explains_itself_with_an_example(casegraph):
+    told = casegraph("--help").stdout
+
+    for command in (
+        ("demo",),
+        ("serve",),
+        ("init",),
+        ("keys", "create"),
+        ("import",),
+        ("export",),
+        ("verify",),
+        ("purge",),
+        ("backup",),
+        ("schema",),
+    ):
+        assert command[0] in told
+        assert f"casegraph {' '.join(command)}" in casegraph(*command, "--help").stdout
+
+
+def test_a_key_is_made_listed_and_revoked(casegraph):
+    raw = casegraph("keys", "create", "web app", "--scope", "cases:read").stdout.strip()
+    assert re.fullmatch(r"cg_live_[0-9A-Z]{50}", raw)
+
+    assert raw[8:20] in casegraph("keys", "list").stdout
+    casegraph("keys", "revoke", raw[8:20])
+    assert "Z" in casegraph("keys", "list").stdout.rsplit("cases:read", 1)[1]
+    assert "Choose another name" in casegraph("keys", "create", "web app", status=1).stderr
+    assert "no such key" in casegraph("keys", "revoke", "nothing", status=1).stderr
+
+
+def test_good_lines_go_in_and_bad_ones_are_written_down(casegraph, lines, tmp_path):
+    path = lines({"name": "Good"}, {"name": ""}, {"name": "Also good"})
+
+    done = casegraph("import", path, status=3)
+
+    assert "line 2: name: name must not be empty." in done.stderr
+    assert "2 cases imported" in done.stderr
+    assert (tmp_path / "cases.rejects.jsonl").read_text() == '{"name": ""}\n'
+    lines({"name": "Mended"}, name="cases.rejects.jsonl")
+    casegraph("import", "cases.rejects.jsonl", "--source", "cases.jsonl")
+    assert "0 cases imported" in casegraph("import", path, status=3).stderr
+
+
+def test_an_export_can_be_imported_elsewhere(casegraph, lines, tmp_path):
+    casegraph("import", lines({"name": "One", "parties": [{"name": "P", "role": "client"}]}))
+
+    casegraph("export", "out.jsonl")
+    casegraph("import", "out.jsonl", "--database", "new.db")
+    piped = casegraph("export", "--database", "new.db").stdout
+
+    assert piped == (tmp_path / "out.jsonl").read_text()
+    assert json.loads(piped)["name"] == "One"
+
+
+def test_verify_fails_when_something_is_wrong(casegraph, lines, tmp_path):
+    casegraph("import", lines({"name": "One"}))
+    assert "All is well." in casegraph("verify").stdout
+
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "cases.db") as db:
+        db.execute("UPDATE timeline_head SET seq = 99 WHERE workspace_id = 1")
+    db.close()
+
+    assert "default: timeline:" in casegraph("verify", status=1).stdout
+
+
+def test_a_backup_passes_verify(casegraph, lines, tmp_path):
+    casegraph("import", lines({"name": "One"}))
+
+    casegraph("backup", "copy.db")
+
+    assert "All is well." in casegraph("verify", "--database", "copy.db").stdout
+    assert "exists" in casegraph("backup", "copy.db", status=1).stderr
+
+
+def test_purge_asks_first(casegraph, lines):
+    casegraph("import", lines({"name": "One"}))
+
+    assert "0 cases" in casegraph("purge", "--dry-run").stdout
+    assert "0 cases" in casegraph("purge", "--yes").stdout
+    casegraph("purge", status=1)
+
+
+def test_the_schema_can_be_checked(casegraph, tmp_path):
+    casegraph("schema")
+    assert "is current" in casegraph("schema", "--check").stdout
+
+    (tmp_path / "schema.graphql").write_text("type Query { nothing: Int }\n")
+
+    assert "-type Query { nothing: Int }" in casegraph("schema", "--check", status=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("keys", "list"), "There is no database at"),
+        (("export",), "There is no database at"),
+        (("verify", "--database", "nowhere/x.db"), "There is no folder"),
+        (("serve", "--database", "mysql://host/db"), "must be like sqlite:///"),
+        (("init", "--workspace", "Not Good"), "lower-case letters"),
+        (("purge", "--before", "yesterday", "--yes"), "--before"),
+    ],
+)
+def test_what_cannot_be_done_is_one_clear_line(casegraph, arguments, said):
+    [line] = casegraph(*arguments, status=1).stderr.splitlines()
+
+    assert line.startswith("casegraph: ")
+    assert said in line
+
+
+def test_a_file_that_is_no_database_is_told_of(casegraph, tmp_path):
+    (tmp_path / "cases.db").write_text("This is a letter, and no database at all. " * 100)
+
+    assert "casegraph:" in casegraph("verify", status=1).stderr
+
+
+def test_a_port_that_is_taken_is_told_of(casegraph):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = casegraph("serve", "--port", taken.getsockname()[1], status=1)
+
+    assert "Cannot listen on" in done.stderr
+
+
+def test_the_demo_serves_both_surfaces_and_leaves_nothing(running, tmp_path):
+    process, url, printed = running("demo", "--cases", "40")
+    printed += "".join(process.stdout.readline() for _ in range(3))
+    key = re.search(r"cg_live_[0-9A-Z]{50}", printed)[0]
+    headers = {"Authorization": f"Bearer {key}"}
+
+    rest = httpx2.get(f"{url}/api/v1/cases?limit=3", headers=headers)
+    graphql = httpx2.post(
+        f"{url}/graphql", json={"query": "{ cases { totalCount } }"}, headers=headers
+    )
+    page = httpx2.get(f"{url}/graphql", headers={"Accept": "text/html"})
+
+    assert len(rest.json()["data"]) == 3
+    assert graphql.json() == {"data": {"cases": {"totalCount": 40}}}
+    assert key in page.text
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
+    assert list(tmp_path.glob("casegraph-demo-*")) == []
+
+
+def test_several_workers_serve_one_database(running, casegraph, lines):
+    casegraph("import", lines({"name": "One"}))
+    key = casegraph("keys", "create", "k").stdout.strip()
+    _process, url, _printed = running("serve", "--workers", "2")
+
+    for _ in range(10):
+        made = httpx2.post(
+            f"{url}/api/v1/cases",
+            json={"name": "Another"},
+            headers={"Authorization": f"Bearer {key}"},
+        )
+        assert made.status_code == 201
+
+    assert "All is well." in casegraph("verify").stdout

@@ -1,0 +1,106 @@
+"""What an operation may cost, and that a costly one is refused before anything is read."""
+
+import pytest
+from graphql import get_operation_ast, parse
+
+from gateway.limits.costs import COUNT, SEARCH, cost_of
+from gateway.limits.fragments import fragments_of, innermost_first
+from gateway.schema.assembled import schema
+
+NESTED = "{ cases(first: %s) { nodes { parties(first: %s) { nodes { cases(first: %s) "
+NESTED += "{ nodes { name } } } } } } }"
+
+
+def cost(query, variables=None, name=None):
+    document = parse(query)
+    operation = get_operation_ast(document, name)
+    ordered = innermost_first(operation, fragments_of(document))
+    return cost_of(schema._schema, operation, ordered).value(variables)
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ("{ viewer { mode } }", 0),
+        ("{ cases { nodes { name } } }", 50),
+        ("{ cases(first: 7) { edges { node { name } } } }", 7),
+        ("{ cases(last: 7) { edges { node { name } } } }", 7),
+        ("query($n: Int) { cases(first: $n, last: 100) { nodes { name } } }", 100),
+        ("{ cases(first: null, last: 7) { nodes { name } } }", 7),
+        ("{ cases(first: 0) { nodes { name } } }", 0),
+        ("{ cases(first: 101) { nodes { name } } }", 0),
+        ("{ cases(first: 99999999999) { nodes { name } } }", 0),
+        (NESTED % (2, 3, 4), 2 * (1 + 3 * (1 + 4))),
+        ("{ cases(first: 2) { totalCount nodes { name } } }", COUNT + 2),
+        (
+            "{ cases(first: 2) { nodes { parties(first: 3) { totalCount } } } }",
+            2 * (1 + COUNT + 3),
+        ),
+        ('{ parties(first: 2, search: "x") { nodes { name } } }', SEARCH + 2),
+        ('{ case(id: "x") { links(first: 5) { nodes { case { name } } } } }', 1 + 5 * 2),
+        ('{ nodes(ids: ["a", "b"]) { id ... on Case { staff(first: 3) { nodes { id } } } } }', 8),
+        ("{ a: cases(first: 1) { nodes { id } } b: cases(first: 2) { nodes { id } } }", 3),
+        ("{ cases(first: 3) @skip(if: true) { nodes { name } } }", 0),
+        ("{ nothing(first: 3) { nodes { name } } }", 0),
+        ("{ ...F } fragment F on Query { cases(first: 3) { nodes { ...F } } }", 3),
+        ("{ ...Missing cases(first: 3) { nodes { name } } }", 3),
+        (
+            "{ ...F ... on Query { ...F } } "
+            "fragment F on Query { cases(first: 3) { nodes { id } } }",
+            6,
+        ),
+    ],
+)
+def test_a_document_costs_the_rows_it_may_read(query, rows):
+    assert cost(query) == rows
+
+
+@pytest.mark.parametrize(
+    ("variables", "rows"),
+    [
+        ({}, 4 * (1 + 50)),
+        ({"first": 2}, 2 * (1 + 50)),
+        ({"first": None}, 50 * (1 + 50)),
+        ({"first": 2.0}, 2 * (1 + 50)),
+        ({"first": "2"}, 0),
+        ({"first": 101}, 0),
+        ({"with": False}, 4),
+        ({"first": 2, "inner": 3}, 2 * (1 + 3)),
+    ],
+)
+def test_variables_count_as_they_were_sent(variables, rows):
+    query = """query($first: Int = 4, $inner: Int, $with: Boolean! = true) {
+      cases(first: $first) { nodes { staff(first: $inner) @include(if: $with) { nodes { id } } } }
+    }"""
+
+    assert cost(query, variables) == rows
+
+
+def test_a_chain_of_fragments_is_looked_at_once():
+    chain = " ".join(
+        f"fragment F{index} on Query {{ ...F{index + 1} ... on Query {{ ...F{index + 1} }} }}"
+        for index in range(300)
+    )
+    last = "fragment F300 on Query { cases(first: $n) { nodes { name } } }"
+
+    assert cost("query($n: Int) { ...F0 } " + chain + last, {"n": 1}) == 10**15  # where costs end
+
+
+@pytest.mark.parametrize("cached", [False, True])
+async def test_a_costly_operation_is_refused_with_the_figure_and_the_limit(api, cached):
+    query = (
+        "query($n: Int!) { cases(first: $n) { nodes { parties(first: $n) { nodes { "
+        "cases(first: $n) { nodes { name } } } } } } }"
+    )
+    if cached:
+        await api.data(query, {"n": 1})
+
+    answer = await api.graphql(query, {"n": 100})
+
+    [error] = answer["errors"]
+    assert "data" not in answer
+    assert error["extensions"] == {
+        "code": "QUERY_TOO_COSTLY",
+        "figure": 100 * (1 + 100 * (1 + 100)),
+        "limit": 200_000,
+    }
