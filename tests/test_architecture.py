@@ -1,6 +1,7 @@
 """The rules of the house that a reader would otherwise have to remember."""
 
 import ast
+import graphlib
 import inspect
 from pathlib import Path
 
@@ -32,6 +33,134 @@ def imports_of(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module.split(".")[0])
     return found
+
+
+FLOORS = {
+    "domain": [
+        {"domain.words": "models inputs errors ids instants checks"},
+        {
+            "domain.storage": "database opening statements spellings tables migrating",
+            "domain.storage.sqlite": "file readers writer lock errors backup",
+            "domain.storage.postgresql": "server errors",
+            "domain.storage.migrations": "env",
+            "domain.storage.migrations.versions": "0001_first_schema",
+        },
+        {"domain.access": "principal keys rates"},
+        {
+            "domain.reading": "lists lookups relations related objects filters search folding"
+            " paging cursors"
+        },
+        {"domain.writing": "cases roles register links rows role_rows timeline idempotency"},
+        {
+            "domain.transfer": "importing lines links marks exporting",
+            "domain.upkeep": "administration purging verifying",
+            "domain.demo": "firm words",
+            "domain": "services",
+        },
+    ],
+    "gateway": [
+        {"gateway": "settings logs globalids"},
+        {
+            "gateway.server": "process connection edge",
+            "gateway.limits": "text fragments shapes costs points measured",
+        },
+        {
+            "gateway.execution": "declarations loads context requests selections planning source"
+            " operations documents explaining"
+        },
+        {"gateway.schema": "types queries mutations inputs connections scalars refusals assembled"},
+        {"gateway.http": "endpoint parameters pipeline introspection graphiql"},
+        {"gateway.root": "app"},
+        {"gateway.commands": "cases database explain keys schema serve terminal"},
+        {"gateway.entry": "__main__"},
+    ],
+    "rest_compat": [
+        {
+            "rest_compat": "answers application bodies conditions documentation door errors"
+            " parameters rates routes"
+        }
+    ],
+}
+"""Each package from the ground up. A wing imports only itself and what is below its floor."""
+
+HALLS = {"domain.words": "domain", "gateway.root": "gateway", "gateway.entry": "gateway"}
+"""Wings whose modules stand in the package itself."""
+
+
+def rooms(package: str) -> dict[str, tuple[int, str]]:
+    """The floor and the wing of each module that the table names."""
+    return {
+        f"{HALLS.get(wing, wing)}.{name}": (floor, wing)
+        for floor, wings in enumerate(FLOORS[package])
+        for wing, names in wings.items()
+        for name in names.split()
+    }
+
+
+def modules(package: str) -> dict[str, Path]:
+    """Every module of a package by its dotted name, without the maps of the wings."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if path.name != "__init__.py"
+    }
+
+
+def imported_by(path: Path, known: set[str]) -> set[str]:
+    """The modules among *known* that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names & known
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_the_table_names_every_module(package):
+    assert rooms(package).keys() == modules(package).keys()
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_a_wing_imports_only_itself_and_what_is_below_it(package):
+    place = rooms(package)
+    upwards = [
+        f"{name} -> {other}"
+        for name, path in modules(package).items()
+        for other in imported_by(path, set(place))
+        if place[name][1] != place[other][1] and place[name][0] <= place[other][0]
+        if not wing_within(place[name][1], place[other][1])
+    ]
+
+    assert upwards == []
+
+
+def wing_within(one: str, other: str) -> bool:
+    """Whether a wing is a part of another one."""
+    return one.startswith(f"{other}.") or other.startswith(f"{one}.")
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_no_files_import_each_other_in_a_circle(package):
+    files = modules(package)
+    order = graphlib.TopologicalSorter(
+        {name: imported_by(path, set(files)) - {name} for name, path in files.items()}
+    )
+
+    order.prepare()  # raises CycleError, which names the circle
+
+
+def test_every_wing_maps_its_rooms_in_under_ten_lines():
+    for package in FLOORS:
+        for path in (ROOT / package).rglob("__init__.py"):
+            if "migrations" in path.parts or path.parent == ROOT / "domain":
+                continue
+            text = path.read_text(encoding="utf-8")
+            wing = {one.stem for one in path.parent.glob("*.py")} - {"__init__", "__main__"}
+            assert len(text.strip().splitlines()) < 10, path
+            if path.parent != ROOT / package and path.parent.name != "commands":
+                assert [name for name in wing if name not in text] == [], path
 
 
 @pytest.mark.parametrize("layer", MAY_NOT_IMPORT)

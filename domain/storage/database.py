@@ -17,6 +17,12 @@ Row = tuple[Any, ...]
 Statement = Prepared | ClauseElement
 Values = Mapping[str, Any]
 
+BUSY_SECONDS = 5.0
+"""How long a server's write waits for its turn."""
+PATIENT_SECONDS = 60.0
+"""How long a command waits instead; also a server when it starts, perhaps for a migration."""
+DISK_FULL = "The disk is full: nothing can be written until there is room again."
+
 THREADED_AFTER_OVERRUN = 50
 """How many reads of a kind go to a thread after one of them was not short."""
 

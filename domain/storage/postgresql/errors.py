@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import asyncpg
 
 from domain.errors import Damaged, TimedOut, Unavailable
-from domain.storage.sqlite.errors import DISK_FULL
+from domain.storage.database import DISK_FULL
 
 log = logging.getLogger("casegraph.sql")
 

@@ -21,6 +21,8 @@ from domain.errors import Unavailable, invalid
 from domain.instants import Instant
 from domain.storage import migrating
 from domain.storage.database import (
+    BUSY_SECONDS,
+    PATIENT_SECONDS,
     Database,
     Pace,
     Row,
@@ -31,7 +33,6 @@ from domain.storage.database import (
     prepared,
 )
 from domain.storage.postgresql.errors import UNKNOWN, lost, translated
-from domain.storage.sqlite.writer import BUSY_SECONDS, PATIENT_SECONDS
 from domain.storage.statements import POSTGRESQL, Fetch, Prepared
 from domain.storage.tables import metadata
 

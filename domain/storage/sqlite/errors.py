@@ -13,12 +13,12 @@ from collections.abc import Iterator
 import sqlalchemy.exc
 
 from domain.errors import Damaged, TimedOut, Unavailable
+from domain.storage.database import DISK_FULL
 
 log = logging.getLogger("casegraph.sql")
 # On the command line nothing is set up, and the refusal alone is told.
 log.addHandler(logging.NullHandler())
 
-DISK_FULL = "The disk is full: nothing can be written until there is room again."
 UNWRITABLE = "The database cannot be written: its disk is full, read-only, failing, or limited."
 READ_ONLY = "The database cannot be written: the file or its folder is read-only."
 LOCKED = "Another program keeps the database locked."

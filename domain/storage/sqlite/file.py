@@ -15,11 +15,18 @@ from sqlalchemy.engine import URL
 from domain.errors import Damaged, Unavailable
 from domain.instants import Instant
 from domain.storage import migrating
-from domain.storage.database import Database, Pace, Snapshot, Transaction
+from domain.storage.database import (
+    BUSY_SECONDS,
+    PATIENT_SECONDS,
+    Database,
+    Pace,
+    Snapshot,
+    Transaction,
+)
 from domain.storage.sqlite import backup
 from domain.storage.sqlite.errors import translated, translation
 from domain.storage.sqlite.readers import InlineReader, Overrun, Readers
-from domain.storage.sqlite.writer import BUSY_SECONDS, PATIENT_SECONDS, Writer
+from domain.storage.sqlite.writer import Writer
 from domain.storage.statements import Fetch, Prepared
 
 T = TypeVar("T")

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from domain.errors import Unavailable
 from domain.instants import Instant
-from domain.storage.database import Row, Statement, Transaction, Values, prepared
+from domain.storage.database import BUSY_SECONDS, Row, Statement, Transaction, Values, prepared
 from domain.storage.sqlite.errors import busy, translated
 from domain.storage.sqlite.lock import FileLock
 from domain.storage.statements import SQLITE, Fetch
@@ -28,10 +28,6 @@ log = logging.getLogger("casegraph.sql")
 
 T = TypeVar("T")
 
-BUSY_SECONDS = 5.0
-"""How long a server's write waits for its turn, and for a program that takes none."""
-PATIENT_SECONDS = 60.0
-"""How long a command waits instead; also a server when it starts, perhaps for a migration."""
 MOVED = (
     "The database file was moved, replaced or deleted while it was in use. Put it back, or "
     "start casegraph again."
