@@ -24,8 +24,9 @@ from domain.storage.database import Row, Snapshot
 from domain.storage.sqlite.readers import InlineReader
 from domain.storage.statements import SQLITE, Fetch
 from gateway.app import create_app
-from gateway.execution.documents import Documents
+from gateway.execution.documents import Documents, Remembered
 from gateway.execution.operations import Operation
+from gateway.http.pipeline import operation_of
 from gateway.limits.measured import measured
 from gateway.schema.assembled import schema
 from gateway.settings import Settings
@@ -95,14 +96,12 @@ async def _steps(app: Any, firm: data.Firm, work: Work, call: Call) -> dict[str,
     services = app.state.services
     who: Principal = await services.keys.authenticate(firm.key)
     body = orjson.dumps({"query": work.document, "variables": call.variables})
-    operation = Operation(schema._schema, parse(work.document), None)
+    document = parse(work.document)
+    operation = Operation(schema._schema, document, None)
+    node = operation_of(document, None, "POST")
+    measure = measured(schema._schema, document, node, Settings())
     documents = Documents()
-    documents.remember(
-        work.document,
-        None,
-        operation,
-        measured(schema._schema, parse(work.document), None, Settings()),
-    )
+    documents.remember(work.document, None, Remembered(operation, measure))
     variables = operation.variables(call.variables)
     assert variables is not None
     reader: InlineReader = services.database._inline

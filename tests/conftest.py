@@ -15,19 +15,13 @@ import pytest
 from domain.access.principal import Scope
 from domain.models import Mode
 from domain.services import Services
+from domain.storage.opening import opened
 from domain.upkeep import administration
 from gateway.app import create_app
 from gateway.settings import Settings
-from tests.postgresql import fresh_database, migrate, postgresql
+from tests.postgresql import TEMPLATE, Server, fresh_database, migrate, postgresql
 
 __all__ = ["postgresql"]
-
-SCOPES = {
-    "all": list(Scope),
-    "read": [Scope.CASES_READ],
-    "write": [Scope.CASES_WRITE],
-    "delete": [Scope.CASES_DELETE],
-}
 
 
 @dataclass
@@ -127,31 +121,77 @@ def database_url(database_kind: str, request: pytest.FixtureRequest) -> Iterator
         yield url
 
 
+KEYS = {
+    "all": (list(Scope), "default", Mode.LIVE),
+    "read": ([Scope.CASES_READ], "default", Mode.LIVE),
+    "write": ([Scope.CASES_WRITE], "default", Mode.LIVE),
+    "delete": ([Scope.CASES_DELETE], "default", Mode.LIVE),
+    "test": (list(Scope), "default", Mode.TEST),
+    "stranger": (list(Scope), "other", Mode.LIVE),
+}
+"""The keys of a furnished database: the scopes, the workspace and the mode of each."""
+
+
+async def furnish(url: str) -> dict[str, str]:
+    """Make two firms, and the keys; each by its name."""
+    made = {}
+    async with opened(url) as database:
+        for slug in ("default", "other"):
+            await administration.create_workspace(database, slug)
+        for name, (scopes, slug, mode) in KEYS.items():
+            made[name], _ = await administration.create_key(
+                database, name, scopes, slug=slug, mode=mode
+            )
+    return made
+
+
+@pytest.fixture(scope="session")
+def furnished_file(
+    empty_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, str]]:
+    """A SQLite database with two firms, and their keys."""
+    path = tmp_path_factory.mktemp("furnished") / "cases.db"
+    shutil.copy(empty_file, path)
+    return path, asyncio.run(furnish(f"sqlite:///{path}"))
+
+
+@pytest.fixture(scope="session")
+def furnished_template(postgresql: Server) -> tuple[str, dict[str, str]]:
+    """A database of the PostgreSQL server with two firms, and their keys."""
+    name = "template_furnished"
+    postgresql.sql(f"CREATE DATABASE {name} OWNER casegraph TEMPLATE {TEMPLATE}")
+    return name, asyncio.run(furnish(postgresql.url(name, "casegraph")))
+
+
 @pytest.fixture
-def settings(database_url: str) -> Settings:
+def firms(
+    database_kind: str, request: pytest.FixtureRequest
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """The URL of a new database with two firms, and their keys."""
+    if database_kind == "sqlite":
+        made, keys = request.getfixturevalue("furnished_file")
+        path = request.getfixturevalue("tmp_path") / "cases.db"
+        shutil.copy(made, path)
+        yield f"sqlite:///{path}", keys
+        return
+    template, keys = request.getfixturevalue("furnished_template")
+    with fresh_database(request.getfixturevalue("postgresql"), template) as url:
+        yield url, keys
+
+
+@pytest.fixture
+def settings(firms: tuple[str, dict[str, str]]) -> Settings:
     return Settings(
-        database_url=database_url,
+        database_url=firms[0],
         rate_limit=1_000_000,
         failed_auth_limit=1_000_000,
     )
 
 
 @pytest.fixture
-async def api(settings: Settings) -> AsyncIterator[Api]:
+async def api(settings: Settings, firms: tuple[str, dict[str, str]]) -> AsyncIterator[Api]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        services = app.state.services
-        keys = {}
-        for slug in ("default", "other"):
-            await administration.create_workspace(services.database, slug)
-        for name, scopes in SCOPES.items():
-            keys[name], _ = await administration.create_key(services.database, name, scopes)
-        keys["test"], _ = await administration.create_key(
-            services.database, "test", list(Scope), mode=Mode.TEST
-        )
-        keys["stranger"], _ = await administration.create_key(
-            services.database, "stranger", list(Scope), slug="other"
-        )
         transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://testserver") as http:
-            yield Api(http, services, keys)
+            yield Api(http, app.state.services, dict(firms[1]))

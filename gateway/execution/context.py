@@ -1,7 +1,7 @@
 """What a GraphQL request carries: who asks, the services, and what it has read so far."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -9,18 +9,13 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from domain.access.principal import Principal
-from domain.access.rates import Allowance
-from domain.errors import RateLimited
+from domain.errors import Unavailable
 from domain.models import Case
 from domain.reading import lookups, objects
 from domain.reading.paging import Page, Paging
 from domain.reading.relations import Relation
 from domain.services import Services
 from domain.storage.database import Snapshot
-from gateway.limits.measured import Measured, points
-from gateway.settings import Settings
-
-_DEFAULTS = Settings()
 
 
 class Context:
@@ -29,37 +24,18 @@ class Context:
     A mutation reads its payload from a snapshot taken after its write: see forget().
     """
 
-    def __init__(self, who: Principal, services: Services, settings: Settings = _DEFAULTS) -> None:
+    def __init__(self, who: Principal, services: Services) -> None:
         self.who = who
         self.services = services
-        self.settings = settings
-        # The operation's shape and cost, once it was looked at.
-        self.measured: Measured | None = None
-        # What the key may still do, once the operation was counted; or why it may not.
-        self.allowance: Allowance | None = None
-        self.refusal: RateLimited | None = None
         # The mutations of this operation that were executed already, by response name: what each
         # answered or raised. They are never executed twice.
         self.done: dict[str, Any] = {}
-        # What the document was compiled to, for whoever executes it; None if it is not covered.
-        self.operation: Any = None
-        # Whether graphql-core is to execute it, though there may be a plan.
-        self.by_reference = False
+        # Why the whole request may be sent again: nothing was changed, and nothing will be.
+        self.refusal: Unavailable | None = None
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._snapshot: Snapshot | None = None
         self._loaders: dict[Any, DataLoader[Any, Any]] = {}
-
-    def admit(self, variables: Mapping[str, Any] | None) -> None:
-        """Count what the operation may read, once. Raises GraphQLError, RateLimited."""
-        assert self.measured is not None
-        if self.allowance is None:
-            rows = self.measured.check(variables, self.settings.query_rows)
-            self.allowance = self.services.rates.take_more(self.who.key_id, points(rows) - 1)
-
-    def spend(self, points: int) -> None:
-        """Count what was done in vain."""
-        self.allowance = self.services.rates.spend(self.who.key_id, points)
 
     async def snapshot(self) -> Snapshot:
         async with self._opening:

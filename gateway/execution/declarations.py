@@ -12,6 +12,9 @@ from typing import Any, TypeVar, cast
 
 import strawberry
 
+DEFINITION = "strawberry-definition"
+"""Where graphql-core's schema and fields keep what Strawberry made them from."""
+
 SHOWN = "casegraph.shown"
 """The key of a field's declaration in its metadata."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import GraphQLError, parse, validate
+from graphql import GraphQLError, get_operation_ast, parse, validate
 from graphql.execution.values import VariableValues
 from strawberry import Schema
 
@@ -62,8 +62,11 @@ def explain(
         raise invalid(f"The document does not parse: {error.message}", "query") from None
     if problems := validate(schema._schema, document):
         raise invalid(f"The document is not valid: {problems[0].message}", "query")
+    node = get_operation_ast(document, operation_name)
+    if node is None:
+        raise invalid("The document has several operations: say which.", "operation")
     try:
-        cost = measured(schema._schema, document, operation_name, Settings()).cost
+        cost = measured(schema._schema, document, node, Settings()).cost
     except GraphQLError as error:
         raise invalid(error.message, "query") from None
     try:

@@ -22,6 +22,7 @@ from domain.reading.relations import Relation
 from domain.storage.statements import Fetch
 from gateway import globalids
 from gateway.execution.context import Context
+from gateway.limits.costs import PRICE, Price
 
 KINDS = {kind.model.__name__: kind for kind in lookups.KINDS}
 """The types that have a global id: each has the name of the domain's own."""
@@ -156,7 +157,7 @@ def _typed(global_id: str) -> tuple[str, Any]:
 Load = RootPage | RelatedPage | OneById | CaseByFileNumber | ItsCase | Nodes
 
 
-class Loads(FieldExtension):
+class _Loads(FieldExtension):
     """Resolves what a declared field answers."""
 
     async def resolve_async(
@@ -171,6 +172,11 @@ def loading(description: str) -> Callable[[Callable[..., Any]], Any]:
     """A field that loads. The function takes the field's arguments only, and answers a Load."""
 
     def field(declared: Callable[..., Any]) -> Any:
-        return strawberry.field(resolver=declared, description=description, extensions=[Loads()])
+        return strawberry.field(
+            resolver=declared,
+            description=description,
+            extensions=[_Loads()],
+            metadata={PRICE: Price.LOADS},
+        )
 
     return field

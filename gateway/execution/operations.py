@@ -35,6 +35,7 @@ from gateway.execution.planning import Plan, plan_payload, plan_query
 from gateway.execution.requests import NO_VARIABLES
 from gateway.execution.selections import ALWAYS, Collector, NotCovered, When
 from gateway.execution.source import function_of
+from gateway.limits.fragments import fragments_of
 
 log = structlog.get_logger("casegraph.graphql")
 
@@ -68,7 +69,7 @@ class Operation:
         self._schema = schema
         self._node = operation
         self._pace = Pace()
-        self._fragments = _fragments(document)
+        self._fragments = fragments_of(document)
         self._mutations: list[MutationField] = []
         self.type = operation.operation
         if self.type is OperationType.QUERY:
@@ -81,6 +82,12 @@ class Operation:
             ]
         else:
             raise NotCovered("it is a subscription")
+        _part_tokens(document)
+
+    @property
+    def document(self) -> DocumentNode:
+        """The operation and its fragments, for graphql-core."""
+        return DocumentNode(definitions=(self._node, *self._fragments.values()))
 
     async def run(self, context: Context, given: Mapping[str, Any] | None) -> dict[str, Any] | None:
         """The data of the answer, or None if graphql-core is to execute the operation.
@@ -182,18 +189,10 @@ def plans_of(
     """What the operation is compiled from. Raises NotCovered."""
     operation = get_operation_ast(document, operation_name)
     assert operation is not None
-    fragments = _fragments(document)
+    fragments = fragments_of(document)
     if operation.operation is OperationType.QUERY:
         return [plan_query(schema, fragments, operation)]
     return [plan for *_field, plan in _planned_mutations(schema, fragments, operation)]
-
-
-def _fragments(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
-    return {
-        definition.name.value: definition
-        for definition in document.definitions
-        if isinstance(definition, FragmentDefinitionNode)
-    }
 
 
 def _planned_mutations(
@@ -212,6 +211,15 @@ def _planned_mutations(
         plan = plan_payload(schema, fragments, get_named_type(definition.type), selected)
         nodes = [one.node for one in selected.occurrences]
         yield name, when, definition, nodes, plan
+
+
+def _part_tokens(document: DocumentNode) -> None:
+    """Let the tokens of the text not refer to each other in circles: see Operation."""
+    token = document.loc.start_token if document.loc else None
+    while token is not None:
+        following = token.next
+        token.prev = token.next = None
+        token = following
 
 
 def _line_of(error: BaseException) -> int:

@@ -24,14 +24,22 @@ from graphql import (
 
 from domain.reading import relations
 from domain.reading.relations import NODE, Relation
-from gateway.execution.declarations import SHOWN, Along, Caller, Column, Embedded, GlobalId
-from gateway.execution.loads import KINDS, Loads
+from gateway.execution.declarations import (
+    DEFINITION,
+    SHOWN,
+    Along,
+    Caller,
+    Column,
+    Embedded,
+    GlobalId,
+)
+from gateway.execution.loads import KINDS
 from gateway.execution.requests import Request
 from gateway.execution.selections import ALWAYS, Collector, NotCovered, Selected, When
+from gateway.limits.costs import Price, price_of
 
 __all__ = ["NotCovered", "Plan", "plan_payload", "plan_query"]
 
-DEFINITION = "strawberry-definition"
 _RELATIONS: dict[str, Relation] = {
     "CasePartyConnection": relations.CASE_PARTIES,
     "CaseStaffConnection": relations.CASE_STAFF,
@@ -281,7 +289,7 @@ class _Planner:
         if definition is None:
             raise NotCovered("it asks about the schema")
         declared = definition.extensions[DEFINITION]
-        if any(isinstance(extension, Loads) for extension in declared.extensions):
+        if price_of(definition) is Price.LOADS:
             return self._load(definition, selected, source)
         named = get_named_type(definition.type)
         shown = declared.metadata.get(SHOWN)
@@ -326,7 +334,7 @@ class _Planner:
     def _load(self, definition: Any, selected: Selected, source: Source) -> Shape:
         named = get_named_type(definition.type)
         node = selected.occurrences[0].node
-        request = Request(definition, node)
+        request = Request(self._schema, definition, node)
         at_root = source.expression == "root"
         if isinstance(named, GraphQLInterfaceType):
             return self._nodes(selected, request, single=node.name.value == "node")

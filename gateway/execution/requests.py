@@ -9,6 +9,7 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLScalarType,
+    GraphQLSchema,
     ListValueNode,
     Node,
     ObjectValueNode,
@@ -16,26 +17,25 @@ from graphql import (
     is_specified_scalar_type,
 )
 from graphql.execution.values import VariableValues, get_argument_values
-from strawberry.schema.types.scalar import DEFAULT_SCALAR_REGISTRY
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
 from domain.errors import DomainError
+from gateway.execution.declarations import DEFINITION
 from gateway.execution.loads import Load
 from gateway.execution.selections import NotCovered
-from gateway.schema.scalars import CONFIG
 
 NO_VARIABLES = VariableValues({}, {})
-_SCALARS: Any = {**DEFAULT_SCALAR_REGISTRY, **CONFIG.scalar_map}
 
 
 class Request:
     """Makes the Load of a field for a request's variables; once, if it has none."""
 
-    def __init__(self, definition: GraphQLField, node: FieldNode) -> None:
+    def __init__(self, schema: GraphQLSchema, definition: GraphQLField, node: FieldNode) -> None:
+        self._converter = schema.extensions[DEFINITION].schema_converter
         self._definition = definition
         self._node = node
-        self._field: StrawberryField = definition.extensions["strawberry-definition"]
+        self._field: StrawberryField = definition.extensions[DEFINITION]
         resolver = self._field.base_resolver
         assert resolver is not None
         self._declared: Callable[..., Load] = resolver.wrapped_func
@@ -59,7 +59,7 @@ class Request:
             }
             fixed = tuple(one for one in node.arguments or () if one not in variable)
             literals = FieldNode(name=node.name, arguments=fixed, directives=())
-            self._fixed = _converted(self._field, _literals(definition, literals))
+            self._fixed = self._converted(_literals(definition, literals))
 
     def load(self, variables: VariableValues) -> Load:
         """Raises DomainError for arguments that are refused."""
@@ -76,18 +76,21 @@ class Request:
         return self._declared(**self._fixed, **given)
 
     def _arguments(self, variables: VariableValues) -> dict[str, Any]:
-        return _converted(self._field, get_argument_values(self._definition, self._node, variables))
+        return self._converted(get_argument_values(self._definition, self._node, variables))
+
+    def _converted(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Values as Strawberry hands them to a resolver."""
+        converter = self._converter
+        return convert_arguments(
+            values, self._field.arguments, converter.scalar_registry, converter.config
+        )
 
     def _python_name(self, name: str) -> str:
         return next(
             one.python_name
             for one in self._field.arguments
-            if CONFIG.name_converter.from_argument(one) == name
+            if self._converter.config.name_converter.from_argument(one) == name
         )
-
-
-def _converted(field: StrawberryField, values: dict[str, Any]) -> dict[str, Any]:
-    return convert_arguments(values, field.arguments, _SCALARS, CONFIG)
 
 
 def _literals(definition: GraphQLField, node: FieldNode) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from gateway.http import graphiql
 from gateway.http.introspection import only_introspects
 from gateway.http.parameters import JSON_TYPE, BadRequest, Parameters, read_parameters
 from gateway.http.pipeline import answer
+from gateway.limits.points import Meter
 from gateway.schema.refusals import extensions_of
 from gateway.settings import Settings
 
@@ -86,13 +87,15 @@ class Endpoint:
                 key = self._demo_key(asked)
             who = await services.keys.authenticate(key, _address(request))
             state["key_id"] = who.key_id
-            state["allowance"] = services.rates.take(who.key_id)
-            asked = asked or await read_parameters(request, headers, self._settings)
-            context = Context(who, services, self._settings)
+            meter = Meter(services.rates, who.key_id)
             try:
-                found = await answer(self._documents, request.method, asked, context)
+                asked = asked or await read_parameters(request, headers, self._settings)
+                context = Context(who, services)
+                found = await answer(
+                    self._documents, request.method, asked, context, meter, self._settings
+                )
             finally:
-                state["allowance"] = context.allowance or state["allowance"]
+                state["allowance"] = meter.allowance
         except BadRequest as refused:
             errors = [{"message": str(refused), "extensions": {"code": refused.code}}]
             return Response(

@@ -1,121 +1,213 @@
-"""From the parameters of a request to its answer: by a plan, or as graphql-core executes it."""
+"""The walk of a GraphQL request, from its parameters to its answer, one function a stage:
+
+    text -> document -> operation -> measured -> validated -> compiled -> executed -> answered
+
+A document that came before starts at its execution; only its cost is counted anew, since that
+depends on the variables.
+"""
 
 import re
+from collections.abc import Mapping, Sequence
+from inspect import isawaitable
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLError, OperationType
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types.graphql import OperationType as Allowed
+import structlog
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    ExecutionResult,
+    FieldsOnCorrectTypeRule,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+    parse,
+    specified_rules,
+    validate,
+)
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from gateway.execution.context import Context
-from gateway.execution.documents import Documents
+from gateway.execution.documents import Documents, Remembered
 from gateway.execution.operations import Operation
+from gateway.execution.selections import NotCovered
 from gateway.http.parameters import BadRequest, Parameters
-from gateway.limits.measured import REFUSED_POINTS, points
+from gateway.limits.measured import Measured, measured
+from gateway.limits.points import Meter, points
 from gateway.limits.text import check_text
 from gateway.schema.assembled import schema
 from gateway.schema.refusals import formatted
+from gateway.settings import Settings
 
-_QUERY_ONLY = {Allowed.QUERY}
-_QUERY_OR_MUTATION = {Allowed.QUERY, Allowed.MUTATION}
+log = structlog.get_logger("casegraph.graphql")
+
+SCHEMA = schema._schema
+"""graphql-core's."""
+
+RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+_MOST_ERRORS = 20
+"""After so many errors nobody goes on reading, and no validation goes on looking."""
 _SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 
 
+class NotValid(Exception):
+    """A document that breaks rules of the GraphQL specification."""
+
+    def __init__(self, errors: Sequence[GraphQLError]) -> None:
+        super().__init__(len(errors))
+        self.errors = errors
+
+
 async def answer(
-    documents: Documents, method: str, parameters: Parameters, context: Context
+    documents: Documents,
+    method: str,
+    asked: Parameters,
+    context: Context,
+    meter: Meter,
+    settings: Settings,
 ) -> dict[str, Any]:
     """The response to a request, as the GraphQL specification has it (7.1).
 
     Raises BadRequest, RateLimited, TimedOut, Unavailable.
     """
+    measure: Measured | None = None
     try:
-        found = await _executed(documents, method, parameters, context)
+        known = documents.find(asked.query, asked.operation_name)
+        if known is None:
+            check_text(asked.query, settings)
+            document = parse(asked.query)
+            node = operation_of(document, asked.operation_name, method)
+            measure = measured(SCHEMA, document, node, settings)
+            meter.admit(measure.check(asked.variables, settings.query_rows))
+            check_valid(document, settings)
+            operation = compiled(document, asked.operation_name)
+            if operation is not None:
+                remembered = Remembered(operation, measure)
+                documents.remember(asked.query, asked.operation_name, remembered)
+        else:
+            operation, measure = known
+            document = operation.document
+            check_method(operation.type, method)
+            meter.admit(measure.check(asked.variables, settings.query_rows))
+        found = await executed(operation, document, asked, context)
     except GraphQLError as error:
         found = {"errors": [formatted(error)]}
+    except NotValid as refusal:
+        found = {"errors": [formatted(error) for error in refusal.errors]}
     if context.refusal is not None:
         raise context.refusal
     if "data" not in found:
-        context.spend(REFUSED_POINTS - 1)
-    if not context.settings.suggestions:
+        meter.refuse()
+    if not settings.suggestions:
         for told in found.get("errors", ()):
             told["message"] = _SUGGESTION.sub("", told["message"])
-    if parameters.tell_cost and context.measured is not None:
-        found["extensions"] = {"cost": _told(context, parameters.variables)}
+    if asked.tell_cost and measure is not None:
+        found["extensions"] = {"cost": cost_of(measure, asked.variables, settings)}
     return found
 
 
-def _told(context: Context, variables: dict[str, Any] | None) -> dict[str, Any]:
-    assert context.measured is not None
-    rows = context.measured.cost.value(variables)
-    settings, shape = context.settings, context.measured.shape
-    return {
-        "rows": rows,
-        "mostRows": settings.query_rows,
-        "points": points(rows),
-        "depth": shape.depth,
-        "mostDepth": settings.query_depth,
-    }
+def operation_of(document: DocumentNode, name: str | None, method: str) -> OperationDefinitionNode:
+    """The operation that is to be executed (GraphQL specification, 6.1, GetOperation).
 
-
-async def _executed(
-    documents: Documents, method: str, parameters: Parameters, context: Context
-) -> dict[str, Any]:
-    name = parameters.operation_name
-    known = documents.find(parameters.query, name)
-    if known is None:
-        check_text(parameters.query, context.settings)
-        result = await _through_pipeline(method, parameters, context)
-        operation: Operation | None = context.operation
-        if operation is None or context.measured is None:
-            return response_of(result)
-        documents.remember(parameters.query, name, operation, context.measured)
-    else:
-        operation = known.operation
-        if operation.type is not OperationType.QUERY and method != "POST":
-            raise _mutation_by_get("Mutations are not allowed over GET.")
-        context.measured = known.measured
-        context.admit(parameters.variables)
-    data = await operation.run(context, parameters.variables)
-    if data is not None:
-        return {"data": data}
-    context.by_reference = True
-    return response_of(await _through_pipeline(method, parameters, context))
-
-
-async def _through_pipeline(method: str, parameters: Parameters, context: Context) -> Any:
-    """What Strawberry makes of a document: guarded, validated and, unless compiled, executed."""
-    allowed = _QUERY_OR_MUTATION if method == "POST" else _QUERY_ONLY
-    try:
-        return await schema.execute(
-            parameters.query,
-            variable_values=parameters.variables,
-            context_value=context,
-            operation_name=parameters.operation_name,
-            allowed_operation_types=allowed,
-        )
-    except CannotGetOperationTypeError as error:
+    Raises BadRequest if there is none of that *name* or the *method* does not take it, and
+    GraphQLError if it is not said which of several is meant.
+    """
+    operations = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
+    named = [one for one in operations if name is None or (one.name and one.name.value == name)]
+    if not named:
         message = "The document has no operation of that name."
-        raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message) from error
-    except InvalidOperationTypeError as error:
-        message = error.as_http_error_reason(method)
-        if method != "POST":
-            raise _mutation_by_get(message) from error
-        raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message) from error
+        raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message)
+    check_method(named[0].operation, method)
+    if name is None and len(named) > 1:
+        raise GraphQLError("The document has several operations: send operationName.")
+    return named[0]
+
+
+def check_method(kind: OperationType, method: str) -> None:
+    """Raise BadRequest for what is not executed over GET, or not at all."""
+    if kind is OperationType.SUBSCRIPTION:
+        message = "Subscriptions are not served over HTTP requests."
+        raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message)
+    if kind is OperationType.MUTATION and method != "POST":
+        message = "Mutations are not allowed over GET."
+        raise BadRequest(405, "METHOD_NOT_ALLOWED", message, (b"allow", b"POST"))
+
+
+def check_valid(document: DocumentNode, settings: Settings) -> None:
+    """Raise NotValid with what is wrong with a document: the first errors of very many.
+
+    Only names that the schema does not know make a document wide that passed the limits. Seeing
+    some of them is enough; the other rules would look at the whole document first.
+    """
+    unknown: tuple[type[ASTValidationRule], ...] = (FieldsOnCorrectTypeRule,)
+    for rules in (unknown, RULES):
+        errors = validate(
+            SCHEMA,
+            document,
+            rules,
+            max_errors=_MOST_ERRORS,
+            hide_suggestions=not settings.suggestions,
+        )
+        if len(errors) > _MOST_ERRORS:
+            break
+    if errors:
+        raise NotValid(errors)
+
+
+def compiled(document: DocumentNode, name: str | None) -> Operation | None:
+    """The operation as a plan's function; None if graphql-core is to execute it."""
+    try:
+        return Operation(SCHEMA, document, name)
+    except NotCovered:
+        return None
+    except Exception as error:
+        # A defect of the planner costs speed, not the answer.
+        log.warning("plan_not_made", error=type(error).__name__)
+        return None
+
+
+async def executed(
+    operation: Operation | None, document: DocumentNode, asked: Parameters, context: Context
+) -> dict[str, Any]:
+    """By the plan; by graphql-core where there is none, or where it has no answer."""
+    if operation is not None:
+        data = await operation.run(context, asked.variables)
+        if data is not None:
+            return {"data": data}
+    try:
+        result = execute(
+            SCHEMA,
+            document,
+            context_value=context,
+            variable_values=asked.variables,
+            operation_name=asked.operation_name,
+        )
+        return response_of(await result if isawaitable(result) else result)
     finally:
         await context.forget()
 
 
-def _mutation_by_get(message: str) -> BadRequest:
-    return BadRequest(405, "METHOD_NOT_ALLOWED", message, (b"allow", b"POST"))
-
-
-def response_of(result: Any) -> dict[str, Any]:
+def response_of(result: ExecutionResult) -> dict[str, Any]:
     """An execution result as the response shows it."""
-    assert isinstance(result, ExecutionResult) or hasattr(result, "errors")
     errors: list[GraphQLError] = result.errors or []
-    answer: dict[str, Any] = {}
+    response: dict[str, Any] = {}
     if result.data is not None or any(error.path for error in errors) or not errors:
-        answer["data"] = result.data
+        response["data"] = result.data
     if errors:
-        answer["errors"] = [formatted(error) for error in errors]
-    return answer
+        response["errors"] = [formatted(error) for error in errors]
+    return response
+
+
+def cost_of(
+    measure: Measured, variables: Mapping[str, Any] | None, settings: Settings
+) -> dict[str, int]:
+    """What a client is told of the cost, if it asks."""
+    rows = measure.cost.value(variables)
+    return {
+        "rows": rows,
+        "mostRows": settings.query_rows,
+        "points": points(rows),
+        "depth": measure.shape.depth,
+        "mostDepth": settings.query_depth,
+    }

@@ -6,6 +6,7 @@ is worked out for each request. It is an upper bound: a field that is selected t
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from graphql import (
@@ -13,6 +14,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLField,
     GraphQLNamedType,
     GraphQLSchema,
     InlineFragmentNode,
@@ -25,6 +27,8 @@ from graphql import (
     ValueNode,
     VariableNode,
     get_named_type,
+    get_nullable_type,
+    is_list_type,
 )
 
 from domain.reading.paging import DEFAULT_LIMIT, MAX_LIMIT
@@ -34,8 +38,19 @@ COUNT = 100
 SEARCH = 100
 """What a search costs, in rows."""
 _TOLD = 10**15
-"""Costs end here: that of a deep document has hundreds of digits."""
-_SINGLE = {"party", "staffMember", "node"}
+"""Costs are capped here: that of a deep document has hundreds of digits."""
+
+PRICE = "casegraph.price"
+"""The key of a field's price in its metadata; a field without one is free."""
+
+
+class Price(StrEnum):
+    """What a field of the schema declares that it costs."""
+
+    LOADS = "loads"
+    """The rows it may load: a page, as many objects as are listed, or one."""
+    COUNTS = "counts"
+    """A count, once for a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,25 +167,39 @@ class _Pass:
 
     def _field(self, type: GraphQLNamedType | None, node: FieldNode) -> Cost:
         definition = getattr(type, "fields", {}).get(node.name.value)
-        if definition is None or node.selection_set is None:
-            return Cost(once=COUNT if node.name.value == "totalCount" else 0)
-        named = get_named_type(definition.type)
-        inner = self._selections(named, node.selection_set)
+        if definition is None:
+            return Cost()
+        price = price_of(definition)
+        if price is Price.COUNTS:
+            return Cost(once=COUNT)
+        inner = self._selections(get_named_type(definition.type), node.selection_set)
+        if price is None:
+            return inner
+        each = Cost(inner.fixed + 1, terms=inner.terms)
         arguments = {one.name.value: one.value for one in node.arguments or ()}
         whole = Cost()
-        if named.name.endswith("Connection"):
-            search = SEARCH if arguments.keys() & {"search", "filter"} else 0
-            whole.fixed = inner.once + search
-            whole.add(_limit(arguments), Cost(inner.fixed + 1, terms=inner.terms), ())
-        elif node.name.value == "nodes" and type is self._schema.query_type:
-            ids = arguments.get("ids")
-            count = len(ids.values) if isinstance(ids, ListValueNode) else MAX_LIMIT
-            whole.add(count, Cost(inner.fixed + 1, terms=inner.terms), ())
+        if "first" in definition.args:
+            whole.fixed = inner.once + (SEARCH if arguments.keys() & {"search", "filter"} else 0)
+            whole.add(_limit(arguments), each, ())
+        elif is_list_type(get_nullable_type(definition.type)):
+            whole.add(_listed(arguments), each, ())
         else:
-            at_root = type is self._schema.query_type
-            loaded = int(node.name.value == "case" or (at_root and node.name.value in _SINGLE))
-            return Cost(inner.fixed + loaded, inner.once, inner.terms)
+            each.once = inner.once
+            return each
         return whole
+
+
+def price_of(field: GraphQLField) -> Price | None:
+    """What a field of the schema declares."""
+    declared = field.extensions.get("strawberry-definition")
+    price: Price | None = declared.metadata.get(PRICE) if declared else None
+    return price
+
+
+def _listed(arguments: Mapping[str, ValueNode]) -> int:
+    """How many objects are asked for one by one; of a variable only the limit is known."""
+    lists = [len(one.values) for one in arguments.values() if isinstance(one, ListValueNode)]
+    return max(lists, default=MAX_LIMIT)
 
 
 def _limit(arguments: Mapping[str, ValueNode]) -> int | str:

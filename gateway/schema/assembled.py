@@ -11,31 +11,12 @@ from graphql import (
     print_schema,
 )
 
-from gateway.execution.documents import Compiling
-from gateway.limits.measured import Guard
 from gateway.schema.mutations import Mutation
 from gateway.schema.queries import Query
 from gateway.schema.scalars import CONFIG
 from gateway.schema.types import CaseLink, TimelineEvent
 
-
-class Schema(strawberry.Schema):
-    """Strawberry's, except that it does not log errors: they quote what clients sent.
-
-    What is worth logging is logged where errors are formatted, in refusals.py.
-    """
-
-    def process_errors(self, errors: object, execution_context: object = None) -> None:
-        pass
-
-
-schema = Schema(
-    Query,
-    Mutation,
-    types=[CaseLink, TimelineEvent],
-    config=CONFIG,
-    extensions=[Guard, Compiling],
-)
+schema = strawberry.Schema(Query, Mutation, types=[CaseLink, TimelineEvent], config=CONFIG)
 
 
 def _without_null_defaults(built: GraphQLSchema) -> None:

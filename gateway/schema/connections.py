@@ -12,6 +12,7 @@ from domain.reading import paging
 from domain.reading.paging import Page
 from gateway.execution.declarations import shown_as
 from gateway.execution.loads import Listing
+from gateway.limits.costs import PRICE, Price
 
 N = TypeVar("N")
 E = TypeVar("E")
@@ -74,7 +75,10 @@ class Connection(Generic[E, N]):
     def page_info(root: strawberry.Parent[Listing]) -> PageInfo:
         return shown_as(PageInfo, root.page)
 
-    @strawberry.field(description="How many there are in the whole list. Costs a count; optional.")
+    @strawberry.field(
+        description="How many there are in the whole list. Costs a count; optional.",
+        metadata={PRICE: Price.COUNTS},
+    )
     async def total_count(root: strawberry.Parent[Listing]) -> int:
         counted: int = await root.count()
         return counted

@@ -76,7 +76,6 @@ class Refusals(FieldExtension):
             payload = self._payload(user_errors=errors)
         except Unavailable as refusal:
             if not info.context.done:
-                # Nothing was changed, and nothing will be: the whole request may be sent again.
                 info.context.refusal = refusal
             raise
         info.context.done[info.path.key] = payload

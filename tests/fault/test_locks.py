@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from domain.storage.database import BUSY_SECONDS
 from domain.storage.sqlite.errors import LOCKED
 from domain.storage.sqlite.lock import HELD
-from domain.storage.sqlite.writer import BUSY_SECONDS, MOVED
+from domain.storage.sqlite.writer import MOVED
 from tests.fault.servers import gateway
 from tests.fault.surfaces import Surfaces, assert_done, assert_unavailable
 

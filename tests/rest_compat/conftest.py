@@ -10,22 +10,13 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from domain.access.keys import KeyRing
-from domain.access.principal import Principal, Scope
+from domain.access.principal import Principal
 from domain.access.rates import RateLimiter
-from domain.models import Mode
 from domain.services import Services
 from domain.storage.opening import opened
 from domain.upkeep import administration
 from rest_compat.application import build
 
-KEYS: dict[str, tuple[list[Scope], str, Mode]] = {
-    "all": (list(Scope), "default", Mode.LIVE),
-    "read": ([Scope.CASES_READ], "default", Mode.LIVE),
-    "write": ([Scope.CASES_WRITE], "default", Mode.LIVE),
-    "delete": ([Scope.CASES_DELETE], "default", Mode.LIVE),
-    "test": (list(Scope), "default", Mode.TEST),
-    "stranger": (list(Scope), "other", Mode.LIVE),
-}
 LIMIT = 100_000
 """Calls a minute: more than any test makes."""
 
@@ -108,15 +99,9 @@ def rate_limit() -> int:
 
 
 @pytest.fixture
-async def rest(database_url: str, rate_limit: int) -> AsyncIterator[Rest]:
-    async with opened(database_url) as database:
-        for slug in ("default", "other"):
-            await administration.create_workspace(database, slug)
-        keys = {}
-        for name, (scopes, slug, mode) in KEYS.items():
-            keys[name], _ = await administration.create_key(
-                database, name, scopes, slug=slug, mode=mode
-            )
+async def rest(firms: tuple[str, dict[str, str]], rate_limit: int) -> AsyncIterator[Rest]:
+    url, keys = firms
+    async with opened(url) as database:
         services = Services(database, KeyRing(database), RateLimiter(rate_limit))
         application = build()
         application.state.services = services

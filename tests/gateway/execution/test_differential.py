@@ -16,15 +16,21 @@ from gateway.execution.operations import Operation
 from gateway.execution.selections import NotCovered
 from gateway.http.pipeline import response_of
 from gateway.schema.assembled import schema
-from gateway.settings import Settings
 from tests.gateway.execution.failing_reads import fail_on
 from tests.gateway.execution.random_operations import Generator, variables
 
-COUNT = int(os.environ.get("CASEGRAPH_DIFFERENTIAL", "200"))
+COUNT = int(os.environ.get("CASEGRAPH_DIFFERENTIAL", "60"))
 SEED = int(os.environ.get("CASEGRAPH_SEED", "1"))
 # Random documents are larger than what people write.
 LIMITS = dict.fromkeys(
-    ("query_depth", "query_tokens", "query_aliases", "query_directives", "query_duplicates"),
+    (
+        "query_rows",
+        "query_depth",
+        "query_tokens",
+        "query_aliases",
+        "query_directives",
+        "query_duplicates",
+    ),
     10**9,
 )
 
@@ -107,8 +113,7 @@ async def both(api, document, values):
         mine = await api.graphql(document, values)
     finally:
         Operation.run = run
-    context = Context(who, api.services, replace(Settings(), **LIMITS))
-    context.by_reference = True
+    context = Context(who, api.services)
     result = await schema.execute(document, variable_values=values, context_value=context)
     await context.forget()
     return mine, orjson.loads(orjson.dumps(response_of(result))), by_plan == [True]

@@ -8,7 +8,7 @@ from graphql import parse
 
 from domain.errors import Invalid
 from gateway.execution import documents
-from gateway.execution.documents import Documents
+from gateway.execution.documents import Documents, Remembered
 from gateway.execution.explaining import explain
 from gateway.execution.operations import Operation
 from gateway.limits.costs import Cost, OperationCost
@@ -163,7 +163,7 @@ def test_only_so_many_operations_are_remembered(monkeypatch):
     operation = Operation(schema._schema, parse(query), None)
 
     for name in "abcd":
-        known.remember(query, name, operation, FREE)
+        known.remember(query, name, Remembered(operation, FREE))
         known.find(query, "a")
 
     assert [name for name in "abcd" if known.find(query, name)] == ["a", "c", "d"]
@@ -175,7 +175,7 @@ def test_long_documents_do_not_fill_the_memory(monkeypatch):
     operation = Operation(schema._schema, parse("{ viewer { mode } }"), None)
 
     for index in range(10):
-        known.remember(f"{index}" * 40, None, operation, FREE)
+        known.remember(f"{index}" * 40, None, Remembered(operation, FREE))
 
     assert [index for index in range(10) if known.find(f"{index}" * 40, None)] == [8, 9]
 

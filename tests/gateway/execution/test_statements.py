@@ -55,7 +55,8 @@ async def counted(api, statements, first):
     statements.clear()
     data = await api.data(LIST, {"first": first})
     assert len(data["cases"]["nodes"]) == first
-    return len(statements.records)
+    # A busy machine may have the key looked up again, a second after the last time.
+    return len([one for one in statements.records if "api_key" not in one.getMessage()])
 
 
 async def test_the_number_of_statements_does_not_grow_with_the_number_of_cases(api, statements):

@@ -1,17 +1,25 @@
 """What an operation may cost, and that a costly one is refused before anything is read."""
 
 import pytest
-from graphql import get_operation_ast, parse
+import strawberry
+from graphql import GraphQLObjectType, get_operation_ast, parse
 
-from gateway.limits.costs import COUNT, SEARCH, cost_of
+from domain.reading import lists, lookups
+from domain.reading.paging import Paging
+from gateway.execution.declarations import DEFINITION, shown_as
+from gateway.execution.loads import Nodes, OneById, RootPage, _Loads, loading
+from gateway.limits.costs import COUNT, SEARCH, Price, cost_of, price_of
 from gateway.limits.fragments import fragments_of, innermost_first
 from gateway.schema.assembled import schema
+from gateway.schema.connections import First
+from gateway.schema.scalars import CONFIG
+from gateway.schema.types import Case, PartyConnection
 
 NESTED = "{ cases(first: %s) { nodes { parties(first: %s) { nodes { cases(first: %s) "
 NESTED += "{ nodes { name } } } } } } }"
 
 
-def cost(query, variables=None, name=None):
+def cost(query, variables=None, name=None, schema=schema):
     document = parse(query)
     operation = get_operation_ast(document, name)
     ordered = innermost_first(operation, fragments_of(document))
@@ -104,3 +112,64 @@ async def test_a_costly_operation_is_refused_with_the_figure_and_the_limit(api, 
         "figure": 100 * (1 + 100 * (1 + 100)),
         "limit": 200_000,
     }
+
+
+@strawberry.type
+class NewQuery:
+    """Loading fields that the schema does not have."""
+
+    @loading("One case.")
+    def latest() -> Case | None:
+        return shown_as(Case, OneById(lookups.CASE, "x"))
+
+    @loading("A page of parties.")
+    def witnesses(first: First = None, search: str | None = None) -> PartyConnection | None:
+        return shown_as(PartyConnection, RootPage(lists.parties, Paging()))
+
+    @loading("Several cases.")
+    def picked(names: list[str]) -> list[Case | None]:
+        return shown_as(list[Case | None], Nodes(names))
+
+    @loading("A figure that takes a row to know.")
+    def figure() -> int:
+        return shown_as(int, OneById(lookups.CASE, "x"))
+
+    @strawberry.field(description="Known already.")
+    def free() -> int:
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ("{ latest { name } }", 1),
+        ("{ latest { parties(first: 3) { nodes { name } } } }", 1 + 3),
+        ("{ witnesses(first: 7) { nodes { name } } }", 7),
+        ('{ witnesses(first: 7, search: "x") { totalCount nodes { name } } }', SEARCH + COUNT + 7),
+        ('{ picked(names: ["a", "b"]) { name } }', 2),
+        ("{ figure }", 1),
+        ("{ free }", 0),
+    ],
+)
+def test_a_new_field_that_loads_is_counted(query, rows):
+    made = strawberry.Schema(NewQuery, config=CONFIG)
+
+    assert cost(query, schema=made) == rows
+
+
+def test_every_field_that_loads_declares_a_price():
+    fields = [
+        field
+        for kind in schema._schema.type_map.values()
+        if isinstance(kind, GraphQLObjectType)
+        for field in kind.fields.values()
+        if DEFINITION in field.extensions
+    ]
+    loads = [
+        field
+        for field in fields
+        if any(isinstance(one, _Loads) for one in field.extensions[DEFINITION].extensions)
+    ]
+
+    assert len(loads) > 10
+    assert {price_of(field) for field in loads} == {Price.LOADS}
