@@ -7,6 +7,7 @@ import typer
 from domain.errors import DomainError
 from gateway.commands import cases, database, explain, keys, schema, serve
 from gateway.commands.terminal import err
+from gateway.settings import BadSetting
 
 app = typer.Typer(
     name="casegraph",
@@ -31,13 +32,20 @@ app.command()(explain.explain)
 
 
 def main() -> None:
-    """Run a command; what the domain refuses is one clear line and exit status 1."""
+    """Run a command. What the domain refuses is one clear line and exit status 1.
+
+    A setting that cannot be used ends with exit status 2, as a flag does.
+    """
     try:
         app()
     except DomainError as error:
         for problem in error.problems:
             err.print(f"casegraph: {problem.message}", markup=False)
         sys.exit(1)
+    except BadSetting as error:
+        for sentence in error.problems:
+            err.print(f"casegraph: {sentence}", markup=False)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -4,16 +4,15 @@ The only module that knows both surfaces.
 """
 
 import gc
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
-import structlog
-from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.access.keys import KeyRing
@@ -25,15 +24,13 @@ from gateway import logs, settings
 from gateway.execution.documents import Documents
 from gateway.http import graphiql
 from gateway.http.endpoint import Endpoint
-from gateway.server.edge import Bounded, Envelope
+from gateway.server.edge import BodyCap, Bounded, Envelope
 from gateway.settings import Settings
 from rest_compat import application as rest_compat
 from rest_compat.errors import http_failure
 
-log = structlog.get_logger("casegraph")
-
 REST_ROOT = "/api/v1"
-REST_PREFIX = REST_ROOT + "/"
+ACCEPTED = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match")
 EXPOSED = (
     "ETag",
     "Retry-After",
@@ -42,48 +39,35 @@ EXPOSED = (
     "X-RateLimit-Reset",
     "X-Request-Id",
 )
+"""The headers that pages of other origins may send, and read."""
 
 
-class Application(FastAPI):
-    """FastAPI, but for the hot paths, which need nothing of it."""
+class Surfaces:
+    """Sends each request to its surface, before any routing; the others go on."""
 
-    def __init__(self, chosen: Settings, rest: ASGIApp, **options: Any) -> None:
-        super().__init__(**options)
-        self._chosen = chosen
+    def __init__(self, app: ASGIApp, graphql: ASGIApp, rest: ASGIApp) -> None:
+        self._others = app
+        self._graphql = graphql
         self._rest = rest
-        self._graphql = Endpoint(Documents(), chosen)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["app"] = self
-        if self.middleware_stack is None:
-            self.middleware_stack = self.build_middleware_stack()
-        await self.middleware_stack(scope, receive, send)
-
-    def build_middleware_stack(self) -> ASGIApp:
-        inner = super().build_middleware_stack()
-
-        async def dispatched(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http":
-                path = scope["path"]
-                if path == "/graphql" and scope["method"] in ("GET", "HEAD", "POST"):
-                    return await self._graphql(scope, receive, send)
-                if path.startswith(REST_PREFIX):
-                    scope["root_path"] = scope.get("root_path", "") + REST_ROOT
-                    return await self._rest(scope, receive, send)
-            return await inner(scope, receive, send)
-
-        app: ASGIApp = Bounded(dispatched, self._chosen.in_flight)
-        if self._chosen.cors_origins:
-            app = _cors(app, self._chosen.cors_origins)
-        return Envelope(app)
+        app = self._others
+        if scope["type"] == "http":
+            path = scope["path"]
+            if path == "/graphql" and scope["method"] in ("GET", "HEAD", "POST"):
+                app = self._graphql
+            elif path.startswith(REST_ROOT + "/"):
+                scope["root_path"] = scope.get("root_path", "") + REST_ROOT
+                app = self._rest
+        await app(scope, receive, send)
 
 
-def create_app(chosen: Settings) -> FastAPI:
+def create_app(chosen: Settings) -> Starlette:
     """The application. Opens the database when it starts, and closes it when it stops."""
-    rest = rest_compat.build(chosen.body_bytes)
+    rest = rest_compat.Application()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with opened(chosen.database_url, read_seconds=chosen.query_seconds) as database:
             services = Services(
                 database,
@@ -93,28 +77,30 @@ def create_app(chosen: Settings) -> FastAPI:
             app.state.services = rest.state.services = services
             yield
 
-    app = Application(
-        chosen,
-        rest,
-        title="casegraph",
+    app = Starlette(
         lifespan=lifespan,
-        openapi_url=None,
-        redirect_slashes=False,
+        exception_handlers={404: http_failure, 405: http_failure},
+        middleware=[
+            Middleware(Envelope, chosen.rate_limit),
+            *_cors(chosen),
+            Middleware(Bounded, chosen.in_flight),
+            Middleware(BodyCap, chosen.body_bytes),
+            Middleware(Surfaces, Endpoint(Documents(), chosen), rest),
+        ],
         routes=[
-            Route("/", _start, include_in_schema=False),
+            Route("/", _start),
             Route("/healthz", _healthy),
             Route("/readyz", _ready),
             # Only for other methods, and so that the path is known.
             Route("/graphql", _start, methods=["GET", "POST"]),
+            Mount("/graphql/static", graphiql.static_files()),
         ],
     )
-    for status in (404, 405):
-        app.add_exception_handler(status, http_failure)
-    app.mount("/graphql/static", graphiql.static_files())
+    app.router.redirect_slashes = False
     return app
 
 
-def from_environment() -> FastAPI:
+def from_environment() -> Starlette:
     """The application for a server process: what uvicorn calls."""
     chosen = settings.from_environment()
     logs.configure(chosen.log_level, chosen.log_format)
@@ -127,21 +113,19 @@ def from_environment() -> FastAPI:
     return app
 
 
-def _cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
-    return CORSMiddleware(
-        app,
-        allow_origins=origins,
-        allow_methods=["GET", "POST", "PUT", "DELETE"],
-        allow_headers=[
-            "Authorization",
-            "Content-Type",
-            "Idempotency-Key",
-            "If-Match",
-            "If-None-Match",
-        ],
-        expose_headers=EXPOSED,
-        max_age=600,
-    )
+def _cors(chosen: Settings) -> list[Middleware]:
+    if not chosen.cors_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=chosen.cors_origins,
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=ACCEPTED,
+            expose_headers=EXPOSED,
+            max_age=600,
+        )
+    ]
 
 
 async def _start(_request: Request) -> Response:

@@ -1,109 +1,171 @@
-"""The settings, read once from CASEGRAPH_* environment variables; flags of a command win."""
+"""The settings: CASEGRAPH_* environment variables, read once; flags of a command win.
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+Name, kind, bounds, default and description of each stand together, and nowhere else.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.access.keys import FAILURES_A_MINUTE
-from domain.errors import invalid
 
 PREFIX = "CASEGRAPH_"
-_BOOLEANS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
+MOST = 10**9
+_SECRET = ("database_url", "demo_key")
+"""Whose values no message repeats: a URL may hold a password."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class BadSetting(Exception):
+    """Settings that cannot be used: a line for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _count(default: int, description: str, *, least: int = 0, most: int = MOST) -> Any:
+    return Field(default, ge=least, le=most, description=description)
+
+
+def _seconds(default: int, description: str) -> Any:
+    return Field(default, ge=1, le=3_600, description=description)
+
+
+class Settings(BaseModel):
     """What can be set. Each field is CASEGRAPH_ and its name in capitals."""
 
-    database_url: str = "sqlite:///casegraph.db"
-    host: str = "127.0.0.1"
-    port: int = 8000
-    workers: int = 1
-    cors_origins: tuple[str, ...] = ()
-    rate_limit: int = 6_000
-    failed_auth_limit: int = FAILURES_A_MINUTE
-    query_seconds: int = 10
-    query_rows: int = 200_000
-    query_depth: int = 30
-    query_tokens: int = 1_500
-    query_aliases: int = 200
-    query_directives: int = 200
-    query_duplicates: int = 2_000
-    query_objects: int = 100
-    variable_objects: int = 250
-    variable_values: int = 2_000
-    body_bytes: int = 1 << 20
-    introspection: bool = True
-    suggestions: bool = True
-    header_seconds: int = 10
-    body_seconds: int = 30
-    idle_seconds: int = 30
-    connections: int = 1_000
-    in_flight: int = 200
-    log_level: str = "info"
-    log_format: str = "json"
-    demo_key: str = ""
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: str = Field(
+        default="sqlite:///casegraph.db",
+        description="Where the cases are: sqlite:///path, just a path, or postgresql://...",
+    )
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="The address to listen on; 0.0.0.0 for all."
+    )
+    port: int = _count(8000, "The TCP port to listen on; 0 for any free one.", most=65_535)
+    workers: int = _count(1, "How many server processes.", least=1, most=64)
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins, separated by commas, whose pages may call the API; * for all.",
+    )
+    rate_limit: int = _count(
+        6_000, "Points a minute that one API key may spend in one process.", least=1
+    )
+    failed_auth_limit: int = _count(
+        FAILURES_A_MINUTE, "Calls with a wrong key that one address may make a minute.", least=1
+    )
+    query_seconds: int = _seconds(10, "How long one query may read before it is stopped.")
+    query_rows: int = _count(200_000, "How many rows one GraphQL operation may read at most.")
+    query_depth: int = _count(30, "How many levels of fields one GraphQL document may have.")
+    query_tokens: int = _count(1_500, "How many tokens one GraphQL document may have.")
+    query_aliases: int = _count(
+        200, "How many aliases one GraphQL operation may have, fragments spread out."
+    )
+    query_directives: int = _count(
+        200, "How many directives one GraphQL operation may have, fragments spread out."
+    )
+    query_duplicates: int = _count(
+        2_000, "How many pairs of fields may have one response name at the same place."
+    )
+    query_objects: int = _count(
+        100, "How many input objects may be written in one GraphQL document."
+    )
+    variable_objects: int = _count(
+        250, "How many objects the variables of one GraphQL request may hold."
+    )
+    variable_values: int = _count(
+        2_000, "How many values the variables of one GraphQL request may hold."
+    )
+    body_bytes: int = _count(1 << 20, "How long the body of a request may be, in bytes.", least=1)
+    introspection: bool = Field(
+        default=True, description="Whether the schema can be asked for over GraphQL: true or false."
+    )
+    suggestions: bool = Field(
+        default=True,
+        description="Whether errors name fields that are spelled alike: true or false.",
+    )
+    header_seconds: int = _seconds(10, "How long a request may take to send its head.")
+    body_seconds: int = _seconds(30, "How long a request may take to send its body.")
+    idle_seconds: int = _seconds(30, "How long a connection may wait for the next request.")
+    connections: int = _count(1_000, "How many connections one process holds at once.", least=1)
+    in_flight: int = _count(
+        200, "How many requests one process works on at once; the next get 503."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="debug (with every SQL statement), info, warning or error."
+    )
+    log_format: Literal["json", "text"] = Field(
+        default="json", description="json, or text for people."
+    )
+    demo_key: str = Field(
+        default="", description="A key to fill in on the GraphiQL page. For demonstrations only."
+    )
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    def but(self, **changes: Any) -> Self:
+        """A copy with other values. Raises BadSetting."""
+        try:
+            return type(self)(**{**self.model_dump(), **changes})
+        except ValidationError as error:
+            raise _bad(error) from None
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for worker processes."""
-        return {
-            PREFIX + field.name.upper(): _text(getattr(self, field.name)) for field in fields(self)
-        }
+        return {PREFIX + name.upper(): _text(value) for name, value in self}
 
 
-DESCRIPTIONS = {
-    "database_url": "Where the cases are: sqlite:///path, just a path, or postgresql://...",
-    "host": "The address to listen on; 0.0.0.0 for all.",
-    "port": "The TCP port to listen on; 0 for any free one.",
-    "workers": "How many server processes.",
-    "cors_origins": "Origins, separated by commas, whose pages may call the API; * for all.",
-    "rate_limit": "Points a minute that one API key may spend in one process.",
-    "failed_auth_limit": "Calls with a wrong key that one address may make a minute.",
-    "query_seconds": "How long one query may read before it is stopped.",
-    "query_rows": "How many rows one GraphQL operation may read at most.",
-    "query_depth": "How many levels of fields one GraphQL document may have.",
-    "query_tokens": "How many tokens one GraphQL document may have.",
-    "query_aliases": "How many aliases one GraphQL operation may have, fragments spread out.",
-    "query_directives": "How many directives one GraphQL operation may have, fragments spread out.",
-    "query_duplicates": "How many pairs of fields may have one response name at the same place.",
-    "query_objects": "How many input objects may be written in one GraphQL document.",
-    "variable_objects": "How many objects the variables of one GraphQL request may hold.",
-    "variable_values": "How many values the variables of one GraphQL request may hold.",
-    "body_bytes": "How long the body of a request may be.",
-    "introspection": "Whether the schema can be asked for over GraphQL: true or false.",
-    "suggestions": "Whether errors name fields that are spelled alike: true or false.",
-    "header_seconds": "How long a request may take to send its head.",
-    "body_seconds": "How long a request may take to send its body.",
-    "idle_seconds": "How long a connection may wait for the next request.",
-    "connections": "How many connections one process holds at once.",
-    "in_flight": "How many requests one process works on at once; the next get 503.",
-    "log_level": "debug (with every SQL statement), info, warning or error.",
-    "log_format": "json, or text for people.",
-    "demo_key": "A key to fill in on the GraphiQL page. For demonstrations only.",
-}
+class _Environment(Settings, BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
 
-def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings in *environment*. Raises Invalid for a value that cannot be."""
-    found: dict[str, object] = {}
-    for field in fields(Settings):
-        name = PREFIX + field.name.upper()
-        text = environment.get(name)
-        if text is None:
-            continue
-        if field.type in (int, "int"):
-            if not text.isdecimal() or len(text) > 9:
-                raise invalid(f"{name} must be a whole number, not {text!r}.", field.name)
-            found[field.name] = int(text)
-        elif field.type in (bool, "bool"):
-            if text.lower() not in _BOOLEANS:
-                raise invalid(f"{name} must be true or false, not {text!r}.", field.name)
-            found[field.name] = _BOOLEANS[text.lower()]
-        elif field.name == "cors_origins":
-            found[field.name] = tuple(part.strip() for part in text.split(",") if part.strip())
-        else:
-            found[field.name] = text
-    return Settings(**found)  # type: ignore[arg-type]
+DESCRIPTIONS = {name: field.description or "" for name, field in Settings.model_fields.items()}
+
+
+def from_environment() -> Settings:
+    """The settings of the environment. Raises BadSetting for values that cannot be."""
+    try:
+        return Settings(**dict(_Environment()))
+    except ValidationError as error:
+        raise _bad(error) from None
+
+
+def _bad(error: ValidationError) -> BadSetting:
+    return BadSetting(
+        [
+            _sentence(str(problem["loc"][0]), problem["input"])
+            for problem in error.errors(include_url=False)
+        ]
+    )
+
+
+def _sentence(name: str, value: object) -> str:
+    wanted = f"{PREFIX}{name.upper()} must be {_kind(Settings.model_fields[name])}"
+    return f"{wanted}." if name in _SECRET else f"{wanted}, not {value!r}."
+
+
+def _kind(field: FieldInfo) -> str:
+    """What a setting may be, as people say it."""
+    limits = {
+        sign: getattr(rule, sign)
+        for rule in field.metadata
+        for sign in ("ge", "le")
+        if hasattr(rule, sign)
+    }
+    if field.annotation is int:
+        return f"a whole number from {limits['ge']:,} to {limits['le']:,}"
+    if field.annotation is bool:
+        return "true or false"
+    choices = getattr(field.annotation, "__args__", ())
+    return f"one of: {', '.join(choices)}" if choices else "a text"
 
 
 def _text(value: object) -> str:

@@ -5,71 +5,55 @@ from typing import Any
 from fastapi import FastAPI
 from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from domain.errors import DomainError
 from rest_compat.documentation import DESCRIPTION, completed
 from rest_compat.door import Door
 from rest_compat.errors import Unreadable, failed, http_failure_of, refused, unreadable
-from rest_compat.rates import RateHeaders
 from rest_compat.routes import router
 
 
-class Application(FastAPI):
-    """FastAPI, with the bodies that handlers read themselves in the OpenAPI document."""
+class Application:
+    """The documented routes go straight to their handlers, everything else to FastAPI.
+
+    FastAPI documents the routes, and answers for the documentation and for unknown paths. Whoever
+    mounts this sets state.services before the first request, and caps the length of bodies.
+    """
+
+    def __init__(self) -> None:
+        self._fastapi = FastAPI(
+            title="Cases API",
+            version="1",
+            description=DESCRIPTION,
+            redirect_slashes=False,
+            openapi_url="/openapi.json",
+            docs_url="/docs",
+            redoc_url=None,
+            exception_handlers={
+                DomainError: refused,
+                Unreadable: unreadable,
+                HTTPException: http_failure_of(router),
+                Exception: failed,
+            },
+        )
+        self._fastapi.include_router(router)
+        documented = self._fastapi.openapi
+        self._fastapi.openapi = lambda: completed(documented())  # type: ignore[method-assign]
+        self.state = self._fastapi.state
+        self._doors = [route for route in router.routes if isinstance(route, Door)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # What FastAPI does here for each request is not needed: see build_middleware_stack().
-        scope["app"] = self
-        if self.middleware_stack is None:
-            self.middleware_stack = self.build_middleware_stack()
-        await self.middleware_stack(scope, receive, send)
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """The documented routes go straight to their handlers, everything else to FastAPI.
-
-        RateHeaders is outside of that, so that the answer to a defect has them, too.
-        """
-        inner = RateHeaders(super().build_middleware_stack())
-        doors = [route for route in router.routes if isinstance(route, Door)]
-
-        async def dispatched(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http":
-                path, method = get_route_path(scope), scope["method"]
-                for door in doors:
-                    if method in (door.methods or ()) and (found := door.path_regex.match(path)):
-                        scope["path_params"] = found.groupdict()
-                        return await door.answer(scope, receive, send)
-            return await inner(scope, receive, send)
-
-        return dispatched
+        if scope["type"] == "http":
+            path, method = get_route_path(scope), scope["method"]
+            for door in self._doors:
+                if method in (door.methods or ()) and (found := door.path_regex.match(path)):
+                    scope["app"] = self
+                    scope["path_params"] = found.groupdict()
+                    await door.answer(scope, receive, send)
+                    return
+        await self._fastapi(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
-        if self.openapi_schema is None:
-            self.openapi_schema = completed(super().openapi())
-        return self.openapi_schema
-
-
-def build(body_bytes: int = 1 << 20) -> FastAPI:
-    """The application; whoever mounts it sets state.services before the first request.
-
-    No request's body may be longer than *body_bytes*.
-    """
-    app = Application(
-        title="Cases API",
-        version="1",
-        description=DESCRIPTION,
-        redirect_slashes=False,
-        openapi_url="/openapi.json",
-        docs_url="/docs",
-        redoc_url=None,
-        exception_handlers={
-            DomainError: refused,
-            Unreadable: unreadable,
-            HTTPException: http_failure_of(router),
-            Exception: failed,
-        },
-    )
-    app.state.body_bytes = body_bytes
-    app.include_router(router)
-    return app
+        """The OpenAPI document."""
+        return self._fastapi.openapi()

@@ -223,9 +223,9 @@ def _shortened(part: str | int) -> str:
 
 
 async def _json(request: Request) -> Any:
-    """The body as JSON. Raises Unreadable."""
+    """The body as JSON. Raises Unreadable, and HTTPException for one that is too long."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    content = await _content(request)
+    content = await request.body()
     if not content:
         raise Unreadable(Invalid.code, "A JSON body is needed.")
     if media_type != "application/json" and not media_type.endswith("+json"):
@@ -234,19 +234,3 @@ async def _json(request: Request) -> Any:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
         raise Unreadable(Invalid.code, "The body must be valid JSON.") from None
-
-
-async def _content(request: Request) -> bytes:
-    most: int = request.app.state.body_bytes
-    too_large = Unreadable("PAYLOAD_TOO_LARGE", f"The body must have at most {most:,} bytes.")
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > most:
-        raise too_large
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            raise too_large
-        parts.append(part)
-    return b"".join(parts)

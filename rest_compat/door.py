@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Send
@@ -19,8 +20,7 @@ from starlette.types import Scope as ASGIScope
 from domain.access.principal import Principal, Scope
 from domain.errors import DomainError, RateLimited
 from domain.services import Services
-from rest_compat.errors import Unreadable, failed, refused, unreadable
-from rest_compat.rates import rate_headers
+from rest_compat.errors import Unreadable, failed, http_failure, refused, unreadable
 
 
 def _documented() -> None:
@@ -62,12 +62,13 @@ class Door(APIRoute):
             response = await refused(request, error)
         except Unreadable as error:
             response = await unreadable(request, error)
+        except HTTPException as error:
+            response = await http_failure(request, error)
         except ClientDisconnect:
             raise
         except Exception as error:
             response = await failed(request, error)
             defect = error
-        response.raw_headers += rate_headers(scope)
         await response(scope, receive, send)
         if defect is not None:
             raise defect  # for the log

@@ -145,8 +145,10 @@ async def unreadable(_request: Request, error: Exception) -> Response:
 
 
 async def http_failure(_request: Request, error: Exception) -> Response:
-    """The envelope for unknown paths and methods."""
+    """The envelope for unknown paths and methods, and for bodies that are too long."""
     status = getattr(error, "status_code", 404)
+    if status == 413:  # whoever caps bodies says how long they may be
+        return envelope("PAYLOAD_TOO_LARGE", getattr(error, "detail", ""))
     code, message = _PLAIN.get(status, ("VALIDATION_ERROR", "The request is not valid."))
     return envelope(code, message, headers=getattr(error, "headers", None))
 

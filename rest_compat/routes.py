@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from domain.access.principal import Principal
@@ -349,7 +350,7 @@ async def _of_case(case_id: str, who: Principal, services: Services) -> AsyncIte
         yield
     except CaseNotFound:
         raise
-    except (Refused, Unreadable):
+    except (HTTPException, Refused, Unreadable):
         await services.database.run(
             lambda db: objects.require_case_to_write(who, db, case_id), _QUICK, who.workspace_id
         )

@@ -77,7 +77,7 @@ FLOORS = {
     "rest_compat": [
         {
             "rest_compat": "answers application bodies conditions documentation door errors"
-            " parameters rates routes"
+            " parameters routes"
         }
     ],
 }

@@ -65,12 +65,10 @@ def progress() -> Progress:
 
 def chosen(database: str | None = None, **flags: Any) -> Settings:
     """The settings of the environment, overridden by the flags that were given."""
-    from dataclasses import replace
-
     given = {name: value for name, value in flags.items() if value is not None}
     if database is not None:
         given["database_url"] = database
-    return replace(settings.from_environment(), **given)
+    return settings.from_environment().but(**given)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import orjson
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
@@ -56,7 +57,6 @@ class Endpoint:
             return
         services: Services = scope["app"].state.services
         response = await self._response(request, headers, services)
-        allowance = request.scope["state"].get("allowance") or services.rates.untouched()
         start = {
             "type": "http.response.start",
             "status": response.status,
@@ -65,9 +65,6 @@ class Endpoint:
                 (b"content-type", response.media_type.encode() + b"; charset=utf-8"),
                 (b"content-length", b"%d" % len(response.body)),
                 (b"cache-control", b"no-store"),
-                (b"x-ratelimit-limit", b"%d" % allowance.limit),
-                (b"x-ratelimit-remaining", b"%d" % allowance.remaining),
-                (b"x-ratelimit-reset", b"%d" % allowance.reset),
             ],
         }
         await send(start)
@@ -101,6 +98,8 @@ class Endpoint:
             return Response(
                 refused.status, media_type, orjson.dumps({"errors": errors}), refused.headers
             )
+        except HTTPException as refused:
+            return _too_large(refused, media_type)
         except DomainError as refusal:
             if isinstance(refusal, RateLimited):
                 state["allowance"] = services.rates.used_up(refusal)
@@ -113,6 +112,13 @@ class Endpoint:
         """The demonstration's key, for who has none and asks for nothing but the schema."""
         introspects = only_introspects(asked, self._settings)
         return self._settings.demo_key if introspects else None
+
+
+def _too_large(refused: HTTPException, media_type: str) -> Response:
+    """The body is too long to be read to its end, so the connection closes."""
+    error = {"message": refused.detail, "extensions": {"code": "PAYLOAD_TOO_LARGE"}}
+    body = orjson.dumps({"errors": [error]})
+    return Response(refused.status_code, media_type, body, [(b"connection", b"close")])
 
 
 def _refused(refusal: DomainError, media_type: str) -> Response:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from starlette.requests import ClientDisconnect, Request
-from starlette.types import Receive
+from starlette.requests import Request
 
 from gateway.settings import Settings
 
@@ -38,7 +37,7 @@ class BadRequest(Exception):
 async def read_parameters(
     request: Request, headers: dict[bytes, bytes], settings: Settings
 ) -> Parameters:
-    """The parameters of a request. Raises BadRequest, ClientDisconnect."""
+    """The parameters of a request. Raises BadRequest, ClientDisconnect, HTTPException."""
     if request.method in ("GET", "HEAD"):
         found: Any = dict(request.query_params)
         for name in ("variables", "extensions"):
@@ -55,30 +54,7 @@ async def read_parameters(
             f"The body must be {JSON_TYPE}.",
             (b"accept", JSON_TYPE.encode()),
         )
-    body = await _body(request.receive, headers, settings.body_bytes)
-    return _checked(_parsed(body, "The body"), settings)
-
-
-async def _body(receive: Receive, headers: dict[bytes, bytes], most: int) -> bytes:
-    too_large = BadRequest(
-        413,
-        "PAYLOAD_TOO_LARGE",
-        f"The body must have at most {most:,} bytes.",
-        (b"connection", b"close"),
-    )
-    length = headers.get(b"content-length", b"0")
-    if length.isdigit() and int(length) > most:
-        raise too_large
-    body: bytes = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        body += message.get("body", b"")
-        if len(body) > most:
-            raise too_large
-        if not message.get("more_body"):
-            return body
+    return _checked(_parsed(await request.body(), "The body"), settings)
 
 
 def _check_variables(variables: dict[str, Any], settings: Settings) -> None:

@@ -9,9 +9,11 @@ import time
 from collections.abc import Iterable
 
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from domain.access.rates import WINDOW_SECONDS, Allowance
 from domain.errors import Unavailable
 from gateway.logs import REQUEST_ID
 
@@ -37,6 +39,9 @@ CLIENT_CLOSED_REQUEST = 499
 ALWAYS_ANSWERED = frozenset(("/healthz", "/readyz"))
 """However much there is to do: who watches the process must be able to tell busy from dead."""
 
+COUNTED = ("/graphql", "/api/v1/")
+"""Where the paths begin whose answers say what the key may still do."""
+
 BODY_TO_COME = "body_to_come"
 """The server sets it in a request's state if the body is not there when the request starts."""
 
@@ -47,11 +52,14 @@ class Envelope:
     """Gives each request an id, answers 500 for a defect, and writes a line to the access log.
 
     The id is the client's if it is a sane one; answers and logs carry it. A line of the log has
-    method, path, status, milliseconds, and the key's id. Of a defect nothing is shown.
+    method, path, status, milliseconds, and the key's id. Of a defect nothing is shown. Answers of
+    the two surfaces say what the key may still do: the request's *allowance*, if its key is known,
+    else *rate_limit*, what a key may do in a minute.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, rate_limit: int) -> None:
         self._app = app
+        self._untouched = Allowance(rate_limit, rate_limit, WINDOW_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,7 +76,10 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = sealed(message.get("headers", ()), request_id)
+                headers = sealed(message.get("headers", ()), request_id)
+                if path.startswith(COUNTED):
+                    headers += _rate_headers(state.get("allowance") or self._untouched)
+                message["headers"] = headers
             await send(message)
 
         token = REQUEST_ID.set(state["request_id"])
@@ -152,6 +163,53 @@ class Bounded:
         finally:
             if holds:
                 self._working -= 1
+
+
+class BodyCap:
+    """Ends the reading of a body that is longer than *most* bytes: HTTPException 413.
+
+    That is raised where the body is read, so that each surface refuses it in its turn (behind the
+    key, the rate and the scope) and in its own shape.
+    """
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app = app
+        self._most = most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+            await self._app(scope, receive, send)
+            return
+        read = 0
+
+        async def receive_capped() -> Message:
+            nonlocal read
+            if read == 0 and _length_of(scope["headers"]) > self._most:
+                raise self._too_large()
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self._most:
+                raise self._too_large()
+            return message
+
+        await self._app(scope, receive_capped, send)
+
+    def _too_large(self) -> HTTPException:
+        return HTTPException(413, f"The body must have at most {self._most:,} bytes.")
+
+
+def _length_of(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """What Content-Length announces; 0 for nothing, or nothing sane."""
+    lengths = [value for name, value in headers if name == b"content-length"]
+    return int(lengths[0]) if lengths and lengths[0].isdigit() else 0
+
+
+def _rate_headers(allowance: Allowance) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"x-ratelimit-limit", b"%d" % allowance.limit),
+        (b"x-ratelimit-remaining", b"%d" % allowance.remaining),
+        (b"x-ratelimit-reset", b"%d" % allowance.reset),
+    ]
 
 
 def _stopping() -> bool:

@@ -17,7 +17,7 @@ from graphql import get_named_type
 from domain.access.principal import Scope
 from domain.upkeep import administration
 from gateway.schema.assembled import schema
-from rest_compat.application import build
+from rest_compat.application import Application
 
 READ, WRITE, DELETE = "read", "write", "delete"
 EVERY = frozenset((READ, WRITE, DELETE))
@@ -247,7 +247,7 @@ def whose_of(places: list[str]) -> list[str]:
 
 
 def test_the_tables_name_every_route_and_every_root_field():
-    paths = build().openapi()["paths"]
+    paths = Application().openapi()["paths"]
     documented = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     named = {"{case}": "{case_id}", "{link}": "{link_id}"}
     listed = set()

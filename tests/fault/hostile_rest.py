@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from rest_compat.application import build
+from rest_compat.application import Application
 from tests.fault.exchanges import Request
 from tests.fault.hostile_json import encoded, spoiled
 from tests.fault.hostile_values import (
@@ -23,7 +23,7 @@ from tests.fault.hostile_values import (
 )
 from tests.fault.worlds import World
 
-DOCUMENT = build().openapi()
+DOCUMENT = Application().openapi()
 ROUTES = [
     (method.upper(), path, operation)
     for path, methods in DOCUMENT["paths"].items()

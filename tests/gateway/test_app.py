@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-from dataclasses import replace
 
 import httpx2
 import pytest
@@ -129,7 +128,7 @@ async def test_logs_carry_the_request_id_and_no_key_or_name(api, capsys):
 
 
 async def test_pages_of_a_named_origin_may_call_and_others_not(settings):
-    app = create_app(replace(settings, cors_origins=("https://app.example.org",)))
+    app = create_app(settings.but(cors_origins=("https://app.example.org",)))
     async with (
         app.router.lifespan_context(app),
         httpx2.AsyncClient(
@@ -159,7 +158,7 @@ async def test_a_key_is_limited_over_both_surfaces_together(settings):
     from domain.access.principal import Scope
     from domain.upkeep import administration
 
-    app = create_app(replace(settings, rate_limit=3))
+    app = create_app(settings.but(rate_limit=3))
     async with app.router.lifespan_context(app):
         database = app.state.services.database
         await administration.create_workspace(database, "default")
@@ -212,7 +211,7 @@ async def test_a_client_that_goes_away_is_no_defect(api, caplog):
 
 
 async def test_too_much_at_once_is_turned_away_in_the_shape_of_its_surface(settings):
-    app = create_app(replace(settings, in_flight=0))
+    app = create_app(settings.but(in_flight=0))
     transport = httpx2.ASGITransport(app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://testserver") as http:
         rest = await http.get("/api/v1/cases")
@@ -232,10 +231,8 @@ async def test_too_much_at_once_is_turned_away_in_the_shape_of_its_surface(setti
 
 
 @pytest.mark.parametrize("path", ["/api/v1/cases", "/graphql"])
-async def test_who_waits_for_a_body_holds_no_place_but_needs_one_then(api, settings, path):
-    app = create_app(replace(settings, in_flight=1))
-    app.state.services = api.services
-    app._rest.state.services = api.services
+async def test_who_waits_for_a_body_holds_no_place_but_needs_one_then(settings, firms, path):
+    app = create_app(settings.but(in_flight=1))
     blocked = asyncio.Event()
 
     async def ask(receive, **state):
@@ -252,7 +249,7 @@ async def test_who_waits_for_a_body_holds_no_place_but_needs_one_then(api, setti
             "root_path": "",
             "state": state,
             "headers": [
-                (b"authorization", f"Bearer {api.keys['all']}".encode()),
+                (b"authorization", f"Bearer {firms[1]['all']}".encode()),
                 (b"content-type", b"application/json"),
             ],
         }
@@ -276,11 +273,12 @@ async def test_who_waits_for_a_body_holds_no_place_but_needs_one_then(api, setti
         return await body()
 
     other: list[asyncio.Task] = []
-    served, _ = await ask(body_after_another_request, **{BODY_TO_COME: True})
-    refused, answer = await ask(body_while_another_has_the_place, **{BODY_TO_COME: True})
-    blocked.set()
+    async with app.router.lifespan_context(app):
+        served, _ = await ask(body_after_another_request, **{BODY_TO_COME: True})
+        refused, answer = await ask(body_while_another_has_the_place, **{BODY_TO_COME: True})
+        blocked.set()
 
-    assert (served, refused) == (400, 503)
-    assert "The server is busy. Try again in a moment." in str(answer)
-    assert (await other[0])[0] == 400
-    assert (await ask(body))[0] == 400
+        assert (served, refused) == (400, 503)
+        assert "The server is busy. Try again in a moment." in str(answer)
+        assert (await other[0])[0] == 400
+        assert (await ask(body))[0] == 400

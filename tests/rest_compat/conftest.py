@@ -15,7 +15,9 @@ from domain.access.rates import RateLimiter
 from domain.services import Services
 from domain.storage.opening import opened
 from domain.upkeep import administration
-from rest_compat.application import build
+from gateway.server.edge import BodyCap, Envelope
+from gateway.settings import Settings
+from rest_compat.application import Application
 
 LIMIT = 100_000
 """Calls a minute: more than any test makes."""
@@ -103,9 +105,10 @@ async def rest(firms: tuple[str, dict[str, str]], rate_limit: int) -> AsyncItera
     url, keys = firms
     async with opened(url) as database:
         services = Services(database, KeyRing(database), RateLimiter(rate_limit))
-        application = build()
+        application = Application()
         application.state.services = services
-        app = Starlette(routes=[Mount("/api/v1", application)])
+        routes = Starlette(routes=[Mount("/api/v1", application)])
+        app = Envelope(BodyCap(routes, Settings().body_bytes), rate_limit)
         transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://testserver") as http:
             yield Rest(http, services, keys)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from rest_compat.application import build
+from rest_compat.application import Application
 from rest_compat.errors import STATUS
 
 ROUTES = {
@@ -28,7 +28,7 @@ ROUTES = {
 
 @pytest.fixture(scope="module")
 def document():
-    return build().openapi()
+    return Application().openapi()
 
 
 def operations(document):

@@ -5,7 +5,7 @@ import pytest
 from domain.inputs import PartyChanges
 from domain.reading import lists
 from domain.writing import register
-from rest_compat.application import build
+from rest_compat.application import Application
 
 
 async def test_a_role_in_the_body_takes_staff_out_of_that_role_only(rest):
@@ -170,6 +170,6 @@ async def test_no_answer_is_kept_by_a_cache(rest):
 
 
 def test_no_route_documents_a_status_that_none_answers():
-    for path, methods in build().openapi()["paths"].items():
+    for path, methods in Application().openapi()["paths"].items():
         for method, operation in methods.items():
             assert "422" not in operation["responses"], (method, path)

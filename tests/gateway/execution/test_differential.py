@@ -5,7 +5,6 @@ COUNT of them; CASEGRAPH_DIFFERENTIAL=10000 asks for more, CASEGRAPH_SEED for ot
 
 import os
 import random
-from dataclasses import replace
 
 import orjson
 import pytest
@@ -94,7 +93,7 @@ async def known(api):
 
 @pytest.fixture
 def settings(settings):
-    return replace(settings, **LIMITS)
+    return settings.but(**LIMITS)
 
 
 async def both(api, document, values):

@@ -6,7 +6,7 @@ import pytest
 from graphql import GraphQLError, get_introspection_query, get_operation_ast, parse
 
 from gateway.limits.fragments import fragments_of, innermost_first
-from gateway.limits.measured import REFUSED_POINTS
+from gateway.limits.points import REFUSED_POINTS
 from gateway.limits.shapes import duplicates_of, shape_of
 from gateway.limits.text import check_text
 from gateway.settings import Settings
@@ -170,7 +170,7 @@ async def test_the_introspection_of_every_tool_is_within_the_limits(api):
 class TestAFewPoints:
     @pytest.fixture
     def settings(self, settings):
-        return replace(settings, rate_limit=10)
+        return settings.but(rate_limit=10)
 
     QUERY = "{ cases(first: 100) { nodes { parties(first: 50) { nodes { name } } } } }"
 
@@ -201,7 +201,7 @@ class TestAFewPoints:
 class TestSwitchedOff:
     @pytest.fixture
     def settings(self, settings):
-        return replace(settings, introspection=False, suggestions=False)
+        return settings.but(introspection=False, suggestions=False)
 
     async def test_introspection_is_refused_wherever_it_is_written(self, api):
         for query in (
@@ -233,10 +233,8 @@ async def test_suggestions_help_where_they_are_wanted(api):
 
 class TestADemonstration:
     @pytest.fixture
-    async def api(self, api, settings):
-        # The key is made after the application: what reads the settings is told now.
-        api.http._transport.app._graphql._settings = replace(settings, demo_key=api.keys["read"])
-        return api
+    def settings(self, settings, firms):
+        return settings.but(demo_key=firms[1]["read"])
 
     @pytest.mark.parametrize(
         ("query", "status"),
@@ -274,5 +272,5 @@ def test_the_defaults_are_far_from_what_applications_ask():
     query = get_introspection_query(input_value_deprecation=True, directive_is_repeatable=True)
     defaults = Settings()
 
-    check_text(query, replace(defaults, query_tokens=defaults.query_tokens // 3, query_objects=0))
+    check_text(query, defaults.but(query_tokens=defaults.query_tokens // 3, query_objects=0))
     assert shape(query).depth <= defaults.query_depth / 1.8

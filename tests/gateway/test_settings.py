@@ -1,0 +1,89 @@
+"""What can be set, and what is said of a value that cannot be."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gateway.settings import DESCRIPTIONS, PREFIX, BadSetting, Settings, from_environment
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    return lambda name, value: monkeypatch.setenv(f"{PREFIX}{name}", value)
+
+
+def test_every_setting_is_described():
+    assert DESCRIPTIONS.keys() == Settings.model_fields.keys()
+    assert all(text.endswith((".", "...")) for text in DESCRIPTIONS.values())
+
+
+def test_settings_are_read_from_the_environment(environment):
+    for name, value in (
+        ("PORT", "0"),
+        ("INTROSPECTION", "off"),
+        ("CORS_ORIGINS", "https://a.example, https://b.example,"),
+        ("UNKNOWN", "ignored"),
+    ):
+        environment(name, value)
+
+    origins = ("https://a.example", "https://b.example")
+    assert from_environment() == Settings(port=0, introspection=False, cors_origins=origins)
+
+
+def test_workers_read_what_the_command_decided(environment):
+    decided = Settings(port=81, suggestions=False, cors_origins=("a", "b"), log_level="debug")
+
+    for name, value in decided.environment().items():
+        environment(name.removeprefix(PREFIX), value)
+
+    assert from_environment() == decided
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("PORT", "abc", "must be a whole number from 0 to 65,535, not 'abc'."),
+        ("PORT", "65536", "must be a whole number from 0 to 65,535, not '65536'."),
+        ("WORKERS", "0", "must be a whole number from 1 to 64, not '0'."),
+        ("QUERY_SECONDS", "", "must be a whole number from 1 to 3,600, not ''."),
+        ("RATE_LIMIT", "-1", "must be a whole number from 1 to 1,000,000,000, not '-1'."),
+        ("INTROSPECTION", "perhaps", "must be true or false, not 'perhaps'."),
+        ("LOG_LEVEL", "loud", "must be one of: debug, info, warning, error, not 'loud'."),
+        ("LOG_FORMAT", "xml", "must be one of: json, text, not 'xml'."),
+    ],
+)
+def test_a_value_that_cannot_be_is_one_clear_line(environment, name, value, sentence):
+    environment(name, value)
+
+    with pytest.raises(BadSetting) as refused:
+        from_environment()
+
+    assert refused.value.problems == [f"{PREFIX}{name} {sentence}"]
+
+
+def test_a_command_ends_with_status_2_for_such_a_value():
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", "keys", "list"],
+        env={**os.environ, f"{PREFIX}PORT": "x", f"{PREFIX}LOG_LEVEL": "y"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert [line.split(" must be ")[0] for line in done.stderr.splitlines()] == [
+        "casegraph: CASEGRAPH_PORT",
+        "casegraph: CASEGRAPH_LOG_LEVEL",
+    ]
+
+
+def test_other_values_are_checked_too():
+    assert Settings().but(port=1).port == 1
+    with pytest.raises(BadSetting):
+        Settings().but(port=-1)
