@@ -3,7 +3,7 @@
 One plain statement a table with the sqlite3 module, on the event loop, dicts, orjson. It reads
 bodies but no GraphQL: the work is named by the path. Nobody is asked who they are. What it writes
 is as durable as what casegraph writes, and the same rows: casegraph verify finds nothing in its
-files.
+files. One file, as that engineer would have it.
 """
 
 import base64

@@ -2,7 +2,8 @@
 
 Strawberry's relay types, DataLoaders, FastAPI and GraphQLRouter; SQLAlchemy's ORM with async
 sessions over aiosqlite. Nothing in it is slow on purpose: pages are limited in SQL, which the
-documentation's own examples do not do, and every relation is loaded once for all its parents.
+documentation's own examples do not do, and every relation is loaded once for all its parents. One
+file, since it is one application.
 """
 
 import json

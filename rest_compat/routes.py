@@ -1,4 +1,4 @@
-"""The fifteen routes, in the order of the published contract.
+"""The fifteen routes, in the order of the published contract: one file, as that is one page.
 
 Checked in this order: key, rate and scope (door.py), then whether the case exists, then the body.
 """

@@ -52,7 +52,7 @@ FLOORS = {
         },
         {"domain.writing": "cases roles register links rows role_rows timeline idempotency"},
         {
-            "domain.transfer": "importing lines links marks exporting",
+            "domain.transfer": "importing batches lines links marks exporting",
             "domain.upkeep": "administration purging verifying",
             "domain.demo": "firm words",
             "domain": "services",
@@ -65,8 +65,8 @@ FLOORS = {
             "gateway.limits": "text fragments shapes costs points measured",
         },
         {
-            "gateway.execution": "declarations loads context requests selections planning source"
-            " operations documents explaining"
+            "gateway.execution": "declarations loads context requests selections plans planning"
+            " source operations documents explaining"
         },
         {"gateway.schema": "types queries mutations inputs connections scalars refusals assembled"},
         {"gateway.http": "endpoint parameters pipeline introspection graphiql"},

@@ -1,6 +1,6 @@
 """Cases as JSON lines, in and out.
 
-importing  lines in, a transaction a batch
+importing  lines in; batches, each one transaction
 lines      one line, read and checked
 links      the links between lines, once all are in
 marks      what became of lines and names, so that an import can be run twice

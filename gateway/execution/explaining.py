@@ -14,7 +14,8 @@ from domain.storage.statements import Fetch
 from domain.upkeep import administration
 from gateway.execution.loads import KINDS, CaseByFileNumber, Nodes, OneById, RelatedPage, RootPage
 from gateway.execution.operations import Operation, plans_of
-from gateway.execution.planning import Layer, NotCovered, Plan
+from gateway.execution.plans import Layer, Plan
+from gateway.execution.selections import NotCovered
 from gateway.execution.source import source_of
 from gateway.limits.measured import measured
 from gateway.settings import Settings

@@ -31,7 +31,8 @@ from graphql.pyutils import Path, is_awaitable
 from domain.errors import DomainError, TimedOut, Unavailable
 from domain.storage.database import Pace, Snapshot
 from gateway.execution.context import Context
-from gateway.execution.planning import Plan, plan_payload, plan_query
+from gateway.execution.planning import plan_payload, plan_query
+from gateway.execution.plans import Plan
 from gateway.execution.requests import NO_VARIABLES
 from gateway.execution.selections import ALWAYS, Collector, NotCovered, When
 from gateway.execution.source import function_of

@@ -14,7 +14,7 @@ from domain.reading import cursors, lookups
 from domain.reading.paging import Paging, beyond
 from gateway.execution.declarations import GlobalIds
 from gateway.execution.loads import KINDS, plain_ids
-from gateway.execution.planning import (
+from gateway.execution.plans import (
     Given,
     Id,
     Items,

@@ -5,6 +5,8 @@ a deadline which counts from the beginning, so that sending a byte a second does
 What is enforced before there is a request is answered here, in the envelope of REST; with what
 follows, the connection closes.
 
+One file, because it is one state machine: what may come next depends on all that came before.
+
 Deadlines are not timers, which would cost as much as the rest of this file for every request: a
 connection notes when something began, and the server calls check() about twice a second.
 """

@@ -1,7 +1,7 @@
 """Three workspaces read and written at once, by many clients: nobody sees a row of another.
 
 Everything in them is alike, file numbers too, but that each text begins with its workspace's mark.
-CASEGRAPH_ROWS is how many rows are read (50,000 unless it is set).
+CASEGRAPH_ROWS is how many rows are read (10,000 unless it is set).
 """
 
 import itertools
@@ -21,7 +21,7 @@ import pytest
 from tests.fault.exchanges import Line, Request
 from tests.fault.pairs import two_gateways
 
-ROWS = int(os.environ.get("CASEGRAPH_ROWS", "50000"))
+ROWS = int(os.environ.get("CASEGRAPH_ROWS", "10000"))
 CASES = 40
 READERS = 3
 """For each workspace."""

@@ -1,7 +1,5 @@
 """Documents that are meant to hurt are refused, each with its own code; real ones are not."""
 
-from dataclasses import replace
-
 import pytest
 from graphql import GraphQLError, get_introspection_query, get_operation_ast, parse
 

@@ -1,4 +1,4 @@
-"""The first schema."""
+"""The first schema. One file, as a revision is one step: it is never edited again."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,0 +1,365 @@
+"""One batch of an import: the lines of one transaction, and the rows that they become."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import select
+
+from domain import ids
+from domain.access.principal import Principal
+from domain.models import Case, Change, Party, Staff
+from domain.storage.database import Transaction
+from domain.storage.tables import cases, imported, party, staff, timeline_event
+from domain.transfer.lines import Involved, Line
+from domain.transfer.marks import mark_of, present, remember
+from domain.writing import register, role_rows, roles, rows, timeline
+from domain.writing.cases import CASE_FIELDS, owners_of_numbers
+from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
+from domain.writing.timeline import NewEvent
+
+
+class OnConflict(StrEnum):
+    """What becomes of a line whose file number or id belongs to another case already."""
+
+    REJECT = "reject"
+    SKIP = "skip"
+    UPDATE = "update"
+
+
+@dataclass(slots=True)
+class Report:
+    """What an import did. *unchanged* lines were imported before."""
+
+    imported: int = 0
+    updated: int = 0
+    skipped: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    parties: int = 0
+    staff: int = 0
+    links: int = 0
+
+
+@dataclass(slots=True)
+class Batch:
+    """The lines of one transaction: what is known of them, and the rows that are to be put in."""
+
+    who: Principal
+    db: Transaction
+    source: str
+    on_conflict: OnConflict
+    report: Report
+    reject: Callable[[Line, str], None]
+    linked: list[tuple[Line, str]] = field(default_factory=list)
+    # What is there already, or will be after flush().
+    marks: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, str] = field(default_factory=dict)
+    case_ids: set[str] = field(default_factory=set)
+    names: dict[str, dict[str, str]] = field(default_factory=dict)
+    event_ids: set[str] = field(default_factory=set)
+    # Rows for flush().
+    new_marks: dict[str, str] = field(default_factory=dict)
+    parties: list[Party] = field(default_factory=list)
+    staff: list[Staff] = field(default_factory=list)
+    cases: list[Case] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    party_roles: list[Role] = field(default_factory=list)
+    staff_roles: list[Role] = field(default_factory=list)
+    events: list[NewEvent] = field(default_factory=list)
+
+    async def load(self, lines: list[Line]) -> None:
+        """Look up everything that the lines name, in one statement a table."""
+        names = [
+            mark_of(kind, self.source, one.name)
+            for line in lines
+            for kind, involved in (("party", line.parties), ("staff", line.staff))
+            for one in involved
+            if one.name
+        ]
+        marks = [*(line.mark for line in lines), *names]
+        self.marks = dict(await self._present(imported.c.id, marks, imported.c.object_id))
+        case_ids = [line.id for line in lines if line.id]
+        self.case_ids = {row[0] for row in await self._present(cases.c.id, case_ids)}
+        numbers = [number for line in lines if (number := line.values.get("file_number"))]
+        self.numbers = await owners_of_numbers(self.db, self.who, numbers)
+        for kind, table in (("parties", party), ("staff", staff)):
+            wanted = {one.id for line in lines for one in getattr(line, kind) if one.id}
+            wanted |= set(self.marks.values())
+            self.names[kind] = dict(await self._present(table.c.id, [*wanted], table.c.name))
+        event_ids = [event.id for line in lines for event in line.events if event.id]
+        self.event_ids = {row[0] for row in await self._present(timeline_event.c.id, event_ids)}
+
+    async def take(self, line: Line) -> None:
+        """Decide on a line: rows for flush(), an update, or a rejection."""
+        if line.mark in self.marks:
+            self.report.unchanged += 1
+            if line.links:
+                self.linked.append((line, self.marks[line.mark]))
+            return
+        event_ids = [event.id for event in line.events if event.id]
+        if len(set(event_ids)) < len(event_ids):
+            self.reject(line, "timeline: Two events have the same id.")
+            return
+        if nameless := self._nameless(line):
+            self.reject(line, nameless)
+            return
+        if not line.is_case:
+            self._involve(line.parties, "parties")
+            self._involve(line.staff, "staff")
+            self._mark(line.mark, "")
+            return
+        taken = self._taken_by(line)
+        if taken is None and self.event_ids & set(event_ids):
+            self.reject(line, "timeline: An event with this id is there already.")
+        elif taken is None:
+            self._open(line)
+        elif self.on_conflict is OnConflict.SKIP:
+            self.report.skipped += 1
+        elif self.on_conflict is OnConflict.UPDATE and taken[0] is not None:
+            await self.flush()
+            await self._update(line, taken[0])
+        else:
+            self.reject(line, taken[1])
+
+    def _taken_by(self, line: Line) -> tuple[str | None, str] | None:
+        """The case that a line is in conflict with, if any, and the reason to reject it."""
+        number = line.values.get("file_number")
+        owner = self.numbers.get(number) if number else None
+        if line.id is not None and line.id in self.case_ids:
+            if owner not in (None, line.id):
+                return None, "id: The id and the file number belong to two different cases."
+            return line.id, "id: A case with this id is there already, or was deleted."
+        if owner is not None:
+            return owner, f"file_number: Another case has the file number {number}."
+        return None
+
+    def _nameless(self, line: Line) -> str | None:
+        """Why a line cannot go in that names someone by an unknown id only."""
+        for kind in ("parties", "staff"):
+            for one in getattr(line, kind):
+                if one.name is None and one.id not in self.names[kind]:
+                    return f"{kind}: There is no {one.id}; give a name, too."
+        return None
+
+    def _open(self, line: Line) -> None:
+        now = self.db.now
+        created_at = line.created_at or (min(now, line.updated_at) if line.updated_at else now)
+        case = Case(
+            id=line.id or ids.new_case_id(),
+            **line.values,
+            created_at=created_at,
+            updated_at=line.updated_at or created_at,
+            version=line.version,
+        )
+        party_ids = self._involve(line.parties, "parties")
+        staff_ids = self._involve(line.staff, "staff")
+        # Two names of one line may be one party; a role is had once.
+        party_roles = self._roles(case.id, 1, line.parties, party_ids)
+        staff_roles = self._roles(case.id, 1 + len(party_roles), line.staff, staff_ids)
+        self.party_roles += party_roles
+        self.staff_roles += staff_roles
+        self.cases.append(case)
+        self.positions.append(len(party_roles) + len(staff_roles))
+        self.case_ids.add(case.id)
+        if case.file_number is not None:
+            self.numbers[case.file_number] = case.id
+        self.event_ids |= {event.id for event in line.events if event.id}
+        if not any(event.type == "case_created" for event in line.events):
+            changes = timeline.changes_between(None, case, CASE_FIELDS)
+            changes += self._told(PARTY_ROLES, party_roles)
+            changes += self._told(STAFF_ROLES, staff_roles)
+            self.events.append(
+                NewEvent("case_created", case_id=case.id, changes=changes, occurred_at=created_at)
+            )
+        self.events += [replace(event, case_id=case.id) for event in line.events]
+        self._mark(line.mark, case.id)
+        self.report.imported += 1
+        if line.links:
+            self.linked.append((line, case.id))
+
+    async def _update(self, line: Line, case_id: str) -> None:
+        """Bring an existing case up to a line: nothing is removed from it."""
+        if await self._is_deleted(case_id):
+            self.reject(line, "id: The case with this id was deleted.")
+            return
+        case = await rows.case_to_change(self.db, self.who, case_id)
+        changed = {
+            name: value
+            for name, value in line.values.items()
+            if name in line.mentioned and value != getattr(case, name)
+        }
+        events = await self._new_events(line, case_id)
+        if self.event_ids & {event.id for event in events if event.id}:
+            self.reject(line, "timeline: An event with this id is there already.")
+            return
+        lists = ((PARTY_ROLES, line.parties), (STAFF_ROLES, line.staff))
+        present = [
+            await role_rows.roles_of(self.db, self.who, table, case_id) for table, _ in lists
+        ]
+        missing = [
+            self._missing(table, there, involved)
+            for (table, involved), there in zip(lists, present, strict=True)
+        ]
+        for (table, _), there, more in zip(lists, present, missing, strict=True):
+            if len(there) + len(more) > table.most:
+                self.reject(line, f"{table.field}: A case may have at most {table.most:,}.")
+                return
+        changes = [Change(name, getattr(case, name), value) for name, value in changed.items()]
+        for (table, _), more in zip(lists, missing, strict=True):
+            changes += await self._add_roles(case_id, table, more)
+        if not changes and not events:
+            self.report.unchanged += 1
+        else:
+            await rows.touch(self.db, self.who, case, **changed)
+            if changes:
+                self.events.append(NewEvent("case_updated", case_id=case_id, changes=changes))
+            self.events += events
+            self.event_ids |= {event.id for event in events if event.id}
+            self.report.updated += 1
+        if "file_number" in changed:
+            self.numbers.pop(case.file_number or "", None)
+            if (number := changed["file_number"]) is not None:
+                self.numbers[number] = case_id
+        self._mark(line.mark, case_id)
+        if line.links:
+            self.linked.append((line, case_id))
+        await self.flush()
+
+    def _missing(
+        self, table: RoleTable, present: Iterable[Role], involved: Iterable[Involved]
+    ) -> list[Involved]:
+        """Those of a line whose role the case does not have yet."""
+        taken = {(role.node_id, role.role) for role in present}
+        return [
+            one for one in involved if (self._known_id(one, table.field), one.role) not in taken
+        ]
+
+    async def _add_roles(
+        self, case_id: str, table: RoleTable, involved: Sequence[Involved]
+    ) -> list[Change]:
+        node_ids = self._involve(involved, table.field)
+        await self.flush()
+        first = await role_rows.next_position(self.db, self.who, case_id, len(involved))
+        new = self._roles(case_id, first, involved, node_ids)
+        await role_rows.insert_roles(self.db, self.who.workspace_id, table, new)
+        return self._told(table, new)
+
+    async def _new_events(self, line: Line, case_id: str) -> list[NewEvent]:
+        c = timeline_event.c
+        rows = await self.db.rows(
+            select(c.type, c.occurred_at, c.title).where(
+                c.workspace_id == self.who.workspace_id, c.case_id == case_id
+            )
+        )
+        known = {tuple(row) for row in rows}
+        return [
+            replace(event, case_id=case_id)
+            for event in line.events
+            if event.type != "case_created"
+            and (event.type, event.occurred_at, event.title) not in known
+        ]
+
+    def _involve(self, involved: Iterable[Involved], kind: str) -> list[str]:
+        """The ids of parties or staff; those that are not there yet are to be entered."""
+        return [self._node(one, kind) for one in involved]
+
+    def _name_mark(self, one: Involved, kind: str) -> str:
+        table = "party" if kind == "parties" else "staff"
+        return mark_of(table, self.source, one.name) if one.name else ""
+
+    def _known_id(self, one: Involved, kind: str) -> str | None:
+        """The id of a party or staff member, None for one who is yet to be entered."""
+        return one.id or self.marks.get(self._name_mark(one, kind))
+
+    def _node(self, one: Involved, kind: str) -> str:
+        is_party = kind == "parties"
+        names = self.names[kind]
+        mark = self._name_mark(one, kind)
+        if one.id is None and mark in self.marks:
+            return self.marks[mark]
+        if one.id is not None and mark and mark not in self.marks:
+            # From here on the name alone means this one, too.
+            self._mark(mark, one.id)
+        if one.id is not None and one.id in names:
+            return one.id
+        id = one.id or ids.new_id(ids.PARTY if is_party else ids.STAFF)
+        name = one.name or id
+        created_at = one.created_at or self.db.now
+        updated_at = max(created_at, one.updated_at or created_at)
+        if is_party:
+            made = Party(id, str(one.detail), name, created_at, updated_at, one.version)
+            self.parties.append(made)
+            self.events.append(register.party_created(made))
+            self.report.parties += 1
+        else:
+            member = Staff(id, name, one.detail, created_at, updated_at, one.version)
+            self.staff.append(member)
+            self.events.append(register.staff_created(member))
+            self.report.staff += 1
+        names[id] = name
+        if one.id is None:
+            self._mark(mark, id)
+        return id
+
+    def _roles(
+        self, case_id: str, first: int, involved: Iterable[Involved], node_ids: Iterable[str]
+    ) -> list[Role]:
+        rows: dict[tuple[str, str], Role] = {}
+        for one, node_id in zip(involved, node_ids, strict=True):
+            rows.setdefault(
+                (node_id, one.role),
+                Role(
+                    case_id,
+                    first + len(rows),
+                    node_id,
+                    one.role,
+                    one.remark,
+                    one.since or self.db.now,
+                ),
+            )
+        return list(rows.values())
+
+    def _told(self, table: RoleTable, given: Iterable[Role]) -> list[Change]:
+        """New roles as the timeline tells of them."""
+        names = self.names[table.field]
+        return [Change(table.field, None, one) for one in roles.described(table, given, names)]
+
+    def _mark(self, mark: str, object_id: str) -> None:
+        self.marks[mark] = self.new_marks[mark] = object_id
+
+    async def _is_deleted(self, case_id: str) -> bool:
+        deleted = select(cases.c.deleted_at).where(
+            cases.c.workspace_id == self.who.workspace_id, cases.c.id == case_id
+        )
+        row = await self.db.first(deleted)
+        return row is not None and row[0] is not None
+
+    async def flush(self) -> None:
+        """Put in the rows so far, in an order that foreign keys allow."""
+        workspace_id = self.who.workspace_id
+        await rows.insert_parties(self.db, workspace_id, self.parties)
+        await rows.insert_staff(self.db, workspace_id, self.staff)
+        await rows.insert_cases(self.db, workspace_id, self.cases, self.positions)
+        await role_rows.insert_roles(self.db, workspace_id, PARTY_ROLES, self.party_roles)
+        await role_rows.insert_roles(self.db, workspace_id, STAFF_ROLES, self.staff_roles)
+        await timeline.record(self.db, workspace_id, self.who.key_name, self.events)
+        await remember(self.db, self.who, self.new_marks)
+        for pending in (
+            self.parties,
+            self.staff,
+            self.cases,
+            self.positions,
+            self.party_roles,
+            self.staff_roles,
+            self.events,
+            self.new_marks,
+        ):
+            pending.clear()
+
+    async def _present(
+        self, column: Any, values: list[str], *more: Any, where: Sequence[Any] = ()
+    ) -> list[tuple[Any, ...]]:
+        """Those of *values* that *column* has in this workspace, with other columns beside."""
+        return await present(self.db, self.who, column, values, *more, where=where)
