@@ -70,9 +70,11 @@ FLOORS = {
         },
         {"gateway.schema": "types queries mutations inputs connections scalars refusals assembled"},
         {"gateway.http": "endpoint parameters pipeline introspection graphiql"},
-        {"gateway.root": "app"},
-        {"gateway.commands": "cases database explain keys schema serve terminal"},
-        {"gateway.entry": "__main__"},
+        {
+            "gateway.root": "app",
+            "gateway.commands": "cases database explain keys schema serve terminal",
+            "gateway.commands.entry": "__main__",
+        },
     ],
     "rest_compat": [
         {
@@ -83,7 +85,11 @@ FLOORS = {
 }
 """Each package from the ground up. A wing imports only itself and what is below its floor."""
 
-HALLS = {"domain.words": "domain", "gateway.root": "gateway", "gateway.entry": "gateway"}
+HALLS = {
+    "domain.words": "domain",
+    "gateway.root": "gateway",
+    "gateway.commands.entry": "gateway",
+}
 """Wings whose modules stand in the package itself."""
 
 

@@ -9,6 +9,8 @@ import os
 import resource
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -103,8 +105,15 @@ def immutable(*files):
         subprocess.run([change, "-i", *files], check=True)
 
 
-def test_a_file_that_becomes_read_only_stops_writes_only(tmp_path):
-    with gateway(tmp_path) as server, Surfaces(server) as client:
+@pytest.fixture
+def disk_path():
+    """A folder on a disk: in memory, an immutable file that is open can still be written."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
+def test_a_file_that_becomes_read_only_stops_writes_only(disk_path):
+    with gateway(disk_path) as server, Surfaces(server) as client:
         case = client.given_case()
         with immutable(server.database, f"{server.database}-wal"):
             first = client.write()
