@@ -1,9 +1,9 @@
-"""What can be asked, its SQL and its values; who asks is checked inside.
+"""The queries: each checks the caller's scope, then gives its SQL and parameter values.
 
-lists      the lists at the root: cases, parties, staff
-lookups    single objects by id or file number; the one table of their kinds
-relations  what hangs on objects, as data; related loads it for many parents at once
-objects    all of that as domain objects
-filters    CaseFilter to SQL; search and folding, how texts are found
-paging     pages by keyset; cursors, a position in one list
+lists      the root lists: cases, parties, staff
+lookups    single objects by id or file number, and the one table of object kinds
+relations  the nested lists, declared as data; related loads them for many parents at once
+objects    the same queries, returning domain objects
+filters    CaseFilter to SQL; search and folding implement text search
+paging     keyset pagination; cursors encode a position in one list
 """

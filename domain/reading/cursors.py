@@ -1,9 +1,9 @@
-"""Cursors: a position in one list, opaque to clients and the same on both surfaces.
+"""Cursors: positions in one list, opaque to clients and identical on both surfaces.
 
 A cursor is padded standard base64 of compact JSON, {"id": ..., "k": [...], "f": "..."}: the last
-part of the sort key, the parts before it, and the seal of the list it belongs to. The seal covers
-workspace, list, filter and order, so a cursor of another list is refused, never misread.
-A forged position is harmless: it only says where in the caller's own list to go on.
+part of the sort key, the parts before it, and the seal of its list. The seal covers workspace,
+list, filter and order, so a cursor from another list is refused, never misread.
+A forged position is harmless: it only sets where the caller's own list continues.
 """
 
 import base64
@@ -22,7 +22,7 @@ _INT64 = range(-(2**63), 2**63)
 
 
 def seal(workspace_id: int, name: str, *arguments: Any) -> str:
-    """The fingerprint of a list: JSON values in, twelve characters out."""
+    """Fingerprint a list: takes JSON values, returns twelve characters."""
     content = orjson.dumps([workspace_id, name, *arguments], option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2s(content, digest_size=6).hexdigest()
 
@@ -33,28 +33,28 @@ def encode(position: Position, sealed: str) -> str:
 
 
 def decode(cursor: str, sealed: str, types: tuple[type, ...], name: str) -> Position:
-    """The position in a cursor, whose parts have *types*.
+    """Return the position in a cursor; its parts must have *types*.
 
-    Raises Invalid on the field *name* for anything but a cursor of the list that *sealed* names.
+    Raises Invalid on the field *name* unless the cursor carries the seal *sealed*.
     """
-    refused = invalid(
+    refusal = invalid(
         f"{name} must be a cursor of this list, with the same filter and order.", name
     )
-    # A space is a + that a client forgot to encode in a URL.
+    # A space was a + that the client did not percent-encode in a URL.
     text = cursor.replace(" ", "+")
     try:
         if len(text) > LONGEST:
-            raise refused
+            raise refusal
         content = orjson.loads(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError):
-        raise refused from None
+        raise refusal from None
     if not isinstance(content, dict) or content.keys() != {"id", "k", "f"}:
-        raise refused
+        raise refusal
     if content["f"] != sealed or not isinstance(content["k"], list):
-        raise refused
+        raise refusal
     position = (*content["k"], content["id"])
     if len(position) != len(types) or not all(map(_fits, position, types)):
-        raise refused
+        raise refusal
     return position
 
 

@@ -1,7 +1,7 @@
 """CaseFilter to SQL.
 
-A filter becomes a *shape*, which decides the SQL, and the values of its parameters. Filters
-that differ in values only share a shape, and so a statement.
+A filter compiles to a *shape*, which determines the SQL, and to parameter values. Filters that
+differ only in values share a shape, and therefore a statement.
 """
 
 import json
@@ -25,7 +25,7 @@ MAX_DEPTH = 8
 MAX_CHOICES = 100
 
 Shape = tuple[Any, ...]
-"""Nested tuples: ("all", ...), ("any", ...), ("not", shape), or a condition and its parameter."""
+"""Nested tuples: ("all", ...), ("any", ...), ("not", shape), or a condition with its parameter."""
 
 EVERYTHING: Shape = ("all",)
 NOTHING: Shape = ("any",)
@@ -33,14 +33,14 @@ NOTHING: Shape = ("any",)
 
 @dataclass(slots=True)
 class Compiled:
-    """The shape of a filter and the values of its parameters."""
+    """A filter's shape and its parameter values."""
 
     shape: Shape
     values: dict[str, Any]
 
 
 def compile_filter(workspace_id: int, wanted: CaseFilter | None) -> Compiled:
-    """Check a filter and take it apart. Raises Invalid for values that no case can have."""
+    """Check and compile a filter. Raises Invalid for values that no case can have."""
     if wanted is None:
         return Compiled(EVERYTHING, {})
     compiler = _Compiler(workspace_id)
@@ -50,7 +50,7 @@ def compile_filter(workspace_id: int, wanted: CaseFilter | None) -> Compiled:
 
 
 def compile_search(workspace_id: int, kind: str, text: str | None) -> Compiled:
-    """The filter that a search of parties or staff is."""
+    """Compile a search of parties or staff."""
     compiler = _Compiler(workspace_id)
     shape = compiler.search(kind, text, ("search",)) if text is not None else []
     compiler.check.done()
@@ -142,10 +142,10 @@ class _Compiler:
         term = self.check.prose(text, checks.SEARCH_MAX, *path)
         if not term:
             return []
-        found = search.terms(self.workspace_id, kind, term)
-        if found is None:
-            return [NOTHING]  # of accents alone nothing is left to look for
-        indexed, parameters = found
+        terms = search.terms(self.workspace_id, kind, term)
+        if terms is None:
+            return [NOTHING]  # a text of accents only folds to nothing
+        indexed, parameters = terms
         name = self.parameter(None)
         self.values |= {f"{name}_{part}": value for part, value in parameters.items()}
         return [("search", name, indexed)]
@@ -154,7 +154,7 @@ class _Compiler:
         return self.parameter(self.stored(value, checks.SEARCH_MAX, path))
 
     def stored(self, value: str, longest: int, path: tuple[str, ...]) -> str:
-        """The text as it would be stored; blank stays a text, which equals nothing stored."""
+        """The text as it would be stored; blank becomes "", which no stored value equals."""
         return self.check.prose(value, longest, *path) or ""
 
     def parameter(self, value: Any) -> str:
@@ -171,7 +171,7 @@ class _Compiler:
 
 
 def condition(shape: Shape) -> ColumnElement[bool]:
-    """The SQL condition on *cases* that a shape stands for."""
+    """The SQL condition on *cases* for a shape."""
     kind, *rest = shape
     c = cases.c
     match kind:
@@ -180,12 +180,12 @@ def condition(shape: Shape) -> ColumnElement[bool]:
         case "any":
             return or_(false(), *map(condition, rest))
         case "not":
-            # A null type or dezernat is not among the chosen ones; three-valued logic is not.
+            # Conditions on nullable columns test for null, so that NOT also matches null values.
             return not_(condition(rest[0]))
         case "status":
-            return c.status.in_(_listed(rest[0]))
+            return c.status.in_(_values(rest[0]))
         case "type" | "dezernat":
-            return and_(c[kind].is_not(None), c[kind].in_(_listed(rest[0])))
+            return and_(c[kind].is_not(None), c[kind].in_(_values(rest[0])))
         case "file_number":
             return and_(c.file_number.is_not(None), c.file_number == bindparam(rest[0]))
         case "created_at" | "updated_at":
@@ -200,11 +200,11 @@ def condition(shape: Shape) -> ColumnElement[bool]:
 
 
 def searched(kind: str, table: Any, shape: Shape) -> ColumnElement[bool]:
-    """The SQL condition on *party* or *staff* that a search stands for."""
-    return and_(true(), *(_found(kind, table.c.id, part) for part in shape[1:]))
+    """The SQL condition on *party* or *staff* for a compiled search."""
+    return and_(true(), *(_matches(kind, table.c.id, part) for part in shape[1:]))
 
 
-def _found(kind: str, id: ColumnElement[Any], part: Shape) -> ColumnElement[bool]:
+def _matches(kind: str, id: ColumnElement[Any], part: Shape) -> ColumnElement[bool]:
     if part == NOTHING:
         return false()
     return search.found(kind, id, part[1], indexed=part[2])
@@ -212,31 +212,31 @@ def _found(kind: str, id: ColumnElement[Any], part: Shape) -> ColumnElement[bool
 
 def _has(edges: Any, nodes: Any, kind: str, shape: Sequence[Any]) -> ColumnElement[bool]:
     node_id = edges.c[f"{kind}_id"]
-    found: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = []
     through = edges
     for part in shape[1:]:
         match part[0]:
             case "id":
-                found.append(node_id == bindparam(part[1]))
+                conditions.append(node_id == bindparam(part[1]))
             case "role":
-                found.append(edges.c.role.in_(_listed(part[1])))
+                conditions.append(edges.c.role.in_(_values(part[1])))
             case "search" | "any":
-                found.append(_found(kind, node_id, part))
+                conditions.append(_matches(kind, node_id, part))
             case "kind":
                 through = edges.join(
                     nodes,
                     and_(nodes.c.workspace_id == edges.c.workspace_id, nodes.c.id == node_id),
                 )
-                found.append(nodes.c.kind.in_(_listed(part[1])))
+                conditions.append(nodes.c.kind.in_(_values(part[1])))
     mine = (edges.c.workspace_id == cases.c.workspace_id, edges.c.case_id == cases.c.id)
-    return exists(select(1).select_from(through).where(*mine, *found).correlate(cases))
+    return exists(select(1).select_from(through).where(*mine, *conditions).correlate(cases))
 
 
 def _compare(column: ColumnElement[Any], sign: str, parameter: str) -> ColumnElement[bool]:
     compare = {"gte": operator.ge, "gt": operator.gt, "lte": operator.le, "lt": operator.lt}[sign]
-    compared: ColumnElement[bool] = compare(column, bindparam(parameter))
-    return compared
+    comparison: ColumnElement[bool] = compare(column, bindparam(parameter))
+    return comparison
 
 
-def _listed(parameter: str) -> Any:
+def _values(parameter: str) -> Any:
     return select(each.value(bindparam(parameter)).c.value)

@@ -1,9 +1,9 @@
-"""Folded keys for search and order, so that Mueller, Muller and Müller find each other.
+"""Folded keys for search and order, so that Mueller, Muller and Müller match each other.
 
-A text has two folded forms. *plain* is NFKC, case-folded (so sharp s is ss), marks stripped,
-white space collapsed. *loose* also reads ae, oe and ue as a, o and u. A search term matches a
-text when its plain form stands in the text's plain form, or its loose form in the text's loose
-form; one form alone would miss either Müller for "Mueller" or Mueller for "eller".
+A text has two folded forms. *plain* is NFKC, case-folded (so sharp s becomes ss), with marks
+stripped and white space collapsed. *loose* also turns ae, oe and ue into a, o and u. A search term
+matches a text if its plain form is a substring of the text's plain form, or its loose form of the
+text's loose form. Either form alone would miss Müller for "Mueller" or Mueller for "eller".
 """
 
 import re
@@ -11,14 +11,14 @@ import unicodedata
 
 _DIGRAPH = re.compile("([aou])e")
 _DIGITS = re.compile("[0-9]+")
-# Letters that Unicode does not decompose, though people type them without the stroke.
+# Letters that Unicode does not decompose but people type without the stroke.
 _STROKES = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i"})
 
 
 def plain(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
-    kept = "".join(char for char in decomposed if not unicodedata.combining(char))
-    return " ".join(kept.translate(_STROKES).split())
+    unmarked = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return " ".join(unmarked.translate(_STROKES).split())
 
 
 def loose(plain_text: str) -> str:
@@ -32,7 +32,7 @@ def number(text: str) -> str:
 
 
 def number_order(file_number: str | None) -> str:
-    """Sorts file numbers as people do, AZ-9 before AZ-10, and cases without one last."""
+    """A sort key in natural order: AZ-9 before AZ-10, and cases without a file number last."""
     if file_number is None:
         return "~"
     padded = _DIGITS.sub(lambda run: f"{len(run[0]):03d}{run[0]}", _unpadded(plain(file_number)))

@@ -1,7 +1,7 @@
-"""The lists at the root: a workspace's cases, parties and staff.
+"""The root lists: a workspace's cases, parties and staff.
 
-Question, SQL and values in one room: a list is asked for with the scope to read, and only what it
-answers makes the statements below.
+Only the constructors below make a list, and they require the scope to read; the list then supplies
+the statements and their values.
 """
 
 from dataclasses import dataclass
@@ -27,12 +27,12 @@ _ORDER_COLUMN = {
     CaseOrderField.UPDATED_AT: "updated_at",
 }
 _KEY_TYPES = (str, str)
-"""Every list at the root is ordered by a text and then by id."""
+"""Every root list is ordered by a text, then by id."""
 
 
 @dataclass(frozen=True, slots=True)
 class RootList:
-    """The workspace's cases, parties or staff: those that match a filter, in an order."""
+    """The workspace's cases, parties or staff that match a filter, in one order."""
 
     who: Principal
     kind: Kind
@@ -42,9 +42,9 @@ class RootList:
     def page(
         self, paging: Paging, columns: tuple[str, ...], *, keyed: bool = False, ahead: int = 1
     ) -> Fetch:
-        """Rows: the key if *keyed*, then *columns*; *ahead* more of them than the page holds.
+        """Rows of the key if *keyed*, then *columns*; up to *ahead* rows beyond the page.
 
-        Raises Invalid for a cursor of another list.
+        Raises Invalid for a cursor from another list.
         """
         window = Window.of(paging)
         statement = _page(self.kind, self.order, self.compiled.shape, window, columns, keyed=keyed)
@@ -53,12 +53,12 @@ class RootList:
         return Fetch(statement, values)
 
     def count(self) -> Fetch:
-        """One row: how many there are in the whole list."""
+        """One row: the number of items in the whole list."""
         values = {"workspace_id": self.who.workspace_id, **self.compiled.values}
         return Fetch(_count(self.kind, self.compiled.shape), values)
 
     def seal(self) -> str:
-        """What the list's cursors are sealed with."""
+        """The seal of the list's cursors."""
         order = (self.order.field, self.order.descending) if self.kind is lookups.CASE else ()
         return cursors.seal(
             self.who.workspace_id, self.kind.name, self.compiled.shape, self.compiled.values, *order

@@ -1,7 +1,7 @@
-"""Single objects: by their ids, or a case by its file number.
+"""Look-ups of single objects by id, and of a case by its file number.
 
-Also the one table of the kinds of object that have an id. What is absent, deleted or another
-workspace's has no rows.
+Also the one table of the kinds of object that have an id. Absent and deleted objects, and those of
+another workspace, have no rows.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +25,7 @@ from domain.storage.statements import Fetch, Prepared
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind:
-    """A kind of object with an id: its table, and how a row becomes a value of *model*."""
+    """A kind of object with an id: its table, and how to build a *model* from a row."""
 
     name: str
     model: type
@@ -33,20 +33,20 @@ class Kind:
     columns: tuple[str, ...]
     build: Callable[[Sequence[Any]], Any]
     key: tuple[str, ...] = ("id",)
-    """What one object is found by: a link also by the case that it is seen from."""
+    """The fields that identify one object; a link also needs the case it is seen from."""
 
     def visible(self, table: Any) -> list[ColumnElement[bool]]:
-        """The condition that a row of *table* is not deleted, where rows can be."""
+        """The condition that a row of *table* is not deleted, if its rows can be deleted."""
         return [table.c.deleted_at.is_(None)] if "deleted_at" in table.c else []
 
     def key_of(self, value: Any) -> Any:
-        """What an object is found by: its id, or the parts of it."""
+        """An object's key: its id, or a tuple if the key has several parts."""
         parts = tuple(getattr(value, name) for name in self.key)
         return parts if len(parts) > 1 else parts[0]
 
 
 def _plain(name: str, model: Any, table: Table) -> Kind:
-    """A kind whose columns are the model's own fields."""
+    """A kind whose columns are the fields of its model."""
     columns = tuple(field.name for field in fields(model))
     return Kind(name, model, table, columns, lambda row: model(*row))
 
@@ -73,24 +73,24 @@ KINDS = (CASE, PARTY, STAFF, LINK, EVENT)
 
 
 def by_id(who: Principal, kind: Kind, ids: Iterable[str], columns: tuple[str, ...]) -> Fetch | None:
-    """Rows of those among *ids* that are there; None if none of them can be an id.
+    """Rows of the visible objects among *ids*; None if none of them can be an id.
 
-    A link has a row for each of its ends. Raises InsufficientScope.
+    A link has one row for each end. Raises InsufficientScope.
     """
     who.require(Scope.CASES_READ)
     return _by_id(who, kind, ids, columns)
 
 
 def case_to_write(who: Principal, case_id: str) -> Fetch | None:
-    """A row if the case is there, for who may write it. Raises InsufficientScope."""
+    """One row if the case is visible, for a caller who may write it. Raises InsufficientScope."""
     who.require(Scope.CASES_WRITE)
     return _by_id(who, CASE, [case_id], ("id",))
 
 
 def case_by_file_number(who: Principal, file_number: str, columns: tuple[str, ...]) -> Fetch | None:
-    """The row of the case with this file number, as it is stored but for spaces around it.
+    """The row of the case with exactly this file number, ignoring surrounding spaces.
 
-    None if it can be no file number. Raises InsufficientScope.
+    None if it cannot be a file number. Raises InsufficientScope.
     """
     who.require(Scope.CASES_READ)
     check = Check()
@@ -119,15 +119,15 @@ def _by_id(
 
 @lru_cache(maxsize=256)
 def _statement_by_id(kind: Kind, columns: tuple[str, ...], *, single: bool) -> Prepared:
-    """*columns* of those among *ids*, or of the one that is *id*, that can be seen.
+    """*columns* of the visible objects among *ids*, or of the one with *id* if *single*.
 
-    Both cases of a link must be there, and so must the case of an event that has one.
+    A link is visible if both of its cases are; an event with a case, if that case is.
     """
     c = kind.table.c
     source: FromClause = kind.table
     listed = select(each.value(bindparam("ids")).c.value)
-    wanted = c.id == bindparam("id") if single else c.id.in_(listed)
-    mine = [c.workspace_id == bindparam("workspace_id"), wanted, *kind.visible(kind.table)]
+    matches = c.id == bindparam("id") if single else c.id.in_(listed)
+    mine = [c.workspace_id == bindparam("workspace_id"), matches, *kind.visible(kind.table)]
     cases = tables.cases
     if kind is LINK:
         here = cases.alias("here")

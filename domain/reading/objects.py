@@ -1,7 +1,7 @@
-"""Everything that can be read, as domain objects, each in one statement however many are asked for.
+"""All reads, as domain objects; one statement each, however many objects it loads.
 
-Functions take who asks, then the snapshot to read from. What is absent, deleted or another
-workspace's is left out of the answer.
+Functions take the caller, then the snapshot to read from. Absent and deleted objects, and those of
+another workspace, are left out of the result.
 """
 
 from collections.abc import Collection, Iterable
@@ -23,28 +23,28 @@ from domain.storage.statements import Fetch
 
 
 async def case(who: Principal, db: Snapshot, case_id: str) -> Case:
-    """One case. Raises CaseNotFound, also for an id that is no UUID."""
-    found: dict[str, Case] = await by_id(who, db, lookups.CASE, [case_id])
+    """One case. Raises CaseNotFound, also for an id that is not a UUID."""
+    cases_by_id: dict[str, Case] = await by_id(who, db, lookups.CASE, [case_id])
     canonical = canonical_case_id(case_id)
-    if canonical is None or canonical not in found:
+    if canonical is None or canonical not in cases_by_id:
         raise CaseNotFound(case_id)
-    return found[canonical]
+    return cases_by_id[canonical]
 
 
 async def require_case_to_write(who: Principal, db: Snapshot, case_id: str) -> None:
-    """Raise CaseNotFound unless a case is there that *who* may write."""
+    """Raise CaseNotFound unless the case is visible; requires the scope to write."""
     if not await _rows(db, lookups.case_to_write(who, case_id)):
         raise CaseNotFound(case_id)
 
 
 async def by_id(who: Principal, db: Snapshot, kind: Kind, ids: Iterable[str]) -> dict[Any, Any]:
-    """The objects of a kind among *ids*, by what they are found by: see Kind.key."""
+    """The objects of a kind among *ids*, by key (see Kind.key)."""
     rows = await _rows(db, lookups.by_id(who, kind, ids, kind.columns))
     return {kind.key_of(value): value for value in map(kind.build, rows)}
 
 
 async def case_by_file_number(who: Principal, db: Snapshot, file_number: str) -> Case | None:
-    """The case with this file number, spelled as it is stored but for spaces around it."""
+    """The case with exactly this file number, ignoring surrounding spaces."""
     rows = await _rows(db, lookups.case_by_file_number(who, file_number, lookups.CASE.columns))
     return Case(*rows[0]) if rows else None
 
@@ -85,17 +85,17 @@ async def staff(
 
 
 async def page(db: Snapshot, asked: RootList, paging: Paging) -> Page[Any]:
-    """A page of a list at the root."""
+    """A page of a root list."""
     rows = await db.fetch(asked.page(paging, asked.kind.columns, keyed=True))
     build, sealed = asked.kind.build, asked.seal()
     return page_of([Edge(build(row[2:]), row[:2], sealed) for row in rows], paging)
 
 
 async def count(db: Snapshot, asked: RootList) -> int:
-    """How many there are in a list at the root."""
+    """The number of items in a root list."""
     rows = await db.fetch(asked.count())
-    counted: int = rows[0][0]
-    return counted
+    total: int = rows[0][0]
+    return total
 
 
 async def related(
@@ -108,20 +108,20 @@ async def related(
 ) -> dict[str, Page[Any]]:
     """A page for each parent, in one statement: the batch loader behind every nested list.
 
-    *only* narrows to one role or link type. A cursor belongs to one parent's list, so with
-    cursors there is one parent; Invalid is raised otherwise. Parents are taken as visible.
+    *only* selects one role or link type. A cursor belongs to one parent's list: raises Invalid for
+    a cursor with several parents. The caller has checked that the parents are visible.
     """
-    asked = items(who, relation, only)
-    listed = list(dict.fromkeys(parents))
-    if not listed:
+    related_list = items(who, relation, only)
+    unique = list(dict.fromkeys(parents))
+    if not unique:
         return {}
-    seals = [asked.seal(parent) for parent in listed]
-    found: list[list[Edge[Any]]] = [[] for _ in listed]
+    seals = [related_list.seal(parent) for parent in unique]
+    edges: list[list[Edge[Any]]] = [[] for _ in unique]
     width = 1 + len(relation.key)
-    for row in await db.fetch(asked.page(listed, paging, relation.all_columns, keyed=True)):
+    for row in await db.fetch(related_list.page(unique, paging, relation.all_columns, keyed=True)):
         place = row[0]
-        found[place].append(Edge(relation.build(row[width:]), row[1:width], seals[place]))
-    return {parent: page_of(edges, paging) for parent, edges in zip(listed, found, strict=True)}
+        edges[place].append(Edge(relation.build(row[width:]), row[1:width], seals[place]))
+    return {parent: page_of(own, paging) for parent, own in zip(unique, edges, strict=True)}
 
 
 async def count_related(
@@ -131,10 +131,10 @@ async def count_related(
     parents: Collection[str],
     only: str | None = None,
 ) -> dict[str, int]:
-    """How many there are for each parent, in one statement."""
+    """The number of items for each parent, in one statement."""
     listed = list(parents)
-    counted: dict[int, int] = dict(await db.fetch(items(who, relation, only).count(listed)))
-    return {parent: counted.get(place, 0) for place, parent in enumerate(listed)}
+    counts: dict[int, int] = dict(await db.fetch(items(who, relation, only).count(listed)))
+    return {parent: counts.get(place, 0) for place, parent in enumerate(listed)}
 
 
 async def _rows(db: Snapshot, wanted: Fetch | None) -> list[Any]:

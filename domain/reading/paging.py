@@ -1,4 +1,4 @@
-"""Pages of a list, by keyset: what is asked for, its conditions in SQL, and what comes back."""
+"""Keyset pagination: the request, its SQL conditions and the resulting page."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Columns = Sequence[ColumnElement[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """At most *limit* items after *after* and before *before*; the last ones if *backwards*."""
+    """At most *limit* items between *after* and *before*: the first, or the last if *backwards*."""
 
     limit: int = DEFAULT_LIMIT
     after: str | None = None
@@ -30,7 +30,7 @@ class Paging:
 def relay_paging(
     first: int | None, after: str | None, last: int | None, before: str | None
 ) -> Paging:
-    """The arguments of a connection (GraphQL Cursor Connections Specification, section 4)."""
+    """Read connection arguments (GraphQL Cursor Connections Specification, section 4)."""
     if first is not None and last is not None:
         raise invalid("first and last must not be given together.", "first")
     if last is not None:
@@ -48,7 +48,7 @@ def checked_limit(limit: int | None, name: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which bounds a page has and which way it is read: what the SQL of a page depends on."""
+    """Which bounds a page has and its direction: all that its SQL depends on."""
 
     after: bool
     before: bool
@@ -60,7 +60,7 @@ class Window:
 
     def conditions(self, key: Columns, *, descending: bool) -> list[ColumnElement[bool]]:
         bounds = [("after", self.after, descending), ("before", self.before, not descending)]
-        return [_beyond(key, name, less=less) for name, given, less in bounds if given]
+        return [_beyond(key, name, less=less) for name, is_set, less in bounds if is_set]
 
     def order(self, key: Columns, *, descending: bool) -> list[ColumnElement[Any]]:
         down = descending != self.backwards
@@ -70,16 +70,16 @@ class Window:
 def page_values(
     paging: Paging, seal: Callable[[], str], types: tuple[type, ...], ahead: int = 1
 ) -> dict[str, Any]:
-    """The parameters of a page's statement, which finds up to *ahead* rows more than asked for.
+    """The parameters of a page's statement, which finds up to *ahead* rows beyond the page.
 
-    Raises Invalid for a cursor of another list than *seal* names.
+    Raises Invalid for a cursor whose seal is not *seal*().
     """
-    found: dict[str, Any] = {"limit": paging.limit + ahead, "others": paging.limit + ahead - 1}
+    values: dict[str, Any] = {"limit": paging.limit + ahead, "others": paging.limit + ahead - 1}
     for name, cursor in (("after", paging.after), ("before", paging.before)):
         if cursor is not None:
             position = cursors.decode(cursor, seal(), types, name)
-            found |= {f"{name}_{index}": part for index, part in enumerate(position)}
-    return found
+            values |= {f"{name}_{index}": part for index, part in enumerate(position)}
+    return values
 
 
 def _beyond(key: Columns, name: str, *, less: bool) -> ColumnElement[bool]:
@@ -91,7 +91,7 @@ def _beyond(key: Columns, name: str, *, less: bool) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class Edge(Generic[T]):
-    """An item and its place in the list."""
+    """An item and its position in the list."""
 
     item: T
     position: Position
@@ -104,7 +104,7 @@ class Edge(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some items of a list, in the list's order."""
+    """A run of a list's items, in the list's order."""
 
     edges: Sequence[Edge[T]]
     has_next: bool
@@ -123,10 +123,10 @@ class Page(Generic[T]):
 
 
 def page_of(edges: list[Edge[T]], paging: Paging) -> Page[T]:
-    """The page made of what a statement found: up to one item more than asked for.
+    """Build the page from the rows of its statement, which has up to one row beyond the page.
 
-    Behind a cursor there is known to be something, the item of the cursor (GraphQL Cursor
-    Connections Specification, section 4.4).
+    A cursor implies an item on its far side, its own (GraphQL Cursor Connections Specification,
+    section 4.4).
     """
     more = len(edges) > paging.limit
     del edges[paging.limit :]
@@ -137,6 +137,6 @@ def page_of(edges: list[Edge[T]], paging: Paging) -> Page[T]:
 
 
 def beyond(paging: Paging, more: bool) -> tuple[bool, bool]:
-    """Whether there is something after the page, and before it; *more* in its own direction."""
+    """Whether items follow and precede the page; *more* is the answer in its own direction."""
     has_next = paging.before is not None or (more and not paging.backwards)
     return has_next, paging.after is not None or (more and paging.backwards)

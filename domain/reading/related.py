@@ -1,7 +1,7 @@
-"""What hangs on many parents at once, each with a page of its own.
+"""Nested lists for many parents at once, with one page for each parent.
 
-One statement loads a relation for all parents of a layer; both surfaces and both ways of executing
-GraphQL read through it.
+One statement loads a relation for all parents of a layer; both surfaces and both GraphQL execution
+paths read through it.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ _BELOW: dict[type, Any] = {int: -(2**63), str: ""}
 
 @dataclass(frozen=True, slots=True)
 class RelatedList:
-    """What hangs on objects: those with the role, or link type, *only*, if that is given."""
+    """A relation's lists, narrowed to the role or link type *only* if it is given."""
 
     who: Principal
     relation: Relation
@@ -52,10 +52,10 @@ class RelatedList:
         keyed: bool = False,
         ahead: int = 1,
     ) -> Fetch:
-        """Rows: the parent's place among *parents*, the key if *keyed*, then *columns*.
+        """Rows of the parent's index in *parents*, the key if *keyed*, then *columns*.
 
-        A cursor belongs to one parent's list, so with cursors there is one parent: Invalid is
-        raised otherwise. Parents are taken as visible.
+        A cursor belongs to one parent's list: raises Invalid for a cursor with several parents.
+        The caller has checked that the parents are visible.
         """
         values: dict[str, Any] = {}
         for parent in parents if paging.after or paging.before else parents[:1]:
@@ -64,7 +64,7 @@ class RelatedList:
         return self._fetch(parents, Window.of(paging), columns, keyed, values)
 
     def whole(self, parents: Sequence[str], columns: tuple[str, ...]) -> Fetch:
-        """All there is, which the domain bounds for roles only."""
+        """The whole list. Only lists of roles have a limit in the domain."""
         return self._fetch(parents, None, columns, False, {})
 
     def _fetch(
@@ -77,17 +77,17 @@ class RelatedList:
     ) -> Fetch:
         narrowed = self.only is not None
         if len(parents) == 1:
-            made = _page_of_one(self.relation, window, columns, narrowed=narrowed, keyed=keyed)
+            statement = _page_of_one(self.relation, window, columns, narrowed=narrowed, keyed=keyed)
             values["parent"] = parents[0]
         else:
-            made = _page(self.relation, window, columns, narrowed=narrowed, keyed=keyed)
+            statement = _page(self.relation, window, columns, narrowed=narrowed, keyed=keyed)
             values["parents"] = orjson.dumps(parents).decode()
         values["workspace_id"] = self.who.workspace_id
         values["only"] = self.only
-        return Fetch(made, values)
+        return Fetch(statement, values)
 
     def count(self, parents: Sequence[str]) -> Fetch:
-        """Rows: the place of each parent that has any, and how many it has."""
+        """Rows of a parent's index and its number of items; none for a parent without items."""
         statement = _count(self.relation, narrowed=self.only is not None)
         values = {
             "workspace_id": self.who.workspace_id,
@@ -97,12 +97,12 @@ class RelatedList:
         return Fetch(statement, values)
 
     def seal(self, parent: str) -> str:
-        """What the cursors of one parent's list are sealed with."""
+        """The seal of the cursors of one parent's list."""
         return cursors.seal(self.who.workspace_id, self.relation.name, parent, self.only)
 
 
 def items(who: Principal, relation: Relation, only: str | None = None) -> RelatedList:
-    """What hangs on objects. Raises InsufficientScope."""
+    """The lists of a relation. Raises InsufficientScope."""
     who.require(Scope.CASES_READ)
     return RelatedList(who, relation, only)
 
@@ -121,11 +121,10 @@ def _page(
     narrowed: bool,
     keyed: bool,
 ) -> Prepared:
-    """The parent's place among the parents, the key if *keyed*, then *columns*.
+    """The parent's index, the key if *keyed*, then *columns*.
 
-    Each parent has *limit* rows, or all of them if *window* is None. They are found by its own
-    bounded walk along the index, so a party with a hundred thousand cases costs no more than one
-    with three.
+    Each parent has *limit* rows, or all of them if *window* is None. Each parent gets its own
+    bounded index scan, so a party with a hundred thousand cases costs no more than one with three.
     """
     parents = each.numbered(bindparam("parents"), "parent")
     edges = relation.edges
@@ -154,7 +153,7 @@ def _lateral(
     narrowed: bool,
     selected: list[Any],
 ) -> Select[Any]:
-    """What _page() finds, where a database can be told to walk anew for each parent."""
+    """The same rows as _page(), for databases with LATERAL: one scan for each parent."""
     parents = each.numbered(bindparam("parents"), "parent")
     edges = relation.edges
     key = [edges.c[name] for name in relation.key]
@@ -181,7 +180,7 @@ def _bounded(
     parent: Any,
     narrowed: bool,
 ) -> Select[Any]:
-    """One parent's page of edges, with their nodes if they are needed."""
+    """One parent's page of edges, joined to their nodes if these are needed."""
     edges = relation.edges
     key = [edges.c[name] for name in relation.key]
     return (
@@ -207,7 +206,7 @@ def _page_of_one(
     narrowed: bool,
     keyed: bool,
 ) -> Prepared:
-    """As _page(), for a single parent: half as much work for the database."""
+    """As _page(), for a single parent, at half the cost to the database."""
     edges = relation.edges
     key = [edges.c[name] for name in relation.key]
     statement = (
@@ -226,7 +225,7 @@ def _page_of_one(
     bounded = bounded.limit(bindparam("limit"))
     if relation.clustered:
         return Prepared(bounded)
-    # Else SQLite may prefer to walk through the whole table, which is in the key's order.
+    # Otherwise SQLite may scan the whole table, which is in the key's order.
     walk = _walk(relation, window, bindparam("parent"), narrowed)
     return Prepared(statement.where(_among(key, walk)), postgresql=bounded)
 
@@ -246,30 +245,30 @@ def _selected(relation: Relation, columns: tuple[str, ...], keyed: bool) -> list
 
 
 def _with_nodes(relation: Relation, source: FromClause, columns: tuple[str, ...]) -> FromClause:
-    """*source*, which has the edges, and the nodes if they are needed."""
+    """*source*, which contains the edges, joined to the nodes if these are needed."""
     nodes = relation.nodes
-    # A role's party or staff member is there for certain; a case may be deleted.
+    # A role's party or staff member always exists; a case may be deleted.
     if nodes is not tables.cases and not any(name.startswith(NODE) for name in columns):
         return source
     assert nodes is not None
-    found = [
+    conditions = [
         nodes.c.workspace_id == bindparam("workspace_id"),
         nodes.c.id == relation.edges.c[relation.node_id],
     ]
     if nodes is tables.cases:
-        found.append(nodes.c.deleted_at.is_(None))
-    return _with_visible_parents(relation, relation.edges, source.join(nodes, and_(*found)))
+        conditions.append(nodes.c.deleted_at.is_(None))
+    return _with_visible_parents(relation, relation.edges, source.join(nodes, and_(*conditions)))
 
 
 def _within(
     relation: Relation, window: Window, parents: Any, narrowed: bool
 ) -> ColumnElement[bool]:
-    """That a row is on its parent's page."""
+    """The condition that a row is on its parent's page."""
     walk = _walk(relation, window, parents.c.value, narrowed).correlate(parents)
     outer = [relation.edges.c[name] for name in relation.key]
     if not relation.clustered:
         return _among(outer, walk)
-    # Where the table itself is in the parents' order, one range is faster than single rows.
+    # If the table itself is in the parents' order, a range scan is faster than single rows.
     last = walk.limit(1).offset(bindparam("others")).scalar_subquery()
     kind = outer[0].type.python_type
     if relation.descending != window.backwards:
@@ -280,7 +279,7 @@ def _within(
 
 
 def _walk(relation: Relation, window: Window, parent: Any, narrowed: bool) -> Select[Any]:
-    """The keys of one parent's rows, in the order of the page."""
+    """The keys of one parent's rows, in page order."""
     inner = relation.edges.alias("inner")
     key = [inner.c[name] for name in relation.key]
     return (
@@ -297,13 +296,13 @@ def _walk(relation: Relation, window: Window, parent: Any, narrowed: bool) -> Se
 
 
 def _among(key: Sequence[ColumnElement[Any]], walk: Select[Any]) -> ColumnElement[bool]:
-    listed = walk.limit(bindparam("limit"))
-    return key[0].in_(listed) if len(key) == 1 else tuple_(*key).in_(listed)
+    keys = walk.limit(bindparam("limit"))
+    return key[0].in_(keys) if len(key) == 1 else tuple_(*key).in_(keys)
 
 
 @lru_cache(maxsize=64)
 def _count(relation: Relation, *, narrowed: bool) -> Prepared:
-    """For each parent that has any: its place among the parents and the number of rows."""
+    """The index and the number of rows of each parent that has any."""
     parents = each.numbered(bindparam("parents"), "parent")
     edges = relation.edges
     source = parents.join(
@@ -319,7 +318,7 @@ def _count(relation: Relation, *, narrowed: bool) -> Prepared:
 
 
 def _with_visible_nodes(relation: Relation, edges: Any, nodes: Any) -> FromClause:
-    """The edges; where they lead to cases, only those to cases that are not deleted."""
+    """The edges; of edges to cases, only those whose case is not deleted."""
     source: FromClause = edges
     if relation.nodes is tables.cases:
         source = source.join(
@@ -334,7 +333,7 @@ def _with_visible_nodes(relation: Relation, edges: Any, nodes: Any) -> FromClaus
 
 
 def _with_visible_parents(relation: Relation, edges: Any, source: FromClause) -> FromClause:
-    """A link is hidden with either of its cases; other lists are there as long as who asks."""
+    """Hide a link if either of its cases is hidden; other lists are reached by a visible parent."""
     if not relation.hidden_with_parent:
         return source
     here = tables.cases.alias()

@@ -1,4 +1,4 @@
-"""The six lists that hang on an object, as data: a case's parties, a party's cases and so on."""
+"""The six nested lists, declared as data: a case's parties, a party's cases and so on."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -23,12 +23,12 @@ from domain.models import (
 from domain.storage import tables
 
 NODE = "node."
-"""Before the name of a column of the node; the edge's own columns have bare names."""
+"""Prefix of the node's columns; the edge's own columns have bare names."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Relation:
-    """A list of *edges* rows for each value of *parent*, in the order of *key*."""
+    """A list of *edges* rows for each value of *parent*, ordered by *key*."""
 
     name: str
     edges: Table
@@ -37,12 +37,12 @@ class Relation:
     descending: bool
     columns: tuple[str, ...]
     build: Callable[[Sequence[Any]], Any]
-    only: str | None = None  # the column that the argument role or type narrows
+    only: str | None = None  # the column that the argument role or type filters
     nodes: Table | None = None
     node_id: str = ""
-    joins: bool = False  # an item is a role, and the node is what it leads to
+    joins: bool = False  # an item is a role that joins the parent to the node
     node_columns: tuple[str, ...] = ()
-    hidden_with_parent: bool = False  # an item can be reached without its parent
+    hidden_with_parent: bool = False  # for items that can be reached without their parent
 
     @property
     def key_types(self) -> tuple[type, ...]:
@@ -51,12 +51,12 @@ class Relation:
 
     @property
     def clustered(self) -> bool:
-        """Whether the table itself, by its primary key, is in the order of the parents."""
+        """Whether the table's primary key puts its rows in the order of the parents."""
         return self.edges.primary_key.columns.keys()[1] == self.parent
 
     @property
     def all_columns(self) -> tuple[str, ...]:
-        """What *build* takes: the edge's columns, then the node's."""
+        """The columns that *build* takes: the edge's, then the node's."""
         return (*self.columns, *(NODE + name for name in self.node_columns))
 
 
@@ -73,7 +73,7 @@ def _event(row: Sequence[Any]) -> TimelineEvent:
     try:
         changes = tuple(Change(**change) for change in orjson.loads(row[-1]))
     except (orjson.JSONDecodeError, TypeError):
-        # The message would show what is stored.
+        # The original message would reveal the stored value.
         raise Damaged from None
     return TimelineEvent(*row[:-1], changes)  # type: ignore[call-arg]
 

@@ -1,4 +1,4 @@
-"""Search by folded keys: what is stored for an object, and the condition that finds it."""
+"""Search by folded keys: the entry stored for an object, and the condition that matches it."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from domain.storage.tables import search_entry
 KINDS = ("case", "party", "staff")
 _SEPARATORS = frozenset(" -–/._:")
 INDEX_TERMS = ("query", "scope", "plain", "loose", "number")
-GRAM = 3  # characters: what is shorter cannot use a trigram index
+GRAM = 3  # characters; a shorter term cannot use a trigram index
 
 
 def entry(
     workspace_id: int, kind: str, id: str, *texts: str | None, number: str | None = None
 ) -> dict[str, Any]:
-    """The row of search_entry for an object that is found by *texts* and *number*."""
+    """The search_entry row that makes an object searchable by *texts* and *number*."""
     # A line break is never part of a search term, so no match spans two texts.
     plain = "\n".join(folding.plain(text) for text in (*texts, number) if text)
     return {
@@ -32,35 +32,35 @@ def entry(
 
 
 def scope(workspace_id: int, kind: str) -> str:
-    """One trigram of private-use characters for a workspace and a kind, in base 4096."""
+    """A workspace and kind as one trigram of private-use characters, in base 4096."""
     value = workspace_id * len(KINDS) + KINDS.index(kind)
     return "".join(chr(0xE000 + (value >> shift & 0xFFF)) for shift in (24, 12, 0))
 
 
 def terms(workspace_id: int, kind: str, text: str) -> tuple[bool, dict[str, str]] | None:
-    """Whether the trigram index can answer, and the parameters; None if *text* has no term."""
+    """Whether the trigram index applies, and the parameters; None if *text* has no term."""
     plain = folding.plain(text)
     if not plain:
         return None
-    found = {"plain": plain, "loose": folding.loose(plain)}
-    # Only separators may be left out: in 0% the sign counts.
+    parameters = {"plain": plain, "loose": folding.loose(plain)}
+    # Only separators may be dropped: in 0% the sign is significant.
     plain_number = all(one.isalnum() or one in _SEPARATORS for one in text)
     if plain_number and (number := folding.number(text)):
-        found["number"] = number
-    if min(map(len, found.values())) < GRAM:
-        return False, {"number": "\n", **found}
-    # In a quoted FTS5 string only the quote itself has a meaning; % and operators are plain.
-    any_of = " OR ".join(f"{column} : {_quoted(term)}" for column, term in found.items())
+        parameters["number"] = number
+    if min(map(len, parameters.values())) < GRAM:
+        return False, {"number": "\n", **parameters}
+    # In a quoted FTS5 string only the quote is special; % and operators are literal.
+    any_of = " OR ".join(f"{column} : {_quoted(term)}" for column, term in parameters.items())
     mine = scope(workspace_id, kind)
-    # A term that is no number is in none: they have letters and digits only.
-    found.setdefault("number", plain)
-    return True, {"query": f"scope : {_quoted(mine)} AND ({any_of})", "scope": mine, **found}
+    # Numbers contain only letters and digits, so a term with other characters matches none.
+    parameters.setdefault("number", plain)
+    return True, {"query": f"scope : {_quoted(mine)} AND ({any_of})", "scope": mine, **parameters}
 
 
 def found(
     kind: str, id: ColumnElement[Any], parameter: str, *, indexed: bool
 ) -> ColumnElement[bool]:
-    """The condition that *id* is found; parameters are named *parameter*_plain and so on."""
+    """The condition that *id* matches; its parameters are named *parameter*_plain and so on."""
     c = search_entry.c
     if indexed:
         terms = (bindparam(f"{parameter}_{name}", type_=Text) for name in INDEX_TERMS)
