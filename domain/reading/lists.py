@@ -1,7 +1,7 @@
 """The root lists: a workspace's cases, parties and staff.
 
-Only the constructors below make a list, and they require the scope to read; the list then supplies
-the statements and their values.
+Only cases(), parties() and staff() make a list, and they require the scope to read. The list then
+supplies the statements and their values.
 """
 
 from dataclasses import dataclass

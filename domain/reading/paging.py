@@ -125,8 +125,8 @@ class Page(Generic[T]):
 def page_of(edges: list[Edge[T]], paging: Paging) -> Page[T]:
     """Build the page from the rows of its statement, which has up to one row beyond the page.
 
-    A cursor implies an item on its far side, its own (GraphQL Cursor Connections Specification,
-    section 4.4).
+    A cursor implies at least one item beyond that bound: its own (GraphQL Cursor Connections
+    Specification, section 4.4).
     """
     more = len(edges) > paging.limit
     del edges[paging.limit :]

@@ -1,7 +1,7 @@
-"""What changes the firm's files: a scope check, one transaction, its events.
+"""The mutations of the firm's files: each is a scope check, one transaction and its events.
 
-cases      opened, changed, deleted; roles, who is involved in a case
-register   parties and staff, whatever cases they appear in; links between cases
-rows       their rows, loaded to be changed and put in; role_rows, those of roles
-timeline   what is written about every write; idempotency, retries of it
+cases      opens, changes and deletes cases; roles, the parties and staff of a case
+register   parties and staff, independent of any case; links, links between cases
+rows       loads, locks and inserts their rows; role_rows does so for roles
+timeline   the events of every write; idempotency, retried writes
 """

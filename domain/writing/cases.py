@@ -1,4 +1,4 @@
-"""The life of a case: opened, changed, deleted."""
+"""The life cycle of a case: open, change, delete."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -30,7 +30,7 @@ _BY_NUMBER = Prepared(
     )
 )
 CASE_FIELDS = tuple(field.name for field in fields(CaseChanges))
-"""The fields of a case that callers write, and so those the timeline tells of."""
+"""The fields of a case that callers write, and so those that its events record."""
 
 
 async def create_case(
@@ -78,9 +78,9 @@ async def update_case(
     *,
     expected_version: ExpectedVersion = None,
 ) -> Case:
-    """Change the fields that are mentioned; a change to the same value is none.
+    """Change the fields that are mentioned; setting a field to its current value is no change.
 
-    Where nothing changes, all that comes back is what was there: that needs the scope to read.
+    If nothing changes, the result only discloses stored data, which requires the scope to read.
 
     Raises CaseNotFound, VersionConflict, Invalid, FileNumberTaken.
     """
@@ -88,24 +88,24 @@ async def update_case(
     async with timeline.recorded(who, database) as (db, events):
         case = await rows.case_to_change(db, who, case_id, expected_version)
         check = Check()
-        wanted = check_values(check, mentioned(changes))
+        values = check_values(check, mentioned(changes))
         check.done()
-        wanted = {name: value for name, value in wanted.items() if value != getattr(case, name)}
-        if not wanted:
+        values = {name: value for name, value in values.items() if value != getattr(case, name)}
+        if not values:
             who.require(Scope.CASES_READ)
             return case
-        if "file_number" in wanted:
-            await _require_free(db, who, wanted["file_number"])
-        changed = await rows.touch(db, who, case, **wanted)
-        told = timeline.changes_between(case, changed, CASE_FIELDS)
-        events.append(NewEvent("case_updated", case_id=case.id, changes=told))
+        if "file_number" in values:
+            await _require_free(db, who, values["file_number"])
+        changed = await rows.touch(db, who, case, **values)
+        differences = timeline.changes_between(case, changed, CASE_FIELDS)
+        events.append(NewEvent("case_updated", case_id=case.id, changes=differences))
         return changed
 
 
 async def delete_case(
     who: Principal, database: Database, case_id: str, *, expected_version: ExpectedVersion = None
 ) -> Case:
-    """Hide a case everywhere, and record it; purging erases it for good.
+    """Hide a case everywhere, and record the deletion; purging later erases it for good.
 
     Raises CaseNotFound, VersionConflict.
     """
@@ -120,7 +120,7 @@ async def delete_case(
 
 
 def check_values(check: Check, given: Mapping[str, object]) -> dict[str, Any]:
-    """Check those fields of a case that are *given*; what comes out may be stored."""
+    """Check the *given* fields of a case and return the values to store."""
     checked: dict[str, Any] = {}
     for name, value in given.items():
         match name:
@@ -142,9 +142,9 @@ def check_values(check: Check, given: Mapping[str, object]) -> dict[str, Any]:
 async def owners_of_numbers(
     db: Transaction, who: Principal, numbers: Collection[str]
 ) -> dict[str, str]:
-    """The case that has each file number: no two cases that are not deleted have the same.
+    """The id of the case that holds each file number; free numbers are left out.
 
-    A number that is free is left out.
+    No two cases that are not deleted have the same file number.
     """
     if not numbers:
         return {}

@@ -1,7 +1,7 @@
-"""Idempotency keys: a retried request finds what the first one made.
+"""Idempotency keys: a retried request finds the result of the first one.
 
-A key belongs to the API key that sent it and is remembered for a day. The answer to a retry is the
-object as it is now, not a copy of the first answer: names are kept in one place only.
+A key belongs to the API key that sent it and is remembered for a day. A retry returns the object as
+it is now, not a copy of the first response, so that names are stored in one place only.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from domain.storage.tables import idempotency_key
 
 KEPT = timedelta(hours=24)
 FIELD = ("idempotency_key",)
-"""What is to blame if the object that a retry asks for is gone."""
+"""The field of the error if the object that a retry refers to is gone."""
 
 
 _REMEMBERED = Prepared(
@@ -40,29 +40,29 @@ _REMEMBER = Prepared(insert(idempotency_key))
 
 
 def checked(key: str | None) -> str | None:
-    """The key as it was sent, if it may be one. Raises Invalid."""
+    """Check the key and return it normalized, None if blank. Raises Invalid."""
     check = Check()
-    found = check.optional_line(key, checks.IDEMPOTENCY_KEY_MAX, "idempotency_key")
+    valid = check.optional_line(key, checks.IDEMPOTENCY_KEY_MAX, "idempotency_key")
     check.done()
-    return found
+    return valid
 
 
 def fingerprint(key: str | None, operation: str, *arguments: Any) -> str:
-    """What tells one request from another: dataclasses and JSON values in, SHA-256 out.
+    """Fingerprint a request: takes dataclasses and JSON values, returns their SHA-256.
 
-    Empty where nobody will ask, without a *key*.
+    Empty without a *key*, since it is then never compared.
     """
     if key is None:
         return ""
-    # Not orjson, which refuses lone surrogates: ids come here before they are looked for.
+    # Not orjson, which refuses lone surrogates: ids are hashed before they are looked up.
     content = json.dumps([operation, *arguments], default=asdict)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 async def replayed(db: Transaction, who: Principal, key: str | None, request: str) -> str | None:
-    """The id that the first request with *key* made, or None if this is the first.
+    """The id that the first request with *key* produced, or None if this is the first.
 
-    Raises IdempotencyKeyReused if the first request was another one.
+    Raises IdempotencyKeyReused if the first request was a different one.
     """
     if key is None:
         return None
@@ -72,14 +72,14 @@ async def replayed(db: Transaction, who: Principal, key: str | None, request: st
     first_request, result_id = row
     if first_request != request:
         raise IdempotencyKeyReused
-    found: str = result_id
-    return found
+    first_result: str = result_id
+    return first_result
 
 
 async def remember(
     db: Transaction, who: Principal, key: str | None, request: str, result_id: str
 ) -> None:
-    """Note what the first request with *key* made, in its own transaction."""
+    """Store the result of the first request with *key*, in that request's transaction."""
     if key is None:
         return
     await db.run(_EXPIRE, {"limit": _limit(db)})

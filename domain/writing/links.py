@@ -1,4 +1,4 @@
-"""Links between cases. A link is two rows, one as seen from each end, with inverse types."""
+"""Links between cases. A link is two rows, one for each end, with inverse types."""
 
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ from domain.writing.timeline import NewEvent
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A link that was made or removed, and the case that it is seen from, as the call left it."""
+    """A created or removed link, and the case it is seen from, as the call left it."""
 
     link: CaseLink
     case: Case
@@ -35,9 +35,9 @@ async def link_cases(
     expected_version: ExpectedVersion = None,
     idempotency_key: str | None = None,
 ) -> Written:
-    """Join two cases; *link_type* says what the linked case is to the first.
+    """Link two cases; *link_type* says what the linked case is to the first.
 
-    Raises CaseNotFound for either, VersionConflict, Invalid, LinkExists, IdempotencyKeyReused.
+    Raises CaseNotFound for either case, VersionConflict, Invalid, LinkExists, IdempotencyKeyReused.
     """
     who.require(Scope.CASES_WRITE)
     key = idempotency.checked(idempotency_key)
@@ -46,7 +46,7 @@ async def link_cases(
     async with timeline.recorded(who, database) as (db, events):
         if before := await idempotency.replayed(db, who, key, request):
             case = await rows.case_to_change(db, who, case_id)
-            return Written(await _seen(db, who, case, before), case)
+            return Written(await _link_from(db, who, case, before), case)
         case = await rows.case_to_change(db, who, case_id, expected_version)
         check = Check()
         kind = check.one_of(link_type, tuple(LinkType), "type")
@@ -71,9 +71,9 @@ async def unlink_cases(
     case_id: str | None = None,
     expected_version: ExpectedVersion = None,
 ) -> Written:
-    """Part two cases; the link as it was, seen from *case_id* or else from either end.
+    """Unlink two cases; returns the old link, seen from *case_id* or else from either end.
 
-    Raises LinkNotFound, also if *case_id* is at neither end or no case; VersionConflict.
+    Raises LinkNotFound, also if *case_id* is at neither end or not a case; VersionConflict.
     """
     who.require(Scope.CASES_WRITE)
     async with timeline.recorded(who, database) as (db, events):
@@ -119,7 +119,7 @@ async def insert_links(db: Transaction, workspace_id: int, links: list[CaseLink]
 async def _require_new(
     db: Transaction, who: Principal, case: Case, linked: Case, kind: LinkType
 ) -> None:
-    """A link of one type joins two cases once, and never both ways: none is its parent's parent."""
+    """Refuse two links of a type between two cases, either way: no case is its parent's parent."""
     c = case_link.c
     row = await db.first(
         select(c.type).where(
@@ -134,7 +134,7 @@ async def _require_new(
 
 
 async def _ends(db: Transaction, who: Principal, link_id: str) -> list[CaseLink]:
-    """Both ends of a link; the linked cases are not read."""
+    """Both ends of a link, without loading the linked cases."""
     if not checks.may_be_id(link_id):
         return []
     c = case_link.c
@@ -146,7 +146,7 @@ async def _ends(db: Transaction, who: Principal, link_id: str) -> list[CaseLink]
     return [CaseLink(*row, None) for row in rows]  # type: ignore[call-arg]
 
 
-async def _seen(db: Transaction, who: Principal, case: Case, link_id: str) -> CaseLink:
+async def _link_from(db: Transaction, who: Principal, case: Case, link_id: str) -> CaseLink:
     for end in await _ends(db, who, link_id):
         if end.case_id == case.id:
             linked = await _case_at(db, who, link_id, end.linked_case_id)
@@ -165,12 +165,12 @@ async def _case_at(
     try:
         return await rows.case_to_change(db, who, case_id, expected_version)
     except CaseNotFound:
-        # That case was deleted, and the link is hidden with it.
+        # That case was deleted, which hides the link too.
         raise LinkNotFound(link_id) from None
 
 
 def link_events(event_type: str, link: CaseLink) -> list[NewEvent]:
-    """One event for each end, since each end has a timeline of its own."""
+    """One event for each end, since each case has its own timeline."""
     events = []
     for case_id, other, kind in (
         (link.case_id, link.linked_case_id, LinkType(link.type)),

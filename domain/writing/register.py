@@ -1,4 +1,4 @@
-"""The register: parties and staff, whatever cases they appear in."""
+"""The register: parties and staff, independent of any case."""
 
 from dataclasses import replace
 from typing import Any
@@ -19,7 +19,7 @@ STAFF_FIELDS = ("name", "email")
 async def create_party(
     who: Principal, database: Database, new: NewParty, *, idempotency_key: str | None = None
 ) -> Party:
-    """Enter a party. Raises Invalid, IdempotencyKeyReused."""
+    """Create a party. Raises Invalid, IdempotencyKeyReused."""
     who.require(Scope.CASES_WRITE)
     check = Check()
     new = checked_party(check, new)
@@ -43,7 +43,7 @@ async def update_party(
     *,
     expected_version: ExpectedVersion = None,
 ) -> Party:
-    """Change a party; see casework.update_case() for no change.
+    """Change a party; if nothing changes, see cases.update_case().
 
     Raises PartyNotFound, VersionConflict, Invalid.
     """
@@ -51,20 +51,20 @@ async def update_party(
     async with timeline.recorded(who, database) as (db, events):
         party = await rows.party_to_change(db, who, party_id, expected_version)
         check = Check()
-        wanted = mentioned(changes)
-        if "name" in wanted:
-            wanted["name"] = check.line(wanted["name"], checks.NAME_MAX, "name")
-        if "kind" in wanted:
-            wanted["kind"] = check.one_of(wanted["kind"], tuple(PartyKind), "kind")
+        values = mentioned(changes)
+        if "name" in values:
+            values["name"] = check.line(values["name"], checks.NAME_MAX, "name")
+        if "kind" in values:
+            values["kind"] = check.one_of(values["kind"], tuple(PartyKind), "kind")
         check.done()
-        changed: Party = await _change(db, who, "party", party, wanted, PARTY_FIELDS, events)
+        changed: Party = await _change(db, who, "party", party, values, PARTY_FIELDS, events)
         return changed
 
 
 async def create_staff(
     who: Principal, database: Database, new: NewStaff, *, idempotency_key: str | None = None
 ) -> Staff:
-    """Enter a staff member. Raises Invalid, IdempotencyKeyReused."""
+    """Create a staff member. Raises Invalid, IdempotencyKeyReused."""
     who.require(Scope.CASES_WRITE)
     check = Check()
     new = checked_staff(check, new)
@@ -88,7 +88,7 @@ async def update_staff(
     *,
     expected_version: ExpectedVersion = None,
 ) -> Staff:
-    """Change a staff member; see casework.update_case() for no change.
+    """Change a staff member; if nothing changes, see cases.update_case().
 
     Raises StaffNotFound, VersionConflict, Invalid.
     """
@@ -96,13 +96,13 @@ async def update_staff(
     async with timeline.recorded(who, database) as (db, events):
         staff = await rows.staff_to_change(db, who, staff_id, expected_version)
         check = Check()
-        wanted = mentioned(changes)
-        if "name" in wanted:
-            wanted["name"] = check.line(wanted["name"], checks.NAME_MAX, "name")
-        if "email" in wanted:
-            wanted["email"] = check.email(wanted["email"], "email")
+        values = mentioned(changes)
+        if "name" in values:
+            values["name"] = check.line(values["name"], checks.NAME_MAX, "name")
+        if "email" in values:
+            values["email"] = check.email(values["email"], "email")
         check.done()
-        changed: Staff = await _change(db, who, "staff", staff, wanted, STAFF_FIELDS, events)
+        changed: Staff = await _change(db, who, "staff", staff, values, STAFF_FIELDS, events)
         return changed
 
 
@@ -131,7 +131,7 @@ def staff_of(new: NewStaff, now: str) -> Staff:
 async def enter_parties(
     db: Transaction, who: Principal, new: list[Party], events: list[NewEvent]
 ) -> None:
-    """Store new parties, and say so in *events*."""
+    """Store new parties and add their events to *events*."""
     await rows.insert_parties(db, who.workspace_id, new)
     events += [party_created(one) for one in new]
 
@@ -139,7 +139,7 @@ async def enter_parties(
 async def enter_staff(
     db: Transaction, who: Principal, new: list[Staff], events: list[NewEvent]
 ) -> None:
-    """Store new staff, and say so in *events*."""
+    """Store new staff and add their events to *events*."""
     await rows.insert_staff(db, who.workspace_id, new)
     events += [staff_created(one) for one in new]
 

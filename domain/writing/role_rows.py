@@ -1,4 +1,4 @@
-"""Rows of who has which role in a case: case_party and staff_assignment, told apart by data."""
+"""Rows of the roles in a case: one code path for case_party and staff_assignment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,19 +30,19 @@ class Role:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RoleTable:
-    """What the two role tables have in common, and how each spells it."""
+    """The common parts of the two role tables, with each table's names for them."""
 
     table: Any
-    kind: str  # of the nodes, as search and the register name it
+    kind: str  # of the nodes, under the name that search and the register use
     node: str
     remark: str
     since: str
     field: str
-    most: int  # rows a case
+    most: int  # rows per case
     remark_max: int  # characters
     absent: type[Absent]
-    added: str  # the types of the events
-    removed: str
+    added: str  # event type
+    removed: str  # event type
 
 
 PARTY_ROLES = RoleTable(
@@ -74,13 +74,13 @@ STAFF_ROLES = RoleTable(
 
 
 async def roles_of(db: Transaction, who: Principal, roles: RoleTable, case_id: str) -> list[Role]:
-    """All rows of a case, in order."""
+    """All rows of a case, by position."""
     values = {"workspace_id": who.workspace_id, "case_id": case_id}
     return [Role(*row) for row in await db.rows(_of_case(roles), values)]
 
 
 async def next_position(db: Transaction, who: Principal, case_id: str, count: int) -> int:
-    """Take *count* positions in a case; the first of them."""
+    """Reserve *count* positions in a case and return the first."""
     values = {"mine": who.workspace_id, "case_id": case_id, "more": count}
     row = await db.first(_TAKE_POSITIONS, values)
     assert row is not None

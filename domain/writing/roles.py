@@ -1,6 +1,6 @@
-"""Who has which role in a case: its parties and the staff assigned to it.
+"""The roles in a case: its parties and the staff assigned to it.
 
-A party or staff member may have several roles in one case, each once.
+A party or staff member may have several roles in one case, but each role only once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from domain.writing.timeline import NewEvent
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A checked role: the node's id or the new node, the role, the reference or note."""
+    """A checked role: the node's id or a new node, the role, and the reference or note."""
 
     node: str | NewParty | NewStaff
     role: str
@@ -30,7 +30,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A role that a call gave; *node* is its party or staff member if the call made them, too."""
+    """A role that a call added; *node* is the party or staff member if the call created it."""
 
     role: Role
     node: Party | Staff | None
@@ -38,9 +38,9 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A case as a call left it, and the roles that it gave in it.
+    """A case as a call left it, and the roles that the call added.
 
-    A retry that only finds the work of the first call gives none.
+    A retry of a completed call adds none.
     """
 
     case: Case
@@ -56,7 +56,7 @@ async def add_parties(
     expected_version: ExpectedVersion = None,
     idempotency_key: str | None = None,
 ) -> Written:
-    """Give parties roles in a case.
+    """Add parties to a case, each in a role.
 
     Raises CaseNotFound, PartyNotFound, VersionConflict, Invalid, IdempotencyKeyReused.
     """
@@ -77,7 +77,7 @@ async def replace_parties(
 ) -> Written:
     """Make *roles* the parties of a case, in that order. Raises as add_parties().
 
-    If they are that already, nothing changes; see casework.update_case().
+    If they already are, nothing changes; see cases.update_case().
     """
     who.require(Scope.CASES_WRITE)
     wanted = _checked(PARTY_ROLES, [_party(role) for role in roles], may_be_empty=True)
@@ -89,20 +89,20 @@ async def replace_parties(
             return Written(case)
         first = await role_rows.next_position(db, who, case.id, len(wanted))
         after = await resolve(db, who, PARTY_ROLES, case.id, wanted, first, events)
-        known = {(role.node_id, role.role): role for role in before}
+        previous = {(role.node_id, role.role): role for role in before}
         given = [
             replace(one, role=replace(one.role, since=old.since))
-            if (old := known.get((one.role.node_id, one.role.role)))
+            if (old := previous.get((one.role.node_id, one.role.role)))
             else one
             for one in after.given
         ]
         after = replace(after, given=given)
         await role_rows.delete_roles(db, who.workspace_id, PARTY_ROLES, before)
         await role_rows.insert_roles(db, who.workspace_id, PARTY_ROLES, after.roles)
-        left = {role.node_id for role in before} - after.names.keys()
-        names = {**after.names, **await rows.names_of(db, who.workspace_id, "party", left)}
-        told = described(PARTY_ROLES, before, names), after.described()
-        events.append(_event("parties_replaced", case, PARTY_ROLES, *told))
+        gone = {role.node_id for role in before} - after.names.keys()
+        names = {**after.names, **await rows.names_of(db, who.workspace_id, "party", gone)}
+        descriptions = described(PARTY_ROLES, before, names), after.described()
+        events.append(_event("parties_replaced", case, PARTY_ROLES, *descriptions))
         return Written(await rows.touch(db, who, case), given)
 
 
@@ -115,7 +115,7 @@ async def remove_parties(
     role: str | None = None,
     expected_version: ExpectedVersion = None,
 ) -> Case:
-    """Take parties out of a case, from *role* or altogether.
+    """Remove parties from a case, from *role* only or from all their roles.
 
     Raises CaseNotFound, PartyNotFound for one that is not in the case, VersionConflict, Invalid.
     """
@@ -149,7 +149,7 @@ async def unassign_staff(
     role: str | None = None,
     expected_version: ExpectedVersion = None,
 ) -> Case:
-    """Take staff off a case, from *role* or altogether.
+    """Remove staff from a case, from *role* only or from all their roles.
 
     Raises CaseNotFound, StaffNotFound for one not assigned to it, VersionConflict, Invalid.
     """
@@ -158,12 +158,12 @@ async def unassign_staff(
 
 
 def checked_roles(check: Check, table: RoleTable, given: Sequence[Wanted]) -> list[Wanted]:
-    """Check the roles of one list, which name nobody twice in one role."""
+    """Check the roles of one list; refuse the same node twice in one role."""
     field = table.field
     if len(given) > table.most:
         check.wrong(f"A case may have at most {table.most} {field}.", field)
         return []
-    kept: list[Wanted] = []
+    checked: list[Wanted] = []
     seen: set[tuple[str, str]] = set()
     for index, wanted in enumerate(given):
         path = (field, str(index))
@@ -177,15 +177,17 @@ def checked_roles(check: Check, table: RoleTable, given: Sequence[Wanted]) -> li
         else:
             node = check.identifier(node, *path, "id")
             if (node, role) in seen:
-                check.wrong("The same one must not have the same role twice.", *path, "id")
+                check.wrong(
+                    "A party or staff member must not have the same role twice.", *path, "id"
+                )
             seen.add((node, role))
-        kept.append(Wanted(node, role, remark))
-    return kept
+        checked.append(Wanted(node, role, remark))
+    return checked
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Roles that may be stored, and the names of those who have them."""
+    """Roles ready to be stored, and their nodes' names by id."""
 
     table: RoleTable
     given: Sequence[Given]
@@ -196,7 +198,7 @@ class Resolved:
         return [one.role for one in self.given]
 
     def described(self) -> list[dict[str, Any]]:
-        """The roles as the timeline tells of them."""
+        """The roles as the timeline records them."""
         return described(self.table, self.roles, self.names)
 
 
@@ -209,9 +211,9 @@ async def resolve(
     first: int,
     events: list[NewEvent],
 ) -> Resolved:
-    """The roles for *wanted*, from position *first* on.
+    """Turn *wanted* into roles, at positions from *first* on.
 
-    New parties and staff are entered, which *events* tell. Raises PartyNotFound, StaffNotFound.
+    Stores new parties and staff and adds their events. Raises PartyNotFound, StaffNotFound.
     """
     by_id = {one.node for one in wanted if isinstance(one.node, str)}
     names = await rows.names_of(db, who.workspace_id, table.kind, by_id)
@@ -236,14 +238,14 @@ async def resolve(
         given.append(Given(role, node))
     await register.enter_parties(db, who, parties, events)
     await register.enter_staff(db, who, staff, events)
-    entered = {one.node.id: one.node.name for one in given if one.node is not None}
-    return Resolved(table, given, names | entered)
+    new_names = {one.node.id: one.node.name for one in given if one.node is not None}
+    return Resolved(table, given, names | new_names)
 
 
 def described(
     table: RoleTable, given: Iterable[Role], names: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """Roles as the timeline tells of them."""
+    """Roles as the timeline records them."""
     return [
         {
             "id": role.node_id,
@@ -272,11 +274,16 @@ async def _add(
             return Written(await rows.case_to_change(db, who, before, field=idempotency.FIELD))
         case = await rows.case_to_change(db, who, case_id, expected_version)
         present = await role_rows.roles_of(db, who, table, case.id)
-        taken = {(role.node_id, role.role) for role in present}
+        existing = {(role.node_id, role.role) for role in present}
         check = Check()
         for index, one in enumerate(wanted):
-            if (one.node, one.role) in taken:
-                check.wrong("Already has this role in the case.", table.field, str(index), "role")
+            if (one.node, one.role) in existing:
+                check.wrong(
+                    "This party or staff member already has this role in the case.",
+                    table.field,
+                    str(index),
+                    "role",
+                )
         if len(present) + len(wanted) > table.most:
             check.wrong(f"A case may have at most {table.most} {table.field}.", table.field)
         check.done()
@@ -302,14 +309,14 @@ async def _remove(
     async with timeline.recorded(who, database) as (db, events):
         case = await rows.case_to_change(db, who, case_id, expected_version)
         present = await role_rows.roles_of(db, who, table, case.id)
-        named = set(node_ids)
-        leaving = [one for one in present if one.node_id in named and role in (None, one.role)]
-        left = {one.node_id for one in leaving}
+        ids = set(node_ids)
+        leaving = [one for one in present if one.node_id in ids and role in (None, one.role)]
+        leaving_ids = {one.node_id for one in leaving}
         for index, node_id in enumerate(node_ids):
-            if node_id not in left:
+            if node_id not in leaving_ids:
                 raise table.absent(node_id, (table.field, str(index)))
         await role_rows.delete_roles(db, who.workspace_id, table, leaving)
-        names = await rows.names_of(db, who.workspace_id, table.kind, left)
+        names = await rows.names_of(db, who.workspace_id, table.kind, leaving_ids)
         events.append(_event(table.removed, case, table, described(table, leaving, names), []))
         return await rows.touch(db, who, case)
 
@@ -321,10 +328,10 @@ def _event(
     before: Sequence[dict[str, Any]],
     after: Sequence[dict[str, Any]],
 ) -> NewEvent:
-    """The event of what differs between two lists of roles."""
-    gone = [Change(table.field, one, None) for one in before if one not in after]
-    come = [Change(table.field, None, one) for one in after if one not in before]
-    return NewEvent(event_type, case_id=case.id, changes=[*gone, *come])
+    """The event that records the differences between two lists of roles."""
+    removed = [Change(table.field, one, None) for one in before if one not in after]
+    added = [Change(table.field, None, one) for one in after if one not in before]
+    return NewEvent(event_type, case_id=case.id, changes=[*removed, *added])
 
 
 def _checked(

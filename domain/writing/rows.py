@@ -1,6 +1,6 @@
-"""Rows of cases, parties and staff: loading them to be changed, putting them in.
+"""Rows of cases, parties and staff: loading them for a change, and storing them.
 
-Shared by everything that writes. No rules here, and no timeline: callers see to both.
+Shared by all writers. Callers enforce the rules and write the timeline.
 """
 
 import json
@@ -25,7 +25,7 @@ from domain.storage.tables import cases, party, search_entry, staff
 
 _KEY = ("workspace_id", "id")
 _ENTRY_KEY = ("workspace_id", "kind", "id")
-ORDER_MAX = 200  # characters of a name that count in its order
+ORDER_MAX = 200  # characters of a name that its sort key keeps
 
 
 async def case_to_change(
@@ -53,27 +53,27 @@ async def party_to_change(
     row = await _register_row(db, who, "party", party_id)
     if row is None:
         raise PartyNotFound(party_id)
-    found = Party(*row)
-    _require_version(found.version, expected_version)
-    return found
+    current = Party(*row)
+    _require_version(current.version, expected_version)
+    return current
 
 
 async def staff_to_change(
     db: Transaction, who: Principal, staff_id: str, expected_version: ExpectedVersion = None
 ) -> Staff:
-    """The staff member, locked until the end. Raises StaffNotFound, VersionConflict."""
+    """The locked staff member, as party_to_change(). Raises StaffNotFound, VersionConflict."""
     row = await _register_row(db, who, "staff", staff_id)
     if row is None:
         raise StaffNotFound(staff_id)
-    found = Staff(*row)
-    _require_version(found.version, expected_version)
-    return found
+    current = Staff(*row)
+    _require_version(current.version, expected_version)
+    return current
 
 
 async def names_of(
     db: Transaction, workspace_id: int, kind: str, ids: Collection[str]
 ) -> dict[str, str]:
-    """The names of those parties or staff among *ids* that exist."""
+    """The names, by id, of the parties or staff among *ids* that exist."""
     if not ids:
         return {}
     values = {"workspace_id": workspace_id, "ids": json.dumps(sorted(ids))}
@@ -81,7 +81,7 @@ async def names_of(
 
 
 async def touch(db: Transaction, who: Principal, case: Case, **changes: Any) -> Case:
-    """Store *changes* to a case, and with them a new version; updated_at is now unless given."""
+    """Store *changes* to a case and increment its version; updated_at is now unless given."""
     changes.setdefault("updated_at", db.now)
     touched = replace(case, **changes, version=case.version + 1)
     values = {name: getattr(touched, name) for name in (*changes, "version")}
@@ -98,15 +98,15 @@ async def touch(db: Transaction, who: Principal, case: Case, **changes: Any) -> 
 async def update_case(
     db: Transaction, who: Principal, case_id: str, values: Mapping[str, Any]
 ) -> None:
-    """Store *values* in columns of a case."""
+    """Store *values* in the columns of a case."""
     mine = {"workspace_id": who.workspace_id, "id": case_id}
-    await db.run(_update(cases, tuple(values)), _changed(mine, values))
+    await db.run(_update(cases, tuple(values)), _update_values(mine, values))
 
 
 async def insert_cases(
     db: Transaction, workspace_id: int, new: Sequence[Case], positions: Sequence[int] = ()
 ) -> None:
-    """Put in cases; *positions* is the highest position used in each, 0 if not given."""
+    """Insert cases; *positions* is the highest position used in each, 0 if not given."""
     rows = [
         {
             "workspace_id": workspace_id,
@@ -136,18 +136,18 @@ async def update_register(
     table = {"party": party, "staff": staff}[kind]
     values = {**_values(changed), "name_order": name_order(changed.name)}
     mine = {"workspace_id": who.workspace_id, "id": values.pop("id")}
-    await db.run(_update(table, tuple(values)), _changed(mine, values))
+    await db.run(_update(table, tuple(values)), _update_values(mine, values))
     await replace_entry(db, register_entry(who.workspace_id, kind, changed))
 
 
 async def replace_entry(db: Transaction, entry: dict[str, Any]) -> None:
     mine = {name: entry[name] for name in _ENTRY_KEY}
     rest = {name: value for name, value in entry.items() if name not in mine}
-    await db.run(_update(search_entry, tuple(rest), _ENTRY_KEY), _changed(mine, rest))
+    await db.run(_update(search_entry, tuple(rest), _ENTRY_KEY), _update_values(mine, rest))
 
 
 async def remove_entry(db: Transaction, who: Principal, kind: str, id: str) -> None:
-    """Take an object out of search."""
+    """Remove an object from search."""
     mine = {"workspace_id": who.workspace_id, "kind": kind, "id": id}
     await db.run(delete(search_entry).where(*(search_entry.c[name] == mine[name] for name in mine)))
 
@@ -192,7 +192,7 @@ def _require_version(actual: int, expected: ExpectedVersion) -> None:
 
 
 def _values(row: Case | Party | Staff) -> dict[str, Any]:
-    """As asdict(), which copies deeply and takes ten times as long."""
+    """As asdict(), without its deep copy, which takes ten times as long."""
     return {name: getattr(row, name) for name in row.__slots__}
 
 
@@ -201,12 +201,12 @@ def _columns(table: Any, model: Any) -> list[Any]:
 
 
 def _one(table: Any, *columns: Any) -> Any:
-    """*columns* of the row with an *id*, locked until the transaction ends."""
+    """Select *columns* of the row with the parameter id, locked until the transaction ends."""
     mine = (table.c.workspace_id == bindparam("workspace_id"), table.c.id == bindparam("id"))
     return select(*columns).where(*mine).with_for_update()
 
 
-def _named(table: Any) -> Prepared:
+def _select_names(table: Any) -> Prepared:
     listed = select(each.value(bindparam("ids")).c.value)
     mine = (table.c.workspace_id == bindparam("workspace_id"), table.c.id.in_(listed))
     return Prepared(select(table.c.id, table.c.name).where(*mine))
@@ -214,29 +214,29 @@ def _named(table: Any) -> Prepared:
 
 @lru_cache(maxsize=256)
 def _update(table: Any, columns: tuple[str, ...], key: tuple[str, ...] = _KEY) -> Prepared:
-    """Sets *columns* of one row; see _changed() for its parameters."""
+    """Update *columns* of one row; see _update_values() for its parameters."""
     mine = [table.c[name] == bindparam(f"mine_{name}") for name in key]
     values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in columns}
     return Prepared(update(table).where(*mine).values(values))
 
 
-def _changed(mine: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of an _update(): of which row, and what."""
-    found = {f"mine_{name}": value for name, value in mine.items()}
-    return found | {f"new_{name}": value for name, value in values.items()}
+def _update_values(mine: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of an _update(): the key of the row and the new values."""
+    key = {f"mine_{name}": value for name, value in mine.items()}
+    return key | {f"new_{name}": value for name, value in values.items()}
 
 
 _ENTRY = {
     column.name: bindparam(column.name, type_=column.type)
     for column in search_entry.c
-    if column.name != "entry"  # the database numbers them, where it wants a number
+    if column.name != "entry"  # the database assigns it, if it has such a column
 }
 _CASE = Prepared(_one(cases, *_columns(cases, Case)).where(cases.c.deleted_at.is_(None)))
 _REGISTER = {
     "party": Prepared(_one(party, *_columns(party, Party))),
     "staff": Prepared(_one(staff, *_columns(staff, Staff))),
 }
-_NAMES = {"party": _named(party), "staff": _named(staff)}
+_NAMES = {"party": _select_names(party), "staff": _select_names(staff)}
 _INSERT = {table: Prepared(insert(table)) for table in (cases, party, staff)} | {
     search_entry: Prepared(insert(search_entry).values(_ENTRY).inline())
 }

@@ -1,7 +1,7 @@
-"""The timeline: what is written about every write, chained by hashes.
+"""The timeline: the events of every write, chained by hashes.
 
 seq is gapless and increasing within a workspace. An event's hash is the SHA-256 of its
-predecessor's hash and its own content, so whoever edits, drops or reorders events from outside
+predecessor's hash and its own content, so editing, dropping or reordering events from outside
 breaks the chain (checked by verifying.py).
 """
 
@@ -41,7 +41,7 @@ _MOVE_HEAD = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to be written. What is left None is filled in: a new id, the present, the writer."""
+    """An event to write; id, actor and times default to a new id, the writer and now."""
 
     type: str
     case_id: str | None = None
@@ -58,9 +58,9 @@ class NewEvent:
 async def recorded(
     who: Principal, database: Database
 ) -> AsyncIterator[tuple[Transaction, list[NewEvent]]]:
-    """A transaction in the caller's workspace, and the list of what the timeline is told of it.
+    """A transaction in the caller's workspace, and the list that collects its events.
 
-    The events are appended together at the end, in the order of the list.
+    The events are appended to the timeline together at the end, in list order.
     """
     async with database.write(who.workspace_id) as db:
         events: list[NewEvent] = []
@@ -69,7 +69,7 @@ async def recorded(
 
 
 async def record(db: Transaction, workspace_id: int, actor: str, events: list[NewEvent]) -> None:
-    """Append *events* to the workspace's timeline, in the transaction of what they tell of."""
+    """Append *events* to the workspace's timeline, in the transaction that they record."""
     if not events:
         return
     head = await db.first(_HEAD, {"workspace_id": workspace_id})
@@ -115,17 +115,17 @@ CONTENT = (
 
 
 def chained(previous: str, row: dict[str, Any]) -> str:
-    """The hash of an event that follows one with the hash *previous*, in hexadecimal."""
+    """The hash, in hexadecimal, of an event whose predecessor has the hash *previous*."""
     content = orjson.dumps([row[name] for name in CONTENT])
     return hashlib.sha256(previous.encode() + b"\n" + content).hexdigest()
 
 
 def changes_between(before: Any, after: Any, names: Sequence[str]) -> list[Change]:
-    """The fields among *names* that differ; *before* is None for something new."""
-    found = []
+    """The changes in the fields *names*; *before* is None for a new object."""
+    changes = []
     for name in names:
         old = None if before is None else getattr(before, name)
         new = None if after is None else getattr(after, name)
         if old != new:
-            found.append(Change(name, old, new))
-    return found
+            changes.append(Change(name, old, new))
+    return changes
