@@ -42,7 +42,7 @@ class RootList:
     def page(
         self, paging: Paging, columns: tuple[str, ...], *, keyed: bool = False, ahead: int = 1
     ) -> Fetch:
-        """Rows of the key if *keyed*, then *columns*; up to *ahead* rows beyond the page.
+        """Rows: the key if *keyed*, then *columns*; up to *ahead* rows beyond the page.
 
         Raises Invalid for a cursor from another list.
         """

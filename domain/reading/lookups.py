@@ -82,13 +82,13 @@ def by_id(who: Principal, kind: Kind, ids: Iterable[str], columns: tuple[str, ..
 
 
 def case_to_write(who: Principal, case_id: str) -> Fetch | None:
-    """One row if the case is visible, for a caller who may write it. Raises InsufficientScope."""
+    """One row if the case is visible. Requires the scope to write; raises InsufficientScope."""
     who.require(Scope.CASES_WRITE)
     return _by_id(who, CASE, [case_id], ("id",))
 
 
 def case_by_file_number(who: Principal, file_number: str, columns: tuple[str, ...]) -> Fetch | None:
-    """The row of the case with exactly this file number, ignoring surrounding spaces.
+    """The row of the case with this file number, exact except for surrounding spaces.
 
     None if it cannot be a file number. Raises InsufficientScope.
     """
@@ -125,8 +125,8 @@ def _statement_by_id(kind: Kind, columns: tuple[str, ...], *, single: bool) -> P
     """
     c = kind.table.c
     source: FromClause = kind.table
-    listed = select(each.value(bindparam("ids")).c.value)
-    matches = c.id == bindparam("id") if single else c.id.in_(listed)
+    listed_ids = select(each.value(bindparam("ids")).c.value)
+    matches = c.id == bindparam("id") if single else c.id.in_(listed_ids)
     mine = [c.workspace_id == bindparam("workspace_id"), matches, *kind.visible(kind.table)]
     cases = tables.cases
     if kind is LINK:

@@ -44,7 +44,7 @@ async def by_id(who: Principal, db: Snapshot, kind: Kind, ids: Iterable[str]) ->
 
 
 async def case_by_file_number(who: Principal, db: Snapshot, file_number: str) -> Case | None:
-    """The case with exactly this file number, ignoring surrounding spaces."""
+    """The case with this file number, exact except for surrounding spaces."""
     rows = await _rows(db, lookups.case_by_file_number(who, file_number, lookups.CASE.columns))
     return Case(*rows[0]) if rows else None
 
@@ -132,9 +132,9 @@ async def count_related(
     only: str | None = None,
 ) -> dict[str, int]:
     """The number of items for each parent, in one statement."""
-    listed = list(parents)
-    counts: dict[int, int] = dict(await db.fetch(items(who, relation, only).count(listed)))
-    return {parent: counts.get(place, 0) for place, parent in enumerate(listed)}
+    ordered = list(parents)
+    counts: dict[int, int] = dict(await db.fetch(items(who, relation, only).count(ordered)))
+    return {parent: counts.get(place, 0) for place, parent in enumerate(ordered)}
 
 
 async def _rows(db: Snapshot, wanted: Fetch | None) -> list[Any]:

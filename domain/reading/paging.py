@@ -104,7 +104,7 @@ class Edge(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """A run of a list's items, in the list's order."""
+    """Consecutive items of a list, in the list's order."""
 
     edges: Sequence[Edge[T]]
     has_next: bool
@@ -137,6 +137,6 @@ def page_of(edges: list[Edge[T]], paging: Paging) -> Page[T]:
 
 
 def beyond(paging: Paging, more: bool) -> tuple[bool, bool]:
-    """Whether items follow and precede the page; *more* is the answer in its own direction."""
+    """Whether items follow and precede the page; *more* answers for its own direction."""
     has_next = paging.before is not None or (more and not paging.backwards)
     return has_next, paging.after is not None or (more and paging.backwards)

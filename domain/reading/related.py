@@ -52,7 +52,7 @@ class RelatedList:
         keyed: bool = False,
         ahead: int = 1,
     ) -> Fetch:
-        """Rows of the parent's index in *parents*, the key if *keyed*, then *columns*.
+        """Rows: the parent's index in *parents*, the key if *keyed*, then *columns*.
 
         A cursor belongs to one parent's list: raises Invalid for a cursor with several parents.
         The caller has checked that the parents are visible.
@@ -87,7 +87,7 @@ class RelatedList:
         return Fetch(statement, values)
 
     def count(self, parents: Sequence[str]) -> Fetch:
-        """Rows of a parent's index and its number of items; none for a parent without items."""
+        """Rows: a parent's index and its number of items; none for a parent without items."""
         statement = _count(self.relation, narrowed=self.only is not None)
         values = {
             "workspace_id": self.who.workspace_id,
@@ -206,7 +206,7 @@ def _page_of_one(
     narrowed: bool,
     keyed: bool,
 ) -> Prepared:
-    """As _page(), for a single parent, at half the cost to the database."""
+    """Like _page(), for a single parent, at half the cost to the database."""
     edges = relation.edges
     key = [edges.c[name] for name in relation.key]
     statement = (
@@ -318,7 +318,7 @@ def _count(relation: Relation, *, narrowed: bool) -> Prepared:
 
 
 def _with_visible_nodes(relation: Relation, edges: Any, nodes: Any) -> FromClause:
-    """The edges; of edges to cases, only those whose case is not deleted."""
+    """The edges, without those to deleted cases."""
     source: FromClause = edges
     if relation.nodes is tables.cases:
         source = source.join(
@@ -333,7 +333,7 @@ def _with_visible_nodes(relation: Relation, edges: Any, nodes: Any) -> FromClaus
 
 
 def _with_visible_parents(relation: Relation, edges: Any, source: FromClause) -> FromClause:
-    """Hide a link if either of its cases is hidden; other lists are reached by a visible parent."""
+    """Hide a link if either of its cases is deleted; other items need a visible parent anyway."""
     if not relation.hidden_with_parent:
         return source
     here = tables.cases.alias()

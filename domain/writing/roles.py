@@ -75,7 +75,7 @@ async def replace_parties(
     *,
     expected_version: ExpectedVersion = None,
 ) -> Written:
-    """Make *roles* the parties of a case, in that order. Raises as add_parties().
+    """Make *roles* the parties of a case, in that order. Raises the errors of add_parties().
 
     If they already are, nothing changes; see cases.update_case().
     """

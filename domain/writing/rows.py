@@ -61,7 +61,7 @@ async def party_to_change(
 async def staff_to_change(
     db: Transaction, who: Principal, staff_id: str, expected_version: ExpectedVersion = None
 ) -> Staff:
-    """The locked staff member, as party_to_change(). Raises StaffNotFound, VersionConflict."""
+    """The locked staff member; see party_to_change(). Raises StaffNotFound, VersionConflict."""
     row = await _register_row(db, who, "staff", staff_id)
     if row is None:
         raise StaffNotFound(staff_id)
@@ -192,7 +192,7 @@ def _require_version(actual: int, expected: ExpectedVersion) -> None:
 
 
 def _values(row: Case | Party | Staff) -> dict[str, Any]:
-    """As asdict(), without its deep copy, which takes ten times as long."""
+    """Like asdict(), but without the deep copy, which takes ten times as long."""
     return {name: getattr(row, name) for name in row.__slots__}
 
 
@@ -207,8 +207,8 @@ def _one(table: Any, *columns: Any) -> Any:
 
 
 def _select_names(table: Any) -> Prepared:
-    listed = select(each.value(bindparam("ids")).c.value)
-    mine = (table.c.workspace_id == bindparam("workspace_id"), table.c.id.in_(listed))
+    ids = select(each.value(bindparam("ids")).c.value)
+    mine = (table.c.workspace_id == bindparam("workspace_id"), table.c.id.in_(ids))
     return Prepared(select(table.c.id, table.c.name).where(*mine))
 
 
