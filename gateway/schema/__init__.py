@@ -1,7 +1,7 @@
-"""What can be asked for, in Strawberry's words; the domain decides, this describes.
+"""The GraphQL schema, in Strawberry. The domain decides; these modules describe.
 
-types, queries, mutations, inputs  what is published
-connections  Relay's pages; scalars, with the enums
+types, queries, mutations, inputs  the published types and fields
+connections  Relay's pages; scalars holds the enums, too
 refusals     how the domain's refusals look in GraphQL
-assembled    the schema, and its text
+assembled    the complete schema, and its SDL
 """

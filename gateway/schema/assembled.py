@@ -1,4 +1,4 @@
-"""The assembled schema, and its text."""
+"""The complete schema, and its text in the schema definition language (SDL)."""
 
 import strawberry
 from graphql import (
@@ -20,7 +20,7 @@ schema = strawberry.Schema(Query, Mutation, types=[CaseLink, TimelineEvent], con
 
 
 def _without_null_defaults(built: GraphQLSchema) -> None:
-    """Publish "may be absent" instead of Strawberry's "= null"; resolvers see None either way."""
+    """Publish optional inputs without Strawberry's "= null"; resolvers see None either way."""
     for kind in built.type_map.values():
         if isinstance(kind, GraphQLInputObjectType):
             places = list(kind.fields.values())
@@ -37,5 +37,5 @@ _without_null_defaults(schema._schema)
 
 
 def sdl() -> str:
-    """The schema in the schema definition language, sorted, as schema.graphql holds it."""
+    """The schema in SDL, sorted, exactly as in schema.graphql."""
     return print_schema(lexicographic_sort_schema(build_schema(schema.as_str()))) + "\n"

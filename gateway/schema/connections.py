@@ -1,6 +1,6 @@
-"""Relay connections (GraphQL Cursor Connections Specification): pages as the schema shows them.
+"""Relay connections (GraphQL Cursor Connections Specification): how the schema presents pages.
 
-At run time a connection is a Listing, an edge is the domain's own Edge: nothing is copied.
+At run time a connection is a Listing and an edge is the domain's own Edge; nothing is copied.
 """
 
 from typing import Annotated, Any, Generic, TypeVar
@@ -20,24 +20,25 @@ ROLES = (models.CaseParty, models.PartyCase, models.StaffAssignment, models.Staf
 
 
 def node_of(edge: paging.Edge[Any]) -> Any:
-    """The object at an edge: a role's party, staff member or case, or else the item itself."""
+    """The object at an edge: a role's party, staff member or case, otherwise the item itself."""
     return edge.item.node if isinstance(edge.item, ROLES) else edge.item
 
 
-@strawberry.type(description="Where a page lies in its list.")
+@strawberry.type(description="The position of a page in its list.")
 class PageInfo:
     has_next_page: bool = strawberry.field(
-        description="Whether there is more after this page.", resolver=lambda root: root.has_next
+        description="Whether there are items after this page. Always true if `before` is given.",
+        resolver=lambda root: root.has_next,
     )
     has_previous_page: bool = strawberry.field(
-        description="Whether there is more before this page.",
+        description="Whether there are items before this page. Always true if `after` is given.",
         resolver=lambda root: root.has_previous,
     )
     start_cursor: str | None = strawberry.field(
-        description="The cursor of the first edge, for `before`; null on an empty page."
+        description="The cursor of the first edge, to pass as `before`; null on an empty page."
     )
     end_cursor: str | None = strawberry.field(
-        description="The cursor of the last edge, for `after`; null on an empty page."
+        description="The cursor of the last edge, to pass as `after`; null on an empty page."
     )
 
     @classmethod
@@ -48,13 +49,14 @@ class PageInfo:
 @strawberry.type
 class Edge(Generic[N]):
     cursor: str = strawberry.field(
-        description="The place of this edge, for `after` and `before`; the REST routes take it too."
+        description="The position of this edge, to pass as `after` or `before`. The REST "
+        "routes accept it as `cursor`, for the same filter and order."
     )
 
     @strawberry.field(description="The object at this edge.")
     def node(root: strawberry.Parent[Any]) -> N:
-        found: N = node_of(root)
-        return found
+        node: N = node_of(root)
+        return node
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -63,25 +65,29 @@ class Edge(Generic[N]):
 
 @strawberry.type
 class Connection(Generic[E, N]):
-    @strawberry.field(description="The page, with what belongs to the relation on each edge.")
+    @strawberry.field(
+        description="The edges of this page: each object with its cursor and any data about the "
+        "relation, like `role`."
+    )
     def edges(root: strawberry.Parent[Listing]) -> list[E]:
         return shown_as(list[E], root.page.edges)
 
-    @strawberry.field(description="The objects of the page, without their edges.")
+    @strawberry.field(description="The objects on this page, without their edges.")
     def nodes(root: strawberry.Parent[Listing]) -> list[N]:
         return [node_of(edge) for edge in root.page.edges]
 
-    @strawberry.field(description="Where this page lies in the list.")
+    @strawberry.field(description="The position of this page in the list.")
     def page_info(root: strawberry.Parent[Listing]) -> PageInfo:
         return shown_as(PageInfo, root.page)
 
     @strawberry.field(
-        description="How many there are in the whole list. Costs a count; optional.",
+        description="The number of items in the whole list, across all pages. Takes an extra "
+        "count: select it only if you need it.",
         metadata={PRICE: Price.COUNTS},
     )
     async def total_count(root: strawberry.Parent[Listing]) -> int:
-        counted: int = await root.count()
-        return counted
+        total: int = await root.count()
+        return total
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -90,13 +96,21 @@ class Connection(Generic[E, N]):
 
 First = Annotated[
     int | None,
-    strawberry.argument(description="How many from the start, 1 to 100. 50 if none is given."),
+    strawberry.argument(
+        description="The number of items from the start of the list, or after `after`: 1 to "
+        "100, 50 by default."
+    ),
 ]
-After = Annotated[str | None, strawberry.argument(description="Only what comes after this cursor.")]
+After = Annotated[
+    str | None, strawberry.argument(description="Return only items after this cursor.")
+]
 Last = Annotated[
     int | None,
-    strawberry.argument(description="How many from the end, 1 to 100, instead of `first`."),
+    strawberry.argument(
+        description="The number of items from the end of the list, or before `before`: 1 to 100. "
+        "Not together with `first`."
+    ),
 ]
 Before = Annotated[
-    str | None, strawberry.argument(description="Only what comes before this cursor.")
+    str | None, strawberry.argument(description="Return only items before this cursor.")
 ]

@@ -1,4 +1,4 @@
-"""The input types, and what each means to the domain. Rules about values are the domain's."""
+"""The input types, and their conversion to the domain's own. The domain checks the values."""
 
 from typing import Any
 
@@ -12,52 +12,61 @@ from gateway import globalids
 from gateway.schema.scalars import DateTime, OrderDirection
 
 _EXPECTED = (
-    "The version the change was made for; if the object has changed since, the mutation is "
-    "refused with `VERSION_CONFLICT`."
+    "The `version` this change is based on. If the object has changed since, the mutation is "
+    "refused with `VERSION_CONFLICT`. If absent or null, the version is not checked."
+)
+_EXPECTED_CASE = (
+    "The `version` of the case that this change is based on. If the case has changed since, the "
+    "mutation is refused with `VERSION_CONFLICT`. If absent or null, the version is not checked."
 )
 _IDEMPOTENCY = (
-    "Any text of up to 255 characters. A second request with the same key within a day does "
-    "nothing and returns what the first one made."
+    "Makes a retry safe: any text of at most 255 characters. Repeating the request with the same "
+    "key within 24 hours changes nothing and returns the object as it is now."
 )
-_NULL_CLEARS = " Left alone if absent, cleared by null."
+_NULL_CLEARS = " Unchanged if absent; null clears it."
+_NOT_NULL = " Unchanged if absent; null is refused."
 
 
 def described(description: str, **options: Any) -> Any:
     return strawberry.field(description=description, **options)
 
 
-@strawberry.input(description="A span of time; every bound that is given must hold.")
+@strawberry.input(description="A time span. An instant must be within every bound given.")
 class DateRange:
-    gte: DateTime | None = described("At or after.", default=None)
-    gt: DateTime | None = described("After.", default=None)
-    lte: DateTime | None = described("At or before.", default=None)
-    lt: DateTime | None = described("Before.", default=None)
+    gte: DateTime | None = described("At or after this instant.", default=None)
+    gt: DateTime | None = described("After this instant.", default=None)
+    lte: DateTime | None = described("At or before this instant.", default=None)
+    lt: DateTime | None = described("Before this instant.", default=None)
 
     def to_domain(self) -> inputs.DateRange:
         return inputs.DateRange(self.gte, self.gt, self.lte, self.lt)
 
 
-@strawberry.input(description="A party of the case for which all that is given holds.")
+@strawberry.input(description="Conditions that one and the same party of the case must meet.")
 class PartyFilter:
-    id: strawberry.ID | None = described("This party.", default=None)
+    id: strawberry.ID | None = described("The id of the party.", default=None)
     search: str | None = described(
-        "Part of the name, folded as in `CaseFilter.search`.", default=None
+        "Text in the name, at most 200 characters, matched as in `CaseFilter.search`.",
+        default=None,
     )
     kind: list[PartyKind] | None = described("Any of these kinds.", default=None)
-    role: list[str] | None = described("In any of these roles.", default=None)
+    role: list[str] | None = described("Any of these roles, at most 100.", default=None)
 
     def to_domain(self) -> inputs.PartyFilter:
         id = None if self.id is None else globalids.local(self.id, "Party")
         return inputs.PartyFilter(id, self.search, _values(self.kind), self.role)
 
 
-@strawberry.input(description="A staff member on the case for whom all that is given holds.")
+@strawberry.input(
+    description="Conditions that one and the same staff member on the case must meet."
+)
 class StaffFilter:
-    id: strawberry.ID | None = described("This staff member.", default=None)
+    id: strawberry.ID | None = described("The id of the staff member.", default=None)
     search: str | None = described(
-        "Part of the name or email, folded as in `CaseFilter.search`.", default=None
+        "Text in the name or email, at most 200 characters, matched as in `CaseFilter.search`.",
+        default=None,
     )
-    role: list[str] | None = described("In any of these roles.", default=None)
+    role: list[str] | None = described("Any of these roles, at most 100.", default=None)
 
     def to_domain(self) -> inputs.StaffFilter:
         id = None if self.id is None else globalids.local(self.id, "Staff")
@@ -65,29 +74,33 @@ class StaffFilter:
 
 
 @strawberry.input(
-    description="Which cases: every condition that is given must hold. An empty list of choices "
-    "matches none."
+    description="Conditions on a case; all of those given must hold. An empty list of "
+    "values matches no case. At most 60 conditions, nested at most 8 levels deep."
 )
 class CaseFilter:
-    status: list[CaseStatus] | None = described("Any of these.", default=None)
-    type: list[str] | None = described("Any of these types.", default=None)
-    dezernat: list[str] | None = described("Any of these departments.", default=None)
+    status: list[CaseStatus] | None = described("Any of these statuses.", default=None)
+    type: list[str] | None = described("Any of these types, at most 100.", default=None)
+    dezernat: list[str] | None = described("Any of these departments, at most 100.", default=None)
     search: str | None = described(
-        "Part of the name or file number. Case and accents do not count, nor separators in file "
-        "numbers, and ä, ae and "
-        "a are the same: `muller` finds Müller and Mueller, `az 2026/042` finds AZ-2026-042.",
+        "Text in the name or file number, at most 200 characters. Ignores case, accents, and "
+        "separators in file numbers; ä, ae and a are equal: `muller` finds Müller and Mueller, "
+        "`az 2026/042` finds AZ-2026-042. Blank text is no condition.",
         default=None,
     )
-    file_number: str | None = described("Exactly this file number.", default=None)
-    party: PartyFilter | None = described("Has such a party.", default=None)
-    staff: StaffFilter | None = described("Has such a staff member.", default=None)
-    created_at: DateRange | None = described("Opened within this span.", default=None)
-    updated_at: DateRange | None = described("Changed last within this span.", default=None)
-    and_: list["CaseFilter"] | None = described("All of these hold.", name="and", default=None)
-    or_: list["CaseFilter"] | None = described(
-        "At least one of these holds.", name="or", default=None
+    file_number: str | None = described("This exact file number.", default=None)
+    party: PartyFilter | None = described("At least one party of the case matches.", default=None)
+    staff: StaffFilter | None = described(
+        "At least one staff member on the case matches.", default=None
     )
-    not_: "CaseFilter | None" = described("This does not hold.", name="not", default=None)
+    created_at: DateRange | None = described("Opened within this time span.", default=None)
+    updated_at: DateRange | None = described("Last changed within this time span.", default=None)
+    and_: list["CaseFilter"] | None = described(
+        "All of these filters match.", name="and", default=None
+    )
+    or_: list["CaseFilter"] | None = described(
+        "At least one of these filters matches.", name="or", default=None
+    )
+    not_: "CaseFilter | None" = described("This filter does not match.", name="not", default=None)
 
     def to_domain(self) -> inputs.CaseFilter:
         return inputs.CaseFilter(
@@ -106,39 +119,45 @@ class CaseFilter:
         )
 
 
-@strawberry.input(description="The order of a list of cases.")
+@strawberry.input(description="The sort order of a list of cases.")
 class CaseOrder:
-    field: inputs.CaseOrderField = described("What to order by.")
-    direction: OrderDirection = described("Which way.", default=OrderDirection.ASC)
+    field: inputs.CaseOrderField = described("The field to sort by.")
+    direction: OrderDirection = described("The sort direction.", default=OrderDirection.ASC)
 
     def to_domain(self) -> inputs.CaseOrder:
         return inputs.CaseOrder(self.field, self.direction is OrderDirection.DESC)
 
 
-@strawberry.input(description="A party to be entered.")
+@strawberry.input(description="A party to create.")
 class NewPartyInput:
     name: str = described("The full name, 1 to 500 characters.")
-    kind: PartyKind = described("What the party is.", default=PartyKind.PERSON)
+    kind: PartyKind = described("The kind of party.", default=PartyKind.PERSON)
 
     def to_domain(self) -> inputs.NewParty:
         return inputs.NewParty(self.name, self.kind.value)
 
 
-@strawberry.input(description="A staff member to be entered.")
+@strawberry.input(description="A staff member to create.")
 class NewStaffInput:
     name: str = described("The full name, 1 to 500 characters.")
-    email: str | None = described("The address at the firm.", default=None)
+    email: str | None = described(
+        "The email address at the firm, at most 254 characters.", default=None
+    )
 
     def to_domain(self) -> inputs.NewStaff:
         return inputs.NewStaff(self.name, self.email)
 
 
-@strawberry.input(description="A party and its role in a case: exactly one of `partyId` and `new`.")
+@strawberry.input(
+    description="A party and its role in a case. Give exactly one of `partyId` and `new`."
+)
 class CasePartyInput:
-    party_id: strawberry.ID | None = described("A party that is known.", default=None)
-    new: NewPartyInput | None = described("A party to be entered.", default=None)
-    role: str = described("A lower-case word, like `client`.")
-    reference: str | None = described("The party's own reference for the case.", default=None)
+    party_id: strawberry.ID | None = described("The id of an existing party.", default=None)
+    new: NewPartyInput | None = described("A party to create.", default=None)
+    role: str = described("One lower-case word, like `client`, at most 100 characters.")
+    reference: str | None = described(
+        "The party's own reference for the case, at most 200 characters.", default=None
+    )
 
     def to_domain(self, index: int) -> inputs.PartyRole:
         if (self.party_id is None) == (self.new is None):
@@ -150,13 +169,15 @@ class CasePartyInput:
 
 
 @strawberry.input(
-    description="A staff member and their role in a case: exactly one of `staffId` and `new`."
+    description="A staff member and their role in a case. Give exactly one of `staffId` and `new`."
 )
 class CaseStaffInput:
-    staff_id: strawberry.ID | None = described("A staff member who is known.", default=None)
-    new: NewStaffInput | None = described("A staff member to be entered.", default=None)
-    role: str = described("A lower-case word, like `lead_attorney`.")
-    note: str | None = described("A note on the assignment.", default=None)
+    staff_id: strawberry.ID | None = described("The id of an existing staff member.", default=None)
+    new: NewStaffInput | None = described("A staff member to create.", default=None)
+    role: str = described("One lower-case word, like `lead_attorney`, at most 100 characters.")
+    note: str | None = described(
+        "A note on the assignment, at most 1,000 characters.", default=None
+    )
 
     def to_domain(self, index: int) -> inputs.StaffRole:
         if (self.staff_id is None) == (self.new is None):
@@ -167,18 +188,26 @@ class CaseStaffInput:
         return inputs.StaffRole(id, self.role, self.note)
 
 
-@strawberry.input(description="A case to be opened, all or nothing.")
+@strawberry.input(description="A case to open, with its parties and staff.")
 class CreateCaseInput:
     name: str = described("The short title, 1 to 500 characters.")
     file_number: str | None = described(
-        "The firm's own reference, up to 100 characters; no other case may have it.", default=None
+        "The firm's own reference, at most 100 characters, unique in the workspace.", default=None
     )
-    status: CaseStatus = described("Where it stands.", default=CaseStatus.ACTIVE)
-    type: str | None = described("A lower-case word, like `litigation`.", default=None)
-    description: str | None = described("Up to 20,000 characters.", default=None)
-    dezernat: str | None = described("The department, up to 200 characters.", default=None)
-    parties: list[CasePartyInput] = described("Up to 1,000.", default_factory=list)
-    staff: list[CaseStaffInput] = described("Up to 200.", default_factory=list)
+    status: CaseStatus = described("The status of the new case.", default=CaseStatus.ACTIVE)
+    type: str | None = described(
+        "One lower-case word, like `litigation`, at most 100 characters.", default=None
+    )
+    description: str | None = described(
+        "What the case is about: plain text, at most 20,000 characters.", default=None
+    )
+    dezernat: str | None = described("The department, at most 200 characters.", default=None)
+    parties: list[CasePartyInput] = described(
+        "The parties in this order, at most 1,000.", default_factory=list
+    )
+    staff: list[CaseStaffInput] = described(
+        "The staff in this order, at most 200.", default_factory=list
+    )
     idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
 
     def to_domain(self) -> inputs.NewCase:
@@ -194,16 +223,26 @@ class CreateCaseInput:
         )
 
 
-@strawberry.input(description="What to change in a case.")
+@strawberry.input(description="Changes to a case.")
 class UpdateCaseInput:
     id: strawberry.ID = described("The case.")
-    name: str | None = described("The short title; cannot be cleared.", default=UNSET)
-    file_number: str | None = described("The firm's own reference." + _NULL_CLEARS, default=UNSET)
-    status: CaseStatus | None = described("Where it stands; cannot be cleared.", default=UNSET)
-    type: str | None = described("A lower-case word." + _NULL_CLEARS, default=UNSET)
-    description: str | None = described("What it is about." + _NULL_CLEARS, default=UNSET)
-    dezernat: str | None = described("The department." + _NULL_CLEARS, default=UNSET)
-    expected_version: int | None = described(_EXPECTED, default=None)
+    name: str | None = described("The short title, 1 to 500 characters." + _NOT_NULL, default=UNSET)
+    file_number: str | None = described(
+        "The firm's own reference, at most 100 characters, unique in the workspace." + _NULL_CLEARS,
+        default=UNSET,
+    )
+    status: CaseStatus | None = described("The status." + _NOT_NULL, default=UNSET)
+    type: str | None = described(
+        "One lower-case word, at most 100 characters." + _NULL_CLEARS, default=UNSET
+    )
+    description: str | None = described(
+        "What the case is about: plain text, at most 20,000 characters." + _NULL_CLEARS,
+        default=UNSET,
+    )
+    dezernat: str | None = described(
+        "The department, at most 200 characters." + _NULL_CLEARS, default=UNSET
+    )
+    expected_version: int | None = described(_EXPECTED_CASE, default=None)
 
     def to_domain(self) -> inputs.CaseChanges:
         return inputs.CaseChanges(
@@ -218,22 +257,22 @@ class UpdateCaseInput:
         )
 
 
-@strawberry.input(description="Which case to delete.")
+@strawberry.input(description="The case to delete.")
 class DeleteCaseInput:
     id: strawberry.ID = described("The case.")
-    expected_version: int | None = described(_EXPECTED, default=None)
+    expected_version: int | None = described(_EXPECTED_CASE, default=None)
 
 
-@strawberry.input(description="A party to be entered.")
+@strawberry.input(description="A party to create.")
 class CreatePartyInput(NewPartyInput):
     idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
 
 
-@strawberry.input(description="What to change in a party.")
+@strawberry.input(description="Changes to a party.")
 class UpdatePartyInput:
     id: strawberry.ID = described("The party.")
-    name: str | None = described("The full name; cannot be cleared.", default=UNSET)
-    kind: PartyKind | None = described("What it is; cannot be cleared.", default=UNSET)
+    name: str | None = described("The full name, 1 to 500 characters." + _NOT_NULL, default=UNSET)
+    kind: PartyKind | None = described("The kind of party." + _NOT_NULL, default=UNSET)
     expected_version: int | None = described(_EXPECTED, default=None)
 
     def to_domain(self) -> inputs.PartyChanges:
@@ -241,75 +280,93 @@ class UpdatePartyInput:
         return inputs.PartyChanges(_maybe(self.name), _maybe(kind))
 
 
-@strawberry.input(description="A staff member to be entered.")
+@strawberry.input(description="A staff member to create.")
 class CreateStaffInput(NewStaffInput):
     idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
 
 
-@strawberry.input(description="What to change in a staff member.")
+@strawberry.input(description="Changes to a staff member.")
 class UpdateStaffInput:
     id: strawberry.ID = described("The staff member.")
-    name: str | None = described("The full name; cannot be cleared.", default=UNSET)
-    email: str | None = described("The address at the firm." + _NULL_CLEARS, default=UNSET)
+    name: str | None = described("The full name, 1 to 500 characters." + _NOT_NULL, default=UNSET)
+    email: str | None = described(
+        "The email address at the firm, at most 254 characters." + _NULL_CLEARS, default=UNSET
+    )
     expected_version: int | None = described(_EXPECTED, default=None)
 
     def to_domain(self) -> inputs.StaffChanges:
         return inputs.StaffChanges(_maybe(self.name), _maybe(self.email))
 
 
-@strawberry.input(description="Parties to be added to a case.")
+@strawberry.input(description="Parties to add to a case.")
 class AddCasePartiesInput:
     case_id: strawberry.ID = described("The case.")
-    parties: list[CasePartyInput] = described("At least one; none that has its role already.")
-    expected_version: int | None = described(_EXPECTED, default=None)
+    parties: list[CasePartyInput] = described(
+        "At least one, none of them already in the case in the same role; a case has at most 1,000."
+    )
+    expected_version: int | None = described(_EXPECTED_CASE, default=None)
     idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
 
 
-@strawberry.input(description="All the parties a case is to have.")
+@strawberry.input(
+    description="The complete list of a case's parties, which replaces the present one."
+)
 class ReplaceCasePartiesInput:
     case_id: strawberry.ID = described("The case.")
-    parties: list[CasePartyInput] = described("In this order; an empty list removes all.")
-    expected_version: int | None = described(_EXPECTED, default=None)
+    parties: list[CasePartyInput] = described(
+        "In this order, at most 1,000; an empty list removes all."
+    )
+    expected_version: int | None = described(_EXPECTED_CASE, default=None)
 
 
-@strawberry.input(description="Parties to be removed from a case; they stay in the register.")
+@strawberry.input(
+    description="Parties to remove from a case; the parties themselves are not deleted."
+)
 class RemoveCasePartiesInput:
     case_id: strawberry.ID = described("The case.")
-    party_ids: list[strawberry.ID] = described("At least one; each must be in the case.")
-    role: str | None = described("Only from this role; from all if absent.", default=None)
-    expected_version: int | None = described(_EXPECTED, default=None)
+    party_ids: list[strawberry.ID] = described(
+        "At least one; each must be in the case, in `role` if it is given."
+    )
+    role: str | None = described("Remove only this role; all roles if absent.", default=None)
+    expected_version: int | None = described(_EXPECTED_CASE, default=None)
 
 
-@strawberry.input(description="Staff to be assigned to a case.")
+@strawberry.input(description="Staff to assign to a case.")
 class AssignStaffInput:
     case_id: strawberry.ID = described("The case.")
-    staff: list[CaseStaffInput] = described("At least one; none who has the role already.")
-    expected_version: int | None = described(_EXPECTED, default=None)
+    staff: list[CaseStaffInput] = described(
+        "At least one, none of them already on the case in the same role; a case has at most 200."
+    )
+    expected_version: int | None = described(_EXPECTED_CASE, default=None)
     idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
 
 
-@strawberry.input(description="Staff to be taken off a case.")
+@strawberry.input(
+    description="Staff to take off a case; the staff members themselves are not deleted."
+)
 class UnassignStaffInput:
     case_id: strawberry.ID = described("The case.")
-    staff_ids: list[strawberry.ID] = described("At least one; each must be assigned to the case.")
-    role: str | None = described("Only from this role; from all if absent.", default=None)
-    expected_version: int | None = described(_EXPECTED, default=None)
+    staff_ids: list[strawberry.ID] = described(
+        "At least one; each must be assigned to the case, in `role` if it is given."
+    )
+    role: str | None = described("Remove only this role; all roles if absent.", default=None)
+    expected_version: int | None = described(_EXPECTED_CASE, default=None)
 
 
-@strawberry.input(description="Two cases to be linked.")
+@strawberry.input(description="Two cases to link.")
 class LinkCasesInput:
     case_id: strawberry.ID = described("The case to link from.")
-    linked_case_id: strawberry.ID = described("The case to link to; another one.")
-    type: LinkType = described("What the linked case is to the case.")
-    expected_version: int | None = described(_EXPECTED, default=None)
+    linked_case_id: strawberry.ID = described("The case to link to; not the same case.")
+    type: LinkType = described("What the case `linkedCaseId` is to the case `caseId`.")
+    expected_version: int | None = described(_EXPECTED_CASE, default=None)
     idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
 
 
-@strawberry.input(description="A link to be removed, at both ends.")
+@strawberry.input(description="A link to remove, from both cases.")
 class UnlinkCasesInput:
-    link_id: strawberry.ID = described("The link, as seen from either end.")
+    link_id: strawberry.ID = described("The link, as seen from either case.")
     expected_version: int | None = described(
-        "The version of the case the link is seen from. " + _EXPECTED, default=None
+        _EXPECTED_CASE + " The case is the one that `linkId` is seen from.", default=None
     )
 
 

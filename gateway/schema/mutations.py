@@ -1,4 +1,4 @@
-"""The root mutation fields and their payloads. The domain decides; a refusal is a userError."""
+"""The root mutation fields and their payloads. The domain decides; refusals become userErrors."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ from gateway.schema.refusals import UserError, refusable
 from gateway.schema.types import Case, CaseLink, Party, Staff
 
 _WRITE = " Needs `cases:write`."
+_WRITE_OR_READ = " Needs `cases:write`, and also `cases:read` if nothing changes."
 
 
 def _object(description: str) -> Any:
@@ -22,105 +23,119 @@ def _object(description: str) -> Any:
 
 def _user_errors() -> Any:
     return strawberry.field(
-        description="Why nothing was changed; empty if all went well.", default_factory=list
+        description="Why the mutation was refused; empty if it succeeded.", default_factory=list
     )
 
 
-@strawberry.type(description="The opened case, or why it was not opened.")
+@strawberry.type(description="The new case, or why the mutation was refused.")
 class CreateCasePayload:
-    case: Case | None = _object("The case as it is now; null if the mutation was refused.")
+    case: Case | None = _object("The case in its current state; null if the mutation was refused.")
     user_errors: list[UserError] = _user_errors()
 
 
-@strawberry.type(description="The changed case, or why it was not changed.")
+@strawberry.type(description="The updated case, or why the mutation was refused.")
 class UpdateCasePayload:
-    case: Case | None = _object("The case as it is now; null if the mutation was refused.")
+    case: Case | None = _object("The case in its current state; null if the mutation was refused.")
     user_errors: list[UserError] = _user_errors()
 
 
-@strawberry.type(description="The deleted case, or why it was not deleted.")
+@strawberry.type(description="The deleted case, or why the mutation was refused.")
 class DeleteCasePayload:
-    case: Case | None = _object("The case as it was deleted; it can no longer be found.")
-    deleted_case_id: strawberry.ID | None = _object("The global id of the deleted case.")
+    case: Case | None = _object(
+        "The deleted case, which can no longer be read; null if the mutation was refused."
+    )
+    deleted_case_id: strawberry.ID | None = _object(
+        "The global id of the deleted case; null if the mutation was refused."
+    )
     user_errors: list[UserError] = _user_errors()
 
 
-@strawberry.type(description="The entered party, or why it was not entered.")
+@strawberry.type(description="The new party, or why the mutation was refused.")
 class CreatePartyPayload:
-    party: Party | None = _object("The party as it is now; null if the mutation was refused.")
+    party: Party | None = _object(
+        "The party in its current state; null if the mutation was refused."
+    )
     user_errors: list[UserError] = _user_errors()
 
 
-@strawberry.type(description="The changed party, or why it was not changed.")
+@strawberry.type(description="The updated party, or why the mutation was refused.")
 class UpdatePartyPayload:
-    party: Party | None = _object("The party as it is now; null if the mutation was refused.")
+    party: Party | None = _object(
+        "The party in its current state; null if the mutation was refused."
+    )
     user_errors: list[UserError] = _user_errors()
 
 
-@strawberry.type(description="The entered staff member, or why they were not entered.")
+@strawberry.type(description="The new staff member, or why the mutation was refused.")
 class CreateStaffPayload:
     staff: Staff | None = _object(
-        "The staff member as it is now; null if the mutation was refused."
+        "The staff member in their current state; null if the mutation was refused."
     )
     user_errors: list[UserError] = _user_errors()
 
 
-@strawberry.type(description="The changed staff member, or why they were not changed.")
+@strawberry.type(description="The updated staff member, or why the mutation was refused.")
 class UpdateStaffPayload:
     staff: Staff | None = _object(
-        "The staff member as it is now; null if the mutation was refused."
+        "The staff member in their current state; null if the mutation was refused."
     )
     user_errors: list[UserError] = _user_errors()
 
 
-@strawberry.type(description="The case with its parties, or why it was not changed.")
+@strawberry.type(description="The case with its parties, or why the mutation was refused.")
 class AddCasePartiesPayload:
-    case: Case | None = _object("The case as it is now; null if the mutation was refused.")
+    case: Case | None = _object("The case in its current state; null if the mutation was refused.")
     user_errors: list[UserError] = _user_errors()
 
 
-@strawberry.type(description="The case with its parties, or why it was not changed.")
+@strawberry.type(description="The case with its parties, or why the mutation was refused.")
 class ReplaceCasePartiesPayload:
-    case: Case | None = _object("The case as it is now; null if the mutation was refused.")
+    case: Case | None = _object("The case in its current state; null if the mutation was refused.")
     user_errors: list[UserError] = _user_errors()
 
 
-@strawberry.type(description="The case with its parties, or why it was not changed.")
+@strawberry.type(description="The case with its parties, or why the mutation was refused.")
 class RemoveCasePartiesPayload:
-    case: Case | None = _object("The case as it is now; null if the mutation was refused.")
+    case: Case | None = _object("The case in its current state; null if the mutation was refused.")
     user_errors: list[UserError] = _user_errors()
 
 
-@strawberry.type(description="The case with its staff, or why it was not changed.")
+@strawberry.type(description="The case with its staff, or why the mutation was refused.")
 class AssignStaffPayload:
-    case: Case | None = _object("The case as it is now; null if the mutation was refused.")
+    case: Case | None = _object("The case in its current state; null if the mutation was refused.")
     user_errors: list[UserError] = _user_errors()
 
 
-@strawberry.type(description="The case with its staff, or why it was not changed.")
+@strawberry.type(description="The case with its staff, or why the mutation was refused.")
 class UnassignStaffPayload:
-    case: Case | None = _object("The case as it is now; null if the mutation was refused.")
+    case: Case | None = _object("The case in its current state; null if the mutation was refused.")
     user_errors: list[UserError] = _user_errors()
 
 
-@strawberry.type(description="The new link, or why the cases were not linked.")
+@strawberry.type(description="The new link, or why the mutation was refused.")
 class LinkCasesPayload:
     link: CaseLink | None = _object(
-        "The link, seen from `caseId`; null if the mutation was refused."
+        "The link as seen from `caseId`; null if the mutation was refused."
     )
     user_errors: list[UserError] = _user_errors()
 
 
-@strawberry.type(description="The removed link, or why it was not removed.")
+@strawberry.type(description="The removed link, or why the mutation was refused.")
 class UnlinkCasesPayload:
-    link: CaseLink | None = _object("The link as it was; null if the mutation was refused.")
-    deleted_link_id: strawberry.ID | None = _object("The global id of the removed link.")
+    link: CaseLink | None = _object(
+        "The link before its removal; null if the mutation was refused."
+    )
+    deleted_link_id: strawberry.ID | None = _object(
+        "The global id of the removed link; null if the mutation was refused."
+    )
     user_errors: list[UserError] = _user_errors()
 
 
-@strawberry.type(description="Everything that can be written. Each mutation is all or nothing.")
+@strawberry.type(
+    description="All write operations. Each mutation takes effect entirely or not at all."
+)
 class Mutation:
-    @refusable(CreateCasePayload, "Open a case, with its parties and staff." + _WRITE)
+    @refusable(CreateCasePayload, "Open a case, together with its parties and staff." + _WRITE)
     async def create_case(info: Info, input: inputs.CreateCaseInput) -> CreateCasePayload | None:
         case = await cases.create_case(
             info.context.who,
@@ -130,7 +145,7 @@ class Mutation:
         )
         return CreateCasePayload(case=shown_as(Case, case))
 
-    @refusable(UpdateCasePayload, "Change a case; only the fields that are given." + _WRITE)
+    @refusable(UpdateCasePayload, "Update a case; absent fields stay unchanged." + _WRITE_OR_READ)
     async def update_case(info: Info, input: inputs.UpdateCaseInput) -> UpdateCasePayload | None:
         case = await cases.update_case(
             info.context.who,
@@ -143,7 +158,7 @@ class Mutation:
 
     @refusable(
         DeleteCasePayload,
-        "Delete a case: it is hidden everywhere. Needs `cases:delete`.",
+        "Delete a case: it and its links are hidden everywhere. Needs `cases:delete`.",
         scope=Scope.CASES_DELETE,
     )
     async def delete_case(info: Info, input: inputs.DeleteCaseInput) -> DeleteCasePayload | None:
@@ -158,7 +173,7 @@ class Mutation:
             deleted_case_id=strawberry.ID(globalids.of(case)),
         )
 
-    @refusable(CreatePartyPayload, "Enter a party." + _WRITE)
+    @refusable(CreatePartyPayload, "Create a party." + _WRITE)
     async def create_party(info: Info, input: inputs.CreatePartyInput) -> CreatePartyPayload | None:
         party = await register.create_party(
             info.context.who,
@@ -168,7 +183,7 @@ class Mutation:
         )
         return CreatePartyPayload(party=shown_as(Party, party))
 
-    @refusable(UpdatePartyPayload, "Change a party; only the fields that are given." + _WRITE)
+    @refusable(UpdatePartyPayload, "Update a party; absent fields stay unchanged." + _WRITE_OR_READ)
     async def update_party(info: Info, input: inputs.UpdatePartyInput) -> UpdatePartyPayload | None:
         party = await register.update_party(
             info.context.who,
@@ -179,7 +194,7 @@ class Mutation:
         )
         return UpdatePartyPayload(party=shown_as(Party, party))
 
-    @refusable(CreateStaffPayload, "Enter a staff member." + _WRITE)
+    @refusable(CreateStaffPayload, "Create a staff member." + _WRITE)
     async def create_staff(info: Info, input: inputs.CreateStaffInput) -> CreateStaffPayload | None:
         staff = await register.create_staff(
             info.context.who,
@@ -190,7 +205,7 @@ class Mutation:
         return CreateStaffPayload(staff=shown_as(Staff, staff))
 
     @refusable(
-        UpdateStaffPayload, "Change a staff member; only the fields that are given." + _WRITE
+        UpdateStaffPayload, "Update a staff member; absent fields stay unchanged." + _WRITE_OR_READ
     )
     async def update_staff(info: Info, input: inputs.UpdateStaffInput) -> UpdateStaffPayload | None:
         staff = await register.update_staff(
@@ -202,7 +217,11 @@ class Mutation:
         )
         return UpdateStaffPayload(staff=shown_as(Staff, staff))
 
-    @refusable(AddCasePartiesPayload, "Add parties to a case." + _WRITE, id="case_id")
+    @refusable(
+        AddCasePartiesPayload,
+        "Add parties to a case, after those already in it." + _WRITE,
+        id="case_id",
+    )
     async def add_case_parties(
         info: Info, input: inputs.AddCasePartiesInput
     ) -> AddCasePartiesPayload | None:
@@ -218,7 +237,7 @@ class Mutation:
 
     @refusable(
         ReplaceCasePartiesPayload,
-        "Give a case exactly these parties, in this order." + _WRITE,
+        "Replace all parties of a case, in the order given." + _WRITE_OR_READ,
         id="case_id",
     )
     async def replace_case_parties(
@@ -235,7 +254,7 @@ class Mutation:
 
     @refusable(
         RemoveCasePartiesPayload,
-        "Remove parties from a case." + _WRITE,
+        "Remove parties from a case; the parties themselves are not deleted." + _WRITE,
         id="case_id",
         parties="party_ids",
     )
@@ -252,7 +271,11 @@ class Mutation:
         )
         return RemoveCasePartiesPayload(case=shown_as(Case, case))
 
-    @refusable(AssignStaffPayload, "Assign staff to a case." + _WRITE, id="case_id")
+    @refusable(
+        AssignStaffPayload,
+        "Assign staff to a case, after those already assigned." + _WRITE,
+        id="case_id",
+    )
     async def assign_staff(info: Info, input: inputs.AssignStaffInput) -> AssignStaffPayload | None:
         written = await roles.assign_staff(
             info.context.who,
@@ -265,7 +288,10 @@ class Mutation:
         return AssignStaffPayload(case=shown_as(Case, written.case))
 
     @refusable(
-        UnassignStaffPayload, "Take staff off a case." + _WRITE, id="case_id", staff="staff_ids"
+        UnassignStaffPayload,
+        "Take staff off a case; the staff members themselves are not deleted." + _WRITE,
+        id="case_id",
+        staff="staff_ids",
     )
     async def unassign_staff(
         info: Info, input: inputs.UnassignStaffInput
@@ -280,7 +306,7 @@ class Mutation:
         )
         return UnassignStaffPayload(case=shown_as(Case, case))
 
-    @refusable(LinkCasesPayload, "Link two cases." + _WRITE, id="case_id")
+    @refusable(LinkCasesPayload, "Link two cases; both show the link." + _WRITE, id="case_id")
     async def link_cases(info: Info, input: inputs.LinkCasesInput) -> LinkCasesPayload | None:
         written = await links.link_cases(
             info.context.who,
@@ -293,7 +319,7 @@ class Mutation:
         )
         return LinkCasesPayload(link=shown_as(CaseLink, written.link))
 
-    @refusable(UnlinkCasesPayload, "Remove a link, at both ends." + _WRITE, id="link_id")
+    @refusable(UnlinkCasesPayload, "Remove a link from both cases." + _WRITE, id="link_id")
     async def unlink_cases(info: Info, input: inputs.UnlinkCasesInput) -> UnlinkCasesPayload | None:
         written = await links.unlink_cases(
             info.context.who,

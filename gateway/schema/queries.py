@@ -30,41 +30,51 @@ MAX_NODES = 100
 _READ = " Needs `cases:read`."
 Search = Annotated[
     str | None,
-    strawberry.argument(description="Part of the name, folded as in `CaseFilter.search`."),
+    strawberry.argument(
+        description="Text in the name (of staff, also in the email), at most 200 characters, "
+        "matched as in `CaseFilter.search`; all if absent."
+    ),
 ]
 
 
-@strawberry.type(description="Everything that can be read.")
+@strawberry.type(description="All read operations.")
 class Query:
     @strawberry.field(
-        description="Who asks: what the API key stands for.", metadata={SHOWN: Caller()}
+        description="The caller: the API key of this request. Needs no scope.",
+        metadata={SHOWN: Caller()},
     )
     def viewer(self, info: Info) -> Viewer | None:
         who: Principal = info.context.who
         return shown_as(Viewer, who)
 
-    @loading("The object with a global id, or null." + _READ)
+    @loading("The object with this global id; null if there is none." + _READ)
     def node(
-        id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")],
+        id: Annotated[strawberry.ID, strawberry.argument(description="The global id.")],
     ) -> Node | None:
         return shown_as(Node, Nodes([id], single=True))
 
-    @loading("The objects with these global ids, at most 100, each or null." + _READ)
+    @loading(
+        "The objects with these global ids, in the same order; null in place of an id without an "
+        "object." + _READ
+    )
     def nodes(
-        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Their ids.")],
+        ids: Annotated[
+            list[strawberry.ID], strawberry.argument(description="The global ids, at most 100.")
+        ],
     ) -> list[Node | None]:
         if len(ids) > MAX_NODES:
             raise invalid(f"ids must have at most {MAX_NODES} entries.", "ids")
         return shown_as(list[Node | None], Nodes(ids))
 
-    @loading("One case, by exactly one of id and file number; null if there is none." + _READ)
+    @loading("One case, by exactly one of `id` and `fileNumber`; null if there is none." + _READ)
     def case(
         id: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Its global id or UUID.")
+            strawberry.ID | None,
+            strawberry.argument(description="The global id or the UUID of the case."),
         ] = None,
         file_number: Annotated[
             str | None,
-            strawberry.argument(description="Its file number, exactly as it is written."),
+            strawberry.argument(description="The exact file number."),
         ] = None,
     ) -> Case | None:
         if (id is None) == (file_number is None):
@@ -73,28 +83,29 @@ class Query:
             return shown_as(Case, CaseByFileNumber(file_number))
         return shown_as(Case, OneById(lookups.CASE, globalids.local(str(id), "Case")))
 
-    @loading("The workspace's cases, newest first." + _READ)
+    @loading("The workspace's cases, newest first by default, at most 100 per page." + _READ)
     def cases(
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
         filter: Annotated[
-            CaseFilter | None, strawberry.argument(description="Which cases; all if absent.")
+            CaseFilter | None,
+            strawberry.argument(description="Conditions on the cases; all cases if absent."),
         ] = None,
         order_by: Annotated[
             CaseOrder | None,
-            strawberry.argument(description="In which order; newest first if absent."),
+            strawberry.argument(description="The sort order; newest first if absent."),
         ] = None,
     ) -> CaseConnection | None:
         paging = relay_paging(first, after, last, before)
-        wanted = filter.to_domain() if filter else None
+        conditions = filter.to_domain() if filter else None
         order = order_by.to_domain() if order_by else NewestFirst()
         return shown_as(
-            CaseConnection, RootPage(lambda who: lists.cases(who, wanted, order), paging)
+            CaseConnection, RootPage(lambda who: lists.cases(who, conditions, order), paging)
         )
 
-    @loading("The workspace's parties, by name." + _READ)
+    @loading("The workspace's parties, by name, at most 100 per page." + _READ)
     def parties(
         first: First = None,
         after: After = None,
@@ -105,13 +116,15 @@ class Query:
         paging = relay_paging(first, after, last, before)
         return shown_as(PartyConnection, RootPage(lambda who: lists.parties(who, search), paging))
 
-    @loading("One party, or null." + _READ)
+    @loading("One party; null if there is none with this id." + _READ)
     def party(
-        id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")],
+        id: Annotated[
+            strawberry.ID, strawberry.argument(description="The global id or the `databaseId`.")
+        ],
     ) -> Party | None:
         return shown_as(Party, OneById(lookups.PARTY, globalids.local(id, "Party")))
 
-    @loading("The workspace's staff, by name." + _READ)
+    @loading("The workspace's staff, by name, at most 100 per page." + _READ)
     def staff(
         first: First = None,
         after: After = None,
@@ -122,8 +135,10 @@ class Query:
         paging = relay_paging(first, after, last, before)
         return shown_as(StaffConnection, RootPage(lambda who: lists.staff(who, search), paging))
 
-    @loading("One staff member, or null." + _READ)
+    @loading("One staff member; null if there is none with this id." + _READ)
     def staff_member(
-        id: Annotated[strawberry.ID, strawberry.argument(description="Their id.")],
+        id: Annotated[
+            strawberry.ID, strawberry.argument(description="The global id or the `databaseId`.")
+        ],
     ) -> Staff | None:
         return shown_as(Staff, OneById(lookups.STAFF, globalids.local(id, "Staff")))

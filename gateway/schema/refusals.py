@@ -1,7 +1,7 @@
 """How the domain's refusals look in GraphQL.
 
-Refused in a mutation becomes the payload's userErrors. Everywhere else a DomainError is a top-level
-error with extensions.code. Anything else that is raised is a defect: masked, and logged.
+In a mutation, Refused becomes the payload's userErrors. Any other DomainError is a top-level error
+with extensions.code. Any other exception is a bug: it is masked and logged.
 """
 
 import inspect
@@ -29,19 +29,19 @@ _QUOTING = [
         (r"Value .* does not exist in '(\w+)' enum", r"This value does not exist in '\1' enum"),
     )
 ]
-_INPUT = strawberry.argument(description="All that the mutation is told.")
+_INPUT = strawberry.argument(description="The arguments of the mutation.")
 
 
-@strawberry.type(description="One reason why a mutation was refused; nothing was changed.")
+@strawberry.type(description="One reason why a mutation was refused. Nothing was changed.")
 class UserError:
     code: UserErrorCode = strawberry.field(
-        description="The kind of reason, for programs.",
+        description="The kind of error, for programs.",
         metadata={SHOWN: Column("code", {member: member.name for member in UserErrorCode})},
     )
-    message: str = strawberry.field(description="A sentence for people.")
+    message: str = strawberry.field(description="One sentence that explains the error to people.")
     field: list[str] | None = strawberry.field(
-        description="The path of the field within `input`, like `[parties, 0, role]`, if one is to "
-        "blame."
+        description="The path within `input` to the field at fault, like `[parties, 0, role]`; "
+        "null if no one field is."
     )
 
 
@@ -59,16 +59,16 @@ class Refusals(FieldExtension):
     async def resolve_async(
         self, next_: Callable[..., Any], source: Any, info: Any, **arguments: Any
     ) -> Any:
-        done = info.context.done.get(info.path.key)
-        if isinstance(done, Exception):
-            raise done
-        if done is not None:
-            return done
-        info.context.who.require(self._scope)  # before the input is looked at
+        outcome = info.context.done.get(info.path.key)
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome is not None:
+            return outcome
+        info.context.who.require(self._scope)  # before the input is read
         if info.context.refusal is not None:
             raise info.context.refusal
         try:
-            # What was read before this write must not be shown after it.
+            # Rows read before this write must not be shown after it.
             await info.context.forget()
             payload = await next_(source, info, **arguments)
         except Refused as refusal:
@@ -85,7 +85,7 @@ class Refusals(FieldExtension):
 def refusable(
     payload: type[Any], description: str, *, scope: Scope = Scope.CASES_WRITE, **renamed: str
 ) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
-    """A mutation field that answers *payload*, with userErrors where the domain refuses."""
+    """A mutation field that returns *payload*, with userErrors if the domain refuses."""
 
     def field(resolver: Callable[..., Awaitable[Any]]) -> Any:
         assert inspect.iscoroutinefunction(resolver)
@@ -110,7 +110,7 @@ def user_error(problem: Problem, renamed: dict[str, str]) -> UserError:
 
 
 def input_path(field: Path, renamed: dict[str, str]) -> Path:
-    """Where the input has what the domain calls *field*: partyId and new.name in role lists."""
+    """The input's path to the domain's *field*: partyId and new.name in role lists."""
     match field:
         case (("parties" | "staff") as roles, index, "id"):
             return roles, index, "party_id" if roles == "parties" else "staff_id"
@@ -127,7 +127,7 @@ def camel_case(name: str) -> str:
 
 
 def formatted(error: GraphQLError) -> dict[str, Any]:
-    """An error of an execution result as the response shows it."""
+    """An error of an execution result, as the response shows it."""
     cause = error.original_error
     answer: dict[str, Any] = {"message": _shortened(unquoted(error.message))}
     if error.locations:
@@ -150,7 +150,7 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
 
 
 def extensions_of(refusal: DomainError) -> dict[str, Any]:
-    """The code, the fields to blame, and when to try again."""
+    """The code, the fields at fault, and when to retry."""
     extensions: dict[str, Any] = {"code": refusal.code}
     problems = [
         {
@@ -169,14 +169,14 @@ def extensions_of(refusal: DomainError) -> dict[str, Any]:
 
 
 def unquoted(message: str) -> str:
-    """A message of graphql-core without the client's values, which it likes to repeat."""
+    """A graphql-core message without the client's values, which it often repeats."""
     for pattern, instead in _QUOTING:
         message = pattern.sub(instead, message)
     return message
 
 
 def _shortened(message: str) -> str:
-    """graphql-core quotes names of the document, which may be long."""
+    """A message of bounded length: graphql-core quotes names from the document, however long."""
     if len(message) <= LONGEST_MESSAGE:
         return message
     return message[: LONGEST_MESSAGE - 1] + "…"

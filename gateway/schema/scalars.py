@@ -1,4 +1,4 @@
-"""The scalars and enums of the schema, with what each value means."""
+"""The scalars and enums of the schema, with a description of each value."""
 
 from enum import Enum
 from typing import NewType
@@ -16,8 +16,9 @@ JSON = NewType("JSON", object)
 DATE_TIME = strawberry.scalar(
     name="DateTime",
     description=(
-        "An instant in UTC with whole seconds, like `2026-01-15T09:00:00Z`. "
-        "As input, any ISO 8601 date or date-time is taken; without an offset it is UTC."
+        "An instant in UTC, in whole seconds, like `2026-01-15T09:00:00Z`. Input may be any "
+        "ISO 8601 date or date-time of at most 40 characters: a date means its first second, a "
+        "time without an offset is UTC, and fractions of a second are dropped."
     ),
     specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
     serialize=lambda value: value,
@@ -33,7 +34,7 @@ CONFIG = StrawberryConfig(scalar_map={DateTime: DATE_TIME, JSON: JSON_SCALAR})
 
 
 def _described(kind: type[Enum], name: str, description: str, values: dict[str, str]) -> None:
-    """Publish a domain enum with a description for each of its values."""
+    """Publish a domain enum with a description of each value."""
     missing = {member.name for member in kind} ^ values.keys()
     if missing:
         raise AssertionError(f"{name}: {missing}")
@@ -45,56 +46,56 @@ def _described(kind: type[Enum], name: str, description: str, values: dict[str, 
 _described(
     models.CaseStatus,
     "CaseStatus",
-    "Where a case stands in its life.",
+    "The stage a case has reached.",
     {
         "ACTIVE": "The firm is working on it.",
-        "CLOSED": "The work is done.",
-        "ARCHIVED": "Put away after closing; kept for the time the law asks for.",
+        "CLOSED": "The work is finished.",
+        "ARCHIVED": "Put away after closing and kept for the retention period required by law.",
     },
 )
 _described(
     models.PartyKind,
     "PartyKind",
-    "What a party is.",
+    "The kind of party.",
     {
         "PERSON": "A natural person.",
-        "ORGANIZATION": "A company, authority, association or other legal person.",
+        "ORGANIZATION": "A company, public authority, association or other legal person.",
         "COURT": "A court or tribunal.",
     },
 )
 _described(
     models.LinkType,
     "CaseLinkType",
-    "What the linked case is to this case. Seen from the other end, a link has the inverse type.",
+    "What the linked case is to this case. Seen from the other case, a link has the inverse type.",
     {
-        "RELATED": "They have to do with each other. Its own inverse.",
-        "PARENT": "The linked case is the main file of this one. Inverse: `CHILD`.",
-        "CHILD": "The linked case is a part of this one. Inverse: `PARENT`.",
-        "PREDECESSOR": "The linked case came before and was continued by this one. "
+        "RELATED": "The cases are related. Its own inverse.",
+        "PARENT": "The linked case is the main file of this case. Inverse: `CHILD`.",
+        "CHILD": "The linked case is a part of this case. Inverse: `PARENT`.",
+        "PREDECESSOR": "The linked case came before this case, which continues it. "
         "Inverse: `SUCCESSOR`.",
-        "SUCCESSOR": "The linked case continues this one. Inverse: `PREDECESSOR`.",
-        "APPEAL": "The linked case is the appeal (Rechtsmittel) in this one. "
+        "SUCCESSOR": "The linked case continues this case. Inverse: `PREDECESSOR`.",
+        "APPEAL": "The linked case is the appeal (Rechtsmittel) from this case. "
         "Inverse: `LOWER_INSTANCE`.",
-        "LOWER_INSTANCE": "The linked case is the lower instance (Vorinstanz) of this one. "
+        "LOWER_INSTANCE": "The linked case is the lower instance (Vorinstanz) of this case. "
         "Inverse: `APPEAL`.",
     },
 )
 _described(
     models.Mode,
     "KeyMode",
-    "Which data an API key sees.",
-    {"LIVE": "The firm's own files.", "TEST": "The firm's sandbox, and nothing else."},
+    "The data an API key can access.",
+    {"LIVE": "The firm's real files.", "TEST": "The firm's sandbox only."},
 )
 _described(
     CaseOrderField,
     "CaseOrderField",
-    "What cases are ordered by; cases that are equal in it are ordered by id.",
+    "The field that cases are sorted by; ties are sorted by id, in the same direction.",
     {
-        "NAME": "Name, without regard to case and accents.",
-        "FILE_NUMBER": "File number, digits by value (9 before 10); cases without one come last, "
-        "or first if descending.",
-        "CREATED_AT": "When the case was opened.",
-        "UPDATED_AT": "When the case, or its parties, staff or links, changed last.",
+        "NAME": "Name, ignoring case and accents.",
+        "FILE_NUMBER": "File number, with digits sorted by value (9 before 10); cases without one "
+        "come last, or first if descending.",
+        "CREATED_AT": "The time the case was opened.",
+        "UPDATED_AT": "The time the case or its parties, staff or links last changed.",
     },
 )
 
@@ -107,20 +108,20 @@ class OrderDirection(Enum):
 _described(
     OrderDirection,
     "OrderDirection",
-    "Which way a list runs.",
-    {"ASC": "Smallest, first in the alphabet or oldest first.", "DESC": "The other way round."},
+    "The direction of a sort order.",
+    {"ASC": "Smallest, alphabetically first or oldest first.", "DESC": "The reverse of `ASC`."},
 )
 
 _CODE_MEANING = {
-    "VALIDATION_ERROR": "The input breaks a rule; `field` and `message` say which.",
-    "CASE_NOT_FOUND": "There is no such case in this workspace.",
-    "PARTY_NOT_FOUND": "There is no such party, or it is not in the case.",
-    "STAFF_NOT_FOUND": "There is no such staff member, or they are not assigned to the case.",
-    "LINK_NOT_FOUND": "There is no such link.",
+    "VALIDATION_ERROR": "The input breaks a rule; `message` states the rule and `field` the place.",
+    "CASE_NOT_FOUND": "The workspace has no such case.",
+    "PARTY_NOT_FOUND": "The party does not exist, or it is not in the case.",
+    "STAFF_NOT_FOUND": "The staff member does not exist, or is not assigned to the case.",
+    "LINK_NOT_FOUND": "The link does not exist.",
     "FILE_NUMBER_CONFLICT": "Another case has this file number.",
-    "LINK_EXISTS": "The two cases are linked this way already.",
-    "VERSION_CONFLICT": "The object changed since `expectedVersion` was read: read it again.",
-    "IDEMPOTENCY_KEY_REUSED": "The idempotency key was used for a different request.",
+    "LINK_EXISTS": "The two cases are already linked this way.",
+    "VERSION_CONFLICT": "The object has changed since `expectedVersion` was read: read it again.",
+    "IDEMPOTENCY_KEY_REUSED": "The idempotency key was already used for a different request.",
 }
 _REFUSALS = [code for code, error in CODES.items() if code in _CODE_MEANING]
 assert not [c for c, e in CODES.items() if issubclass(e, Denied) and c in _CODE_MEANING]

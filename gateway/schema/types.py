@@ -1,4 +1,4 @@
-"""The output types. Each describes a domain value, which is what resolvers are given."""
+"""The output types. Each describes a domain value, which its resolvers receive."""
 
 from typing import Annotated, Any
 
@@ -27,36 +27,42 @@ from gateway.schema.connections import After, Before, Connection, Edge, First, L
 from gateway.schema.scalars import JSON, DateTime
 
 Role = Annotated[
-    str | None, strawberry.argument(description="Only those with this role, like `client`.")
+    str | None, strawberry.argument(description="Return only items with this role, like `client`.")
 ]
 StaffRole = Annotated[
-    str | None, strawberry.argument(description="Only those with this role, like `lead_attorney`.")
+    str | None,
+    strawberry.argument(description="Return only items with this role, like `lead_attorney`."),
 ]
-_DATABASE_ID = "The id that the REST routes use. Also taken where an id of this type is asked for."
+_DATABASE_ID = (
+    "The plain id, which the REST routes use. Arguments for an id of this type accept it, "
+    "too; only `node` and `nodes` need the global id."
+)
+_READ = " Needs `cases:read`."
+_PAGE = " At most 100 per page." + _READ
 
 
 @strawberry.interface(description="An object with a global id (Relay).")
 class Node:
     @strawberry.field(
-        description="The global id: opaque, and the same for as long as it exists.",
+        description="The global id: opaque, and stable for as long as the object exists.",
         metadata={SHOWN: GlobalId()},
     )
     def id(root: Parent[Any]) -> strawberry.ID:
         return strawberry.ID(globalids.of(root))
 
 
-@strawberry.type(description="A person, organization or court, whatever cases it appears in.")
+@strawberry.type(description="A person, organization or court, independent of any case.")
 class Party(Node):
     database_id: str = column("id", _DATABASE_ID)
-    kind: PartyKind = choice("kind", PartyKind, "What the party is.")
+    kind: PartyKind = choice("kind", PartyKind, "The kind of party.")
     name: str = strawberry.field(description="The full name, at most 500 characters.")
-    created_at: DateTime = strawberry.field(description="When the party was entered.")
-    updated_at: DateTime = strawberry.field(description="When it changed last.")
+    created_at: DateTime = strawberry.field(description="When the party was created.")
+    updated_at: DateTime = strawberry.field(description="When the party last changed.")
     version: int = strawberry.field(
-        description="Raised by one with every change; for `expectedVersion`."
+        description="Increases by one with every change; pass it as `expectedVersion`."
     )
 
-    @loading("The cases the party has a role in, newest id first.")
+    @loading("The cases in which the party has a role, by id, newest first." + _PAGE)
     def cases(
         first: First = None,
         after: After = None,
@@ -72,18 +78,20 @@ class Party(Node):
         return isinstance(value, models.Party)
 
 
-@strawberry.type(description="Someone who works at the firm.")
+@strawberry.type(description="A member of the firm's staff.")
 class Staff(Node):
     database_id: str = column("id", _DATABASE_ID)
     name: str = strawberry.field(description="The full name, at most 500 characters.")
-    email: str | None = strawberry.field(description="The address at the firm, if known.")
-    created_at: DateTime = strawberry.field(description="When the staff member was entered.")
-    updated_at: DateTime = strawberry.field(description="When they changed last.")
+    email: str | None = strawberry.field(
+        description="The email address at the firm; null if there is none."
+    )
+    created_at: DateTime = strawberry.field(description="When the staff member was created.")
+    updated_at: DateTime = strawberry.field(description="When the staff member last changed.")
     version: int = strawberry.field(
-        description="Raised by one with every change; for `expectedVersion`."
+        description="Increases by one with every change; pass it as `expectedVersion`."
     )
 
-    @loading("The cases the staff member is assigned to, newest id first.")
+    @loading("The cases the staff member is assigned to, by id, newest first." + _PAGE)
     def cases(
         first: First = None,
         after: After = None,
@@ -99,41 +107,51 @@ class Staff(Node):
         return isinstance(value, models.Staff)
 
 
-@strawberry.type(description="One field, before and after.")
+@strawberry.type(description="A change to one field.")
 class Change:
     field: str = strawberry.field(
-        description="The field's name as the REST routes spell it, like `file_number`."
+        description="The name of the field as the REST routes spell it, like `file_number`."
     )
-    before: JSON | None = strawberry.field(description="The value before; null if there was none.")
-    after: JSON | None = strawberry.field(description="The value after; null if it was removed.")
+    before: JSON | None = strawberry.field(
+        description="The value before the change; null if there was none."
+    )
+    after: JSON | None = strawberry.field(
+        description="The value after the change; null if it was removed."
+    )
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
         return isinstance(value, models.Change)
 
 
-@strawberry.type(description="What happened in a case. Events are never changed.")
+@strawberry.type(
+    description="Something that happened to a case, party or staff member. Events never change."
+)
 class TimelineEvent(Node):
     database_id: str = column("id", _DATABASE_ID)
     seq: int = strawberry.field(
-        description="The number of the event in its workspace, without gaps."
+        description="The event's number in its workspace: rising, without gaps."
     )
     type: str = strawberry.field(
-        description="What happened: `case_updated` and the like for what was written here, "
-        "or any word for what was imported."
+        description="The kind of event: one like `case_updated` for a change made here, or "
+        "any word for an imported event."
     )
-    actor: str = strawberry.field(description="The name of the API key or command that wrote.")
-    at: DateTime = strawberry.field(description="When it was written down.")
+    actor: str = strawberry.field(
+        description="The name of the API key or command that wrote the event."
+    )
+    at: DateTime = strawberry.field(description="When the event was recorded.")
     occurred_at: DateTime = strawberry.field(
-        description="When it took place: as `at`, but for events from elsewhere."
+        description="When the event took place. Differs from `at` only for imported events."
     )
-    title: str | None = strawberry.field(description="A heading, for events from elsewhere.")
+    title: str | None = strawberry.field(
+        description="The heading of an imported event; null if there is none."
+    )
     changes: list[Change] = strawberry.field(
-        description="What the event changed, field by field.",
+        description="The changes, field by field.",
         metadata={SHOWN: Embedded("changes")},
     )
 
-    @loading("The case it happened in; null for parties and staff.")
+    @loading("The case concerned; null for events about parties and staff as such." + _READ)
     def case() -> "Case | None":
         return shown_as(Case, ItsCase())
 
@@ -144,17 +162,15 @@ class TimelineEvent(Node):
 
 @strawberry.type(description="A link between two cases, as seen from one of them.")
 class CaseLink(Node):
-    database_id: str = column("id", _DATABASE_ID + " The same at both ends.")
+    database_id: str = column("id", _DATABASE_ID + " The same from both cases, unlike `id`.")
     type: LinkType = choice("type", LinkType, "What `linkedCase` is to `case`.")
     created_at: DateTime = strawberry.field(description="When the cases were linked.")
 
-    @loading("The case at this end.")
+    @loading("The case this link is seen from." + _READ)
     def case() -> "Case":
         return shown_as(Case, ItsCase())
 
-    @strawberry.field(
-        description="The case at the other end.", metadata={SHOWN: Along(NODE, "linked")}
-    )
+    @strawberry.field(description="The other case.", metadata={SHOWN: Along(NODE, "linked")})
     def linked_case(root: Parent[models.CaseLink]) -> "Case":
         return shown_as(Case, root.linked)
 
@@ -167,35 +183,39 @@ class CaseLink(Node):
 class Case(Node):
     uuid: str = column(
         "id",
-        "The id that the REST routes use, a UUID. Also taken where the id of a case is asked for.",
+        "The plain id, which the REST routes use. Arguments for a case's id accept it, too; only "
+        "`node` and `nodes` need the global id.",
     )
     name: str = strawberry.field(
-        description="The short title, usually the parties; at most 500 characters."
+        description="The short title, usually the parties' names; at most 500 characters."
     )
     file_number: str | None = strawberry.field(
-        description="The firm's own reference (Aktenzeichen), like `AZ-2026-042`. No two cases of "
-        "a workspace have the same; null if none was given."
+        description="The firm's own reference (Aktenzeichen), like `AZ-2026-042`; unique in the "
+        "workspace, null if there is none."
     )
-    status: CaseStatus = choice("status", CaseStatus, "Where the case stands in its life.")
+    status: CaseStatus = choice("status", CaseStatus, "The stage the case has reached.")
     type: str | None = strawberry.field(
-        description="A free lower-case word, like `litigation`; null if none was given."
+        description="The type of case: one lower-case word, like `litigation`; null if "
+        "there is none."
     )
     description: str | None = strawberry.field(
-        description="What it is about, several lines of plain text, or null."
+        description="What the case is about: lines of plain text, at most 20,000 "
+        "characters; null if empty."
     )
     dezernat: str | None = strawberry.field(
-        description="The department (Dezernat) that works on it, or null."
+        description="The department (Dezernat) that works on the case; null if there is none."
     )
     created_at: DateTime = strawberry.field(description="When the case was opened.")
     updated_at: DateTime = strawberry.field(
-        description="When the case, or its parties, staff or links, changed last."
+        description="When the case or its parties, staff or links last changed."
     )
     version: int = strawberry.field(
-        description="1 for a new case, raised by one with every change to it, its parties, staff "
-        "or links; for `expectedVersion`, and the ETag of the REST routes."
+        description="1 for a new case; increases by one with every change to it, its "
+        "parties, staff or links. Pass it as `expectedVersion`; the REST routes send it as "
+        "the ETag."
     )
 
-    @loading("Everyone involved, in the order they were added.")
+    @loading("The parties, in the order they were added." + _PAGE)
     def parties(
         first: First = None,
         after: After = None,
@@ -206,7 +226,7 @@ class Case(Node):
         paging = relay_paging(first, after, last, before)
         return shown_as(CasePartyConnection, RelatedPage(relations.CASE_PARTIES, paging, role))
 
-    @loading("Who works on the case, in the order they were assigned.")
+    @loading("The staff on the case, in the order they were assigned." + _PAGE)
     def staff(
         first: First = None,
         after: After = None,
@@ -217,21 +237,21 @@ class Case(Node):
         paging = relay_paging(first, after, last, before)
         return shown_as(CaseStaffConnection, RelatedPage(relations.CASE_STAFF, paging, role))
 
-    @loading("Links to other cases, in the order they were made.")
+    @loading("The links to other cases, oldest first." + _PAGE)
     def links(
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
         type: Annotated[
-            LinkType | None, strawberry.argument(description="Only links of this type.")
+            LinkType | None, strawberry.argument(description="Return only links of this type.")
         ] = None,
     ) -> "CaseLinkConnection":
         paging = relay_paging(first, after, last, before)
         only = None if type is None else str(type.value)
         return shown_as(CaseLinkConnection, RelatedPage(relations.CASE_LINKS, paging, only))
 
-    @loading("What happened in the case, newest first.")
+    @loading("The events of the case, newest first." + _PAGE)
     def timeline(
         first: First = None,
         after: After = None,
@@ -276,10 +296,10 @@ class StaffConnection(Connection[StaffEdge, Staff]):
     pass
 
 
-_PARTY_ROLE = "The party's role in the case, a lower-case word like `client` or `opponent`."
-_REFERENCE = "The party's own reference for the case, or null."
-_STAFF_ROLE = "Their role in the case, a lower-case word like `lead_attorney`."
-_NOTE = "A note on the assignment, or null."
+_PARTY_ROLE = "The party's role in the case: one lower-case word, like `client` or `opponent`."
+_REFERENCE = "The party's own reference for the case; null if there is none."
+_STAFF_ROLE = "The staff member's role in the case: one lower-case word, like `lead_attorney`."
+_NOTE = "A note on the assignment; null if there is none."
 
 
 @strawberry.type(description="A party's role in a case.")
@@ -310,7 +330,9 @@ class PartyCaseConnection(Connection[PartyCaseEdge, Case]):
 class CaseStaffEdge(Edge[Staff]):
     role: str = of_item("role", _STAFF_ROLE)
     note: str | None = of_item("note", _NOTE)
-    assigned_at: DateTime = of_item("assigned_at", "When they were assigned to the case.")
+    assigned_at: DateTime = of_item(
+        "assigned_at", "When the staff member was assigned to the case."
+    )
 
 
 @strawberry.type(description="A page of a case's staff.")
@@ -322,7 +344,9 @@ class CaseStaffConnection(Connection[CaseStaffEdge, Staff]):
 class StaffCaseEdge(Edge[Case]):
     role: str = of_item("role", _STAFF_ROLE)
     note: str | None = of_item("note", _NOTE)
-    assigned_at: DateTime = of_item("assigned_at", "When they were assigned to the case.")
+    assigned_at: DateTime = of_item(
+        "assigned_at", "When the staff member was assigned to the case."
+    )
 
 
 @strawberry.type(description="A page of a staff member's cases.")
@@ -350,13 +374,16 @@ class TimelineEventConnection(Connection[TimelineEventEdge, TimelineEvent]):
     pass
 
 
-@strawberry.type(description="Who asks: what the API key of this request stands for.")
+@strawberry.type(description="The caller: the API key of this request.")
 class Viewer:
-    workspace: str = column("workspace_name", "The name of the workspace, the law firm.")
-    key_name: str = strawberry.field(description="The name the API key was given.")
-    mode: Mode = choice("mode", Mode, "Whether the key sees live or sandbox data.")
+    workspace: str = column(
+        "workspace_name", "The name of the workspace, that is, of the law firm."
+    )
+    key_name: str = strawberry.field(description="The name of the API key.")
+    mode: Mode = choice("mode", Mode, "Whether the key can access live or sandbox data.")
     scopes: list[str] = strawberry.field(
-        description="What the key may do: `cases:read`, `cases:write`, `cases:delete`.",
+        description="The scopes of the key, sorted: any of `cases:delete`, `cases:read`, "
+        "`cases:write`.",
         resolver=lambda root: sorted(root.scopes),
         metadata={SHOWN: Column("scopes", sorted)},
     )
