@@ -199,8 +199,8 @@ class Case(Node):
         "there is none."
     )
     description: str | None = strawberry.field(
-        description="What the case is about: lines of plain text, at most 20,000 "
-        "characters; null if empty."
+        description="What the case is about: plain text, at most 20,000 characters; null if "
+        "there is none."
     )
     dezernat: str | None = strawberry.field(
         description="The department (Dezernat) that works on the case; null if there is none."

@@ -1,8 +1,8 @@
-// The tabs a browser shows the first time. Later visits show the reader's own tabs.
+// The tabs shown on a browser's first visit. Later visits show the user's own tabs.
 
-const listCases = `# The newest active cases. Run it with Ctrl-Enter.
-# "search" in the variables below takes a name
-# or a file number in quotes: "mueller".
+const listCases = `# The newest active cases. Run with Ctrl-Enter.
+# Set "search" in the variables below to a name
+# or a file number, in quotes: "mueller".
 query ListCases($status: [CaseStatus!], $search: String) {
   cases(
     first: 20
@@ -23,8 +23,8 @@ query ListCases($status: [CaseStatus!], $search: String) {
 }
 `;
 
-const oneCase = `# One case with everything, found by its file number.
-# With its id instead: { "id": "..." } below.
+const oneCase = `# One case with all its data, by file number.
+# By id instead: { "id": "..." } in the variables.
 query OneCase($fileNumber: String, $id: ID) {
   case(fileNumber: $fileNumber, id: $id) {
     id
@@ -87,8 +87,8 @@ query OneCase($fileNumber: String, $id: ID) {
 }
 `;
 
-const pageThroughCases = `# Page by page: for the next one, copy "endCursor"
-# of the answer into "after" of the variables.
+const pageThroughCases = `# Page through the cases. For the next page, copy
+# "endCursor" from the result to "after" below.
 query PageThroughCases($first: Int, $after: String) {
   cases(first: $first, after: $after) {
     totalCount
@@ -106,7 +106,7 @@ query PageThroughCases($first: Int, $after: String) {
 `;
 
 const createCase = `# Opens a case with its first party.
-# The key needs the scope to write.
+# The key needs the scope "cases:write".
 mutation CreateCase($input: CreateCaseInput!) {
   createCase(input: $input) {
     case {
@@ -122,8 +122,8 @@ mutation CreateCase($input: CreateCaseInput!) {
 }
 `;
 
-const linkCases = `# Links two cases. Put their ids, which ListCases
-# shows, into the variables below.
+const linkCases = `# Links two cases. Copy their ids from the result
+# of ListCases to the variables below.
 mutation LinkCases($input: LinkCasesInput!) {
   linkCases(input: $input) {
     link {
