@@ -1,6 +1,6 @@
-"""Between the socket and the application, for both surfaces.
+"""From the socket to the application, for both surfaces.
 
 process     uvicorn's server and supervisor, which stop without losing what they accepted
-connection  one HTTP/1.1 connection, with a limit on all that a client can draw out
-edge        what every request passes through: ids, the access log, at most so many at once
+connection  one HTTP/1.1 connection, with a deadline for everything a client can delay
+edge        the middleware around every request: ids, the access log, caps on load and size
 """

@@ -1,14 +1,14 @@
-"""One HTTP/1.1 connection: uvicorn's, with a limit on everything that a client can draw out.
+"""One HTTP/1.1 connection: uvicorn's, with a deadline for everything that a client can delay.
 
-uvicorn waits for ever for the rest of a head or of a body, and for a client to read. Here each has
-a deadline which counts from the beginning, so that sending a byte a second does not extend it.
-What is enforced before there is a request is answered here, in the envelope of REST; with what
-follows, the connection closes.
+uvicorn waits forever for the rest of a head or a body, and for a client to read. Here each has a
+deadline. It counts from the beginning, so sending a byte a second does not extend it. A limit
+that applies before there is a request is answered here, in REST's envelope, and the connection
+then closes.
 
-One file, because it is one state machine: what may come next depends on all that came before.
+This is one file because it is one state machine: what may come next depends on everything before.
 
-Deadlines are not timers, which would cost as much as the rest of this file for every request: a
-connection notes when something began, and the server calls check() about twice a second.
+Timers would cost as much per request as the rest of this file. Instead, a connection notes when
+something began, and the server calls check() about twice a second.
 """
 
 import asyncio
@@ -36,47 +36,47 @@ _access = logging.getLogger("casegraph.access")
 MAX_HEAD_BYTES = 32 << 10
 MAX_HEADERS = 100
 MAX_PIPELINED = 16
-"""Requests that may wait for the one being answered; with the last of them it closes."""
+"""Requests that may wait behind the one being answered; one more closes the connection."""
 
 SMALL_BODY = 64 << 10
-"""Of a request answered before its body came, so much is read and the connection kept."""
+"""The longest body that is read and dropped, to keep the connection, after an early answer."""
 
 LINGER_SECONDS = 2.0
-"""How long a client that is still sending has for reading its answer."""
+"""How long a client that is still sending has to read its answer."""
 
 MAX_DISCARDED = 1 << 20
-"""Bytes that are read from it meanwhile."""
+"""Bytes that are read from such a client meanwhile."""
 
 MAX_TURNED_AWAY = 100
-"""Connections beyond the limit that may linger so."""
+"""Connections beyond the limit that may linger."""
 
 GRACE_SECONDS = 1.0
-"""When the server stops: how long a connection without a request stays open.
+"""How long a connection without a request stays open when the server stops.
 
-A client that was sending one at that very moment gets its answer, and is told to close.
+A client that is sending a request at that moment still gets its answer, with Connection: close.
 """
 
 _NOTHING: Final = 0
 _HEAD: Final = 1
 _BODY: Final = 2
-"""What a connection reads. Not an enumeration, whose members are slow to get at."""
+"""What a connection is reading. Not an enumeration: access to its members is slow."""
 
 
 class State(ServerState):
-    """What the connections of one process share."""
+    """The state that the connections of one process share."""
 
     def __init__(self, limits: Settings) -> None:
         super().__init__()
         self.limits = limits
         self.stopping = 0.0
-        """The loop's time when the server began to stop."""
+        """The loop's time when the server began to stop; 0 while it runs."""
         self.turned_away = 0
-        """Open connections that were one too many."""
+        """Open connections beyond the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer that no application gives."""
+    """An answer from the server itself, not from the application."""
 
     status: int
     code: str
@@ -85,12 +85,12 @@ class Refusal:
 
 
 NOT_HTTP = Refusal(400, Invalid.code, "This is not a valid HTTP request.")
-HEAD_LATE = Refusal(408, "REQUEST_TIMEOUT", "The head of the request did not come in time.")
-BODY_LATE = Refusal(408, "REQUEST_TIMEOUT", "The body of the request did not come in time.")
+HEAD_LATE = Refusal(408, "REQUEST_TIMEOUT", "The head of the request did not arrive in time.")
+BODY_LATE = Refusal(408, "REQUEST_TIMEOUT", "The body of the request did not arrive in time.")
 HEAD_LARGE = Refusal(
     431,
     "HEADERS_TOO_LARGE",
-    f"A request may have {MAX_HEADERS} headers, and a head of {MAX_HEAD_BYTES} bytes.",
+    f"A request may have at most {MAX_HEADERS} headers and a head of {MAX_HEAD_BYTES} bytes.",
 )
 FULL = Refusal(
     503,
@@ -101,7 +101,7 @@ FULL = Refusal(
 
 
 class _Refused(Exception):
-    """Thrown through the parser."""
+    """Carries a refusal out through the parser."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.code)
@@ -109,9 +109,10 @@ class _Refused(Exception):
 
 
 class Connection(HttpToolsProtocol):
-    """Serves the requests of one connection, one after the other."""
+    """Serves the requests of one connection, one after another."""
 
-    # Beyond 30 attributes Python keeps those of an object in a slower way, uvicorn's too.
+    # With more than 30 attributes Python stores an object's attributes, uvicorn's too, in a
+    # slower way.
     __slots__ = (
         "_chunk",
         "_deaf",
@@ -139,18 +140,18 @@ class Connection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._state = cast(State, server_state)
         self._reads = _NOTHING
-        self._since = 0.0  # when that began; all times are the loop's
+        self._since = 0.0  # when that read, or wait, began; all times are the loop's
         self._write_paused = 0.0
-        self._ending = 0.0  # when it began to close
-        self._chunk = 0  # bytes that are being parsed
-        self._fruitful = False  # whether they began or ended a head, or had some of a body
-        self._fruitless = 0  # bytes that did not, for one request
-        self._deaf = False  # nothing that comes is looked at any more
+        self._ending = 0.0  # when the connection began to close
+        self._chunk = 0  # size in bytes of the chunk being parsed
+        self._fruitful = False  # whether the chunk began or ended a head, or had some of a body
+        self._fruitless = 0  # bytes of one request in chunks that did neither
+        self._deaf = False  # whether incoming bytes are ignored from now on
         self._discarded = 0
         self._turned_away = False
         self._running: RequestResponseCycle | None = None
-        self._last: RequestResponseCycle | None = None  # said to be the last while stopping
-        self._keep_alive = False  # whether the request allows it whose body is being read
+        self._last: RequestResponseCycle | None = None  # marked as the last while stopping
+        self._keep_alive = False  # whether the request whose body is being read allows it
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -166,7 +167,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._turned_away:
             self._state.turned_away -= 1
-        running = self._running  # uvicorn tells only the newest of several requests
+        running = self._running  # uvicorn notifies only the newest of several requests
         if running is not None and not running.response_complete:
             running.disconnected = True
             running.message_event.set()
@@ -191,7 +192,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         if len(self.pipeline) >= MAX_PIPELINED:
-            raise _Refused(NOT_HTTP)  # which is never sent, since others are waiting
+            raise _Refused(NOT_HTTP)  # never sent, since other requests are waiting
         super().on_message_begin()
         self._reads = _HEAD
         self._since = self.loop.time()
@@ -207,7 +208,7 @@ class Connection(HttpToolsProtocol):
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":
                 raise _Refused(NOT_HTTP)
-            return  # it comes again without
+            return  # it is parsed again without the upgrade
         if in_pieces:
             self._since = self.loop.time()
             self._fruitful = True
@@ -238,7 +239,7 @@ class Connection(HttpToolsProtocol):
         cycle.message_event.set()
 
     def on_response_complete(self) -> None:
-        # uvicorn's, but for its timers.
+        # The same as uvicorn's, without its timers.
         self._state.total_requests += 1
         if self._ending or self.transport.is_closing():
             return
@@ -255,20 +256,20 @@ class Connection(HttpToolsProtocol):
         super().pause_writing()
 
     def shutdown(self) -> None:
-        """Close after the request in hand, or soon, if none comes. The server stops."""
+        """Close after the current request, or soon if there is none: the server is stopping."""
         self._keep_alive = False
         cycle = self.cycle
-        # Where the answer has begun, the client was not told that it is the last: it may send
-        # another request, and be told then.
+        # An answer that has begun did not say that it is the last. The client may send another
+        # request, whose answer will say so.
         if cycle is not None and not cycle.response_started and cycle.keep_alive:
             cycle.keep_alive = False
             self._last = cycle
 
     def check(self, now: float) -> None:
-        """Close, refuse or cut off what took too long, at *now* by the loop's clock."""
+        """Close, refuse or abort whatever is overdue at *now*, a time of the loop's clock."""
         limits = self._state.limits
         waited = now - self._since
-        if self.transport.is_closing():  # but what was written is not read
+        if self.transport.is_closing():  # but the client has not read what was written
             self._ending = self._ending or now
             if now - self._ending >= limits.body_seconds:
                 self.transport.abort()
@@ -279,7 +280,7 @@ class Connection(HttpToolsProtocol):
             if now - self._write_paused >= limits.body_seconds:
                 self.transport.abort()
         elif self._deaf or self.flow.read_paused:
-            pass  # it is not the client that is slow
+            pass  # the client is not the slow one
         elif self._reads is _HEAD:
             if waited >= limits.header_seconds:
                 self._refuse(HEAD_LATE)
@@ -295,9 +296,9 @@ class Connection(HttpToolsProtocol):
                 self.transport.close()
 
     def end(self) -> None:
-        """Close, but so that the client can read what was written to it.
+        """Close in a way that lets the client read what was written.
 
-        Closing while it is sending would reset the connection and lose the answer on its way.
+        Closing while the client is sending would reset the connection and lose the answer.
         """
         if self._reads is _NOTHING and not self._deaf:
             self.transport.close()
@@ -309,10 +310,10 @@ class Connection(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def _wait_for_rest(self) -> None:
-        """Bound what can come in without an end, and decide if the body is worth waiting for."""
+        """Cap endless input, and decide whether the body is worth waiting for."""
         if self._fruitful:
             self._fruitful = False
-        else:  # one header, trailer or chunk extension that does not end
+        else:  # inside one header, trailer or chunk extension that has not ended
             self._fruitless += self._chunk
         if self._fruitless > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
             self._refuse(HEAD_LARGE)
@@ -329,10 +330,10 @@ class Connection(HttpToolsProtocol):
         return cast(asyncio.Transport, _Lingering(self))
 
     def _read_without_upgrade(self, rest: bytes) -> None:
-        """Read a request again as if it had asked for no other protocol (RFC 9110, 7.8).
+        """Parse a request again without its request for another protocol (RFC 9110, 7.8).
 
-        The parser takes what follows such a head for the other protocol: a body would be lost, or
-        be taken for the next request.
+        The parser takes the bytes after such a head for the other protocol: a body would be lost,
+        or read as the next request.
         """
         version = self.parser.get_http_version().encode()
         parts = [self.parser.get_method(), b" ", self.url, b" HTTP/", version, b"\r\n"]
@@ -344,7 +345,7 @@ class Connection(HttpToolsProtocol):
         self.data_received(b"".join([*parts, b"\r\n", rest]))
 
     def _make_last(self) -> None:
-        """The newest request is the last one; of an earlier one that is not said any more."""
+        """Mark the newest request as the last one, and no longer an earlier one."""
         if self._last is not None and not self._last.response_started:
             self._last.keep_alive = True
         if self.cycle.keep_alive:
@@ -352,11 +353,11 @@ class Connection(HttpToolsProtocol):
             self._last = self.cycle
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Read no more. Answer so if it is this one's turn; else those before are the last."""
+        """Stop reading. Answer with *refusal* if it is next; else earlier answers are the last."""
         self._deaf = True
         cycle: RequestResponseCycle | None = self.cycle
         headers: list[tuple[bytes, bytes]] = []
-        if self._reads is _BODY and cycle is not None:  # this one is broken
+        if self._reads is _BODY and cycle is not None:  # the newest request is incomplete
             headers = list(cycle.scope["headers"])
             if self.pipeline and self.pipeline[0][0] is cycle:
                 self.pipeline.popleft()
@@ -377,8 +378,8 @@ class Connection(HttpToolsProtocol):
         self._write(refusal, request_id)
         self.end()
         if _access.isEnabledFor(logging.INFO):
-            found = {"status": refusal.status, "code": refusal.code}
-            log.info("refused", **found, request_id=request_id.decode())
+            facts = {"status": refusal.status, "code": refusal.code}
+            log.info("refused", **facts, request_id=request_id.decode())
 
     def _write(self, refusal: Refusal, request_id: bytes) -> None:
         body = failure_body("", refusal.code, refusal.message)
@@ -404,7 +405,7 @@ class Connection(HttpToolsProtocol):
 
 
 class _Lingering:
-    """The transport, to a request whose body may not be read to its end: end() for close()."""
+    """The transport for a request whose body may never be read whole: close() is end()."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -418,7 +419,7 @@ class _Lingering:
 
 
 def _has_small_body(cycle: RequestResponseCycle) -> bool:
-    """Whether the rest of the body surely comes, and is so little that it can be thrown away."""
+    """Whether the rest of the body is sure to come and small enough to read and drop."""
     if cycle.waiting_for_100_continue:
         return False
     for name, value in cycle.scope["headers"]:

@@ -1,4 +1,4 @@
-"""What every request passes through on its way in and out, for both surfaces: plain ASGI."""
+"""The middleware that wraps every request, for both surfaces: plain ASGI."""
 
 import asyncio
 import json
@@ -21,29 +21,29 @@ log = structlog.get_logger("casegraph.access")
 _access = logging.getLogger("casegraph.access")
 
 _REQUEST_ID = re.compile(rb"(?!.*cg_(?:live|test)_)[A-Za-z0-9._-]{1,64}")
-"""Whatever holds none of our keys: an id is logged and shown."""
+"""An id is logged and shown, so it must not contain one of our keys."""
 
 SECURITY = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
 )
-"""On every response, also on those that the protocol gives before there is a request."""
+"""On every response, even those that the server gives before there is a request."""
 
 _OWN_POLICY = b"content-security-policy"
-"""A page that has one brings the other headers along, too."""
+"""A page that sets its own policy sets its own other security headers, too."""
 
 CLIENT_CLOSED_REQUEST = 499
-"""In the access log only, as nginx has it: nobody is there to be answered."""
+"""In the access log only, as in nginx: the client is gone and gets no answer."""
 
 ALWAYS_ANSWERED = frozenset(("/healthz", "/readyz"))
-"""However much there is to do: who watches the process must be able to tell busy from dead."""
+"""Answered under any load: a monitor must be able to tell a busy process from a dead one."""
 
 COUNTED = ("/graphql", "/api/v1/")
-"""Where the paths begin whose answers say what the key may still do."""
+"""Prefixes of the paths whose answers carry the rate-limit headers."""
 
 BODY_TO_COME = "body_to_come"
-"""The server sets it in a request's state if the body is not there when the request starts."""
+"""The server sets this in a request's state if the body has not arrived when it starts."""
 
 BUSY = "The server is busy. Try again in a moment."
 
@@ -51,10 +51,10 @@ BUSY = "The server is busy. Try again in a moment."
 class Envelope:
     """Gives each request an id, answers 500 for a defect, and writes a line to the access log.
 
-    The id is the client's if it is a sane one; answers and logs carry it. A line of the log has
-    method, path, status, milliseconds, and the key's id. Of a defect nothing is shown. Answers of
-    the two surfaces say what the key may still do: the request's *allowance*, if its key is known,
-    else *rate_limit*, what a key may do in a minute.
+    The id is the client's if it is well formed; answers and logs carry it. A log line has the
+    method, path, status, milliseconds and the key's id. An answer to a defect shows nothing of it.
+    Answers of both surfaces carry the rate-limit headers: the request's *allowance* if its key is
+    known, else a full *rate_limit*, a key's points a minute.
     """
 
     def __init__(self, app: ASGIApp, rate_limit: int) -> None:
@@ -69,7 +69,7 @@ class Envelope:
         request_id = request_id_of(scope["headers"])
         state = scope.setdefault("state", {})
         state["request_id"] = request_id.decode()
-        path = scope["path"]  # mounted applications change the scope's own copy
+        path = scope["path"]  # mounted applications change it in the scope
         status = 0
 
         async def send_sealed(message: Message) -> None:
@@ -108,11 +108,11 @@ class Envelope:
 
 
 class Bounded:
-    """Works on *most* requests at once; the next is turned away at once with 503.
+    """Serves at most *most* requests at once; the next gets 503 at once.
 
-    A request that waits for its body holds no place: nothing is worked on, and a few slow uploads
-    would keep everybody out. It takes its place again when the body is there, or is turned away
-    then. How many may wait is bounded by the connections, and how long by the body deadline.
+    A request that waits for its body gives up its place: it does no work, and a few slow uploads
+    would lock everyone else out. When the body has arrived, the request takes a place again or
+    gets 503. The limit on connections bounds how many wait, the body deadline how long.
     """
 
     def __init__(self, app: ASGIApp, most: int) -> None:
@@ -153,7 +153,7 @@ class Bounded:
             if message["type"] == "http.request" and not message.get("more_body", False):
                 whole = True
                 if self._working >= self._most:
-                    raise Unavailable(BUSY)  # both surfaces know how to say it
+                    raise Unavailable(BUSY)  # each surface answers it in its own shape
                 self._working += 1
                 holds = True
             return message
@@ -166,10 +166,10 @@ class Bounded:
 
 
 class BodyCap:
-    """Ends the reading of a body that is longer than *most* bytes: HTTPException 413.
+    """Stops reading a body that exceeds *most* bytes: HTTPException 413.
 
-    That is raised where the body is read, so that each surface refuses it in its turn (behind the
-    key, the rate and the scope) and in its own shape.
+    It is raised where the body is read, so each surface refuses the body after its own checks of
+    key, rate and scope, and in its own shape.
     """
 
     def __init__(self, app: ASGIApp, most: int) -> None:
@@ -199,7 +199,7 @@ class BodyCap:
 
 
 def _length_of(headers: Iterable[tuple[bytes, bytes]]) -> int:
-    """What Content-Length announces; 0 for nothing, or nothing sane."""
+    """The value of Content-Length; 0 if it is missing or not a number."""
     lengths = [value for name, value in headers if name == b"content-length"]
     return int(lengths[0]) if lengths and lengths[0].isdigit() else 0
 
@@ -213,13 +213,13 @@ def _rate_headers(allowance: Allowance) -> list[tuple[bytes, bytes]]:
 
 
 def _stopping() -> bool:
-    """Whether this task was cancelled from outside; else a cancellation leaked from within."""
+    """Whether this task was cancelled from outside; if not, a cancellation leaked from within."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The id that a request brings along, if it is a sane one, else a new one."""
+    """The id that the client sent, if it is well formed, else a new one."""
     for name, value in headers:
         if name == b"x-request-id":
             if _REQUEST_ID.fullmatch(value):
@@ -229,7 +229,7 @@ def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 def sealed(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> list[tuple[bytes, bytes]]:
-    """The headers of a response, with those that every response has."""
+    """The headers of a response, with the request id and the security headers added."""
     sealed = [*headers, (b"x-request-id", request_id)]
     if any(name == _OWN_POLICY for name, _value in sealed):
         present = {name for name, _value in sealed}
@@ -240,7 +240,7 @@ def sealed(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> list[tu
 
 
 def failure_body(path: str, code: str, message: str) -> bytes:
-    """What a failure looks like on the surface that *path* belongs to: JSON."""
+    """A failure as JSON, in the shape of the surface that *path* belongs to."""
     if path.startswith("/graphql"):
         answer: object = {"errors": [{"message": message, "extensions": {"code": code}}]}
     else:

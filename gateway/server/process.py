@@ -1,7 +1,7 @@
-"""uvicorn's server and its supervisor of workers, which stop without losing what they accepted.
+"""uvicorn's server and its supervisor of workers, which stop without losing a request.
 
-uvicorn closes connections that seem to be idle as soon as it is told to stop, and resets those
-that were established but not accepted yet: a request that was sent at that very moment is lost.
+When told to stop, uvicorn at once closes connections that seem idle and resets those that are
+established but not yet accepted. A request sent at that moment would be lost.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from gateway import settings
 from gateway.server.connection import Connection, State
 
 GRACEFUL_SECONDS = 30
-"""After so long the server stops, whatever it is doing."""
+"""After this long the server stops, whatever it is doing."""
 
 CHECK_TICKS = 5
-"""Tenths of a second from one look at the deadlines of all connections to the next."""
+"""Tenths of a second between two checks of all connections' deadlines."""
 
 
 class Server(uvicorn.Server):
-    """Keeps the deadlines of connections. Answers, when it stops, all that reaches it."""
+    """Enforces the deadlines of connections, and answers every request before it stops."""
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -38,10 +38,11 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept nothing more, and answer what is there.
+        """Stop accepting, and answer every request that was already sent.
 
-        That is what is worked on, what waits to be accepted, and what comes in a last second over
-        the connections that are open. Each is told with its answer that it is the last.
+        These are the requests in progress, those on connections waiting to be accepted, and those
+        that arrive on open connections within one last second. Each answer says that it is the
+        last.
         """
         self._state.stopping = asyncio.get_running_loop().time()
         self.lifespan.state["stopping"] = True
@@ -54,7 +55,7 @@ class Server(uvicorn.Server):
             checking.cancel()
 
     def _stop_listening(self, listeners: Sequence[socket.socket]) -> list[socket.socket]:
-        """What was waiting to be accepted. In one go: what came in between would be reset."""
+        """The connections that were waiting; all in one go, or one in between would be reset."""
         waiting: list[socket.socket] = []
         for listener in listeners:
             with contextlib.suppress(OSError):
@@ -86,7 +87,7 @@ class Server(uvicorn.Server):
 
 
 class Worker(multiprocess.Process):
-    """A server process of several."""
+    """One of several server processes."""
 
     @property
     def server(self) -> uvicorn.Server:
@@ -99,12 +100,12 @@ class Supervisor(multiprocess.Multiprocess):
     """Several server processes on one socket."""
 
     def init_processes(self) -> None:
-        # uvicorn makes processes in four places, and lets no other class be named.
+        # uvicorn creates processes in four places and takes no other class for them.
         multiprocess.Process = Worker  # type: ignore[misc]
         super().init_processes()
 
     def terminate_all(self) -> None:
-        # Else connections would wait here for a worker, and be reset when this process ends.
+        # Otherwise connections would wait here for a worker and be reset when this process ends.
         for listener in self.sockets:
             listener.close()
         super().terminate_all()
