@@ -1,8 +1,8 @@
-"""What a document may be, and what it costs, before it is validated.
+"""The limits on a document and its cost, checked before validation.
 
-text       what can be told without parsing: characters, tokens, nesting
-fragments  the fragments that an operation spreads, each looked at once
+text       limits that need no parsing: characters, tokens, nesting
+fragments  the fragments that an operation spreads, in an order that visits each once
 shapes     depth, aliases, directives, repeated fields
-costs      at most how many rows it reads, by what its fields declare
-measured   shape and cost against the settings; points, what that is of a key's rate
+costs      the most rows it may read, by what its fields declare
+measured   shape and cost against the settings; points, their share of a key's rate limit
 """

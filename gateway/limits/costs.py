@@ -1,7 +1,7 @@
-"""What an operation may cost: at most how many rows it reads, known before any of it is validated.
+"""The cost of an operation: the most rows it may read, computed before it is validated.
 
-A document is looked at once, each fragment of it once; what depends on variables stays a term that
-is worked out for each request. It is an upper bound: a field that is selected twice counts twice.
+The document is walked once, and each fragment once. A part that depends on variables stays a term,
+evaluated for each request. The cost is an upper bound: a field that is selected twice counts twice.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,28 +34,28 @@ from graphql import (
 from domain.reading.paging import DEFAULT_LIMIT, MAX_LIMIT
 
 COUNT = 100
-"""What a totalCount costs, in rows: an index is walked from end to end."""
+"""The cost of a totalCount in rows: an index is walked from end to end."""
 SEARCH = 100
-"""What a search costs, in rows."""
-_TOLD = 10**15
-"""Costs are capped here: that of a deep document has hundreds of digits."""
+"""The cost of a search in rows."""
+_CAP = 10**15
+"""Costs are capped here: the cost of a deep document can have hundreds of digits."""
 
 PRICE = "casegraph.price"
-"""The key of a field's price in its metadata; a field without one is free."""
+"""The metadata key of a field's price; a field without one is free."""
 
 
 class Price(StrEnum):
-    """What a field of the schema declares that it costs."""
+    """The price that a field of the schema declares."""
 
     LOADS = "loads"
-    """The rows it may load: a page, as many objects as are listed, or one."""
+    """The rows it may load: a page, one for each listed id, or one."""
     COUNTS = "counts"
-    """A count, once for a page."""
+    """A count, once for each page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """*inner* for each of so many rows, if the conditions hold; *rows* may be a variable's name."""
+    """*inner* for each of *rows*, a number or a variable's name, if the conditions hold."""
 
     rows: int | str
     inner: "Cost"
@@ -66,7 +66,7 @@ class Term:
 class Cost:
     """A number of rows, and terms that depend on variables.
 
-    In the selection set of a connection it is meant for each row; *once* is for the page.
+    For a connection's selection set it is the cost of each row; *once* is for the page.
     """
 
     fixed: int = 0
@@ -74,7 +74,7 @@ class Cost:
     terms: list[Term] = field(default_factory=list)
 
     def value(self, variables: Mapping[str, Any]) -> int:
-        """The cost with these variables, as they were sent or by default."""
+        """The cost with these variables: the values sent, or the defaults."""
         return self._value(variables, {})
 
     def add(self, rows: int | str, inner: "Cost", conditions: tuple[tuple[str, bool], ...]) -> None:
@@ -85,7 +85,7 @@ class Cost:
             self.fixed += rows * inner.fixed
 
     def _value(self, variables: Mapping[str, Any], known: dict["Cost", int]) -> int:
-        # A fragment's cost stands in many places, and is worked out once.
+        # A fragment's cost appears in many places and is evaluated once.
         if self not in known:
             known[self] = self.fixed + sum(
                 _rows(term.rows, variables) * term.inner._value(variables, known)
@@ -103,10 +103,10 @@ class OperationCost:
     defaults: Mapping[str, Any]
 
     def value(self, variables: Mapping[str, Any] | None) -> int:
-        """At most how many rows it reads, a count or a search being worth a hundred."""
+        """The most rows it may read; a count or a search counts as a hundred."""
         if not self.cost.terms:
-            return min(self.cost.fixed, _TOLD)
-        return min(self.cost.value({**self.defaults, **(variables or {})}), _TOLD)
+            return min(self.cost.fixed, _CAP)
+        return min(self.cost.value({**self.defaults, **(variables or {})}), _CAP)
 
 
 def cost_of(
@@ -114,9 +114,9 @@ def cost_of(
     operation: OperationDefinitionNode,
     fragments: Iterable[FragmentDefinitionNode],
 ) -> OperationCost:
-    """The cost of an operation; what is not valid in it costs nothing, and is refused later.
+    """The cost of an operation; invalid parts cost nothing, and validation refuses them later.
 
-    *fragments* are those that it reaches, the innermost first.
+    *fragments* are the ones it reaches, innermost first.
     """
     pass_ = _Pass(schema)
     for fragment in fragments:
@@ -155,12 +155,12 @@ class _Pass:
                 inner = self._selections(of, node.selection_set)
             else:
                 assert isinstance(node, FragmentSpreadNode)
-                found = self._known.get(node.name.value)  # none: a cycle, which is not valid
-                if found is None or node.name.value in spread:
+                known = self._known.get(node.name.value)  # none: a cycle, which is not valid
+                if known is None or node.name.value in spread:
                     continue
                 if not conditions:
                     spread.add(node.name.value)
-                inner = found
+                inner = known
             total.add(1, inner, conditions)
             total.once = max(total.once, inner.once)
         return total
@@ -190,27 +190,27 @@ class _Pass:
 
 
 def price_of(field: GraphQLField) -> Price | None:
-    """What a field of the schema declares."""
+    """The price that a field of the schema declares."""
     declared = field.extensions.get("strawberry-definition")
     price: Price | None = declared.metadata.get(PRICE) if declared else None
     return price
 
 
 def _listed(arguments: Mapping[str, ValueNode]) -> int:
-    """How many objects are asked for one by one; of a variable only the limit is known."""
+    """How many objects are listed by id; a variable counts as the limit."""
     lists = [len(one.values) for one in arguments.values() if isinstance(one, ListValueNode)]
     return max(lists, default=MAX_LIMIT)
 
 
 def _limit(arguments: Mapping[str, ValueNode]) -> int | str:
-    given = [
+    sizes = [
         value
         for name in ("first", "last")
         if (value := arguments.get(name)) is not None and not isinstance(value, NullValueNode)
     ]
-    if len(given) > 1:
+    if len(sizes) > 1:
         return MAX_LIMIT  # one of them may be a variable that is null
-    for value in given:
+    for value in sizes:
         if isinstance(value, VariableNode):
             return value.name.value
         if isinstance(value, IntValueNode):
@@ -225,18 +225,18 @@ def _rows(rows: int | str, variables: Mapping[str, Any]) -> int:
     if value is None:
         return DEFAULT_LIMIT
     if isinstance(value, float) and value.is_integer():
-        value = int(value)  # GraphQL's Int takes 100.0, too
+        value = int(value)  # GraphQL's Int accepts 100.0, too
     return _clamped(value) if type(value) is int else 0
 
 
 def _clamped(value: int) -> int:
-    """A page that is refused reads nothing."""
+    """The rows of a page of this size; a page that is refused reads none."""
     return value if 1 <= value <= MAX_LIMIT else 0
 
 
 def _conditions(node: Any) -> tuple[tuple[str, bool], ...] | None:
-    """What @skip and @include ask of variables; None if it is never there."""
-    found: list[tuple[str, bool]] = []
+    """The conditions of @skip and @include on variables; None if the node is never included."""
+    conditions: list[tuple[str, bool]] = []
     for directive in node.directives or ():
         name = directive.name.value
         if name not in ("skip", "include") or not directive.arguments:
@@ -246,20 +246,20 @@ def _conditions(node: Any) -> tuple[tuple[str, bool], ...] | None:
             if value.value is (name == "skip"):
                 return None
         elif isinstance(value, VariableNode):
-            found.append((value.name.value, name == "include"))
-    return tuple(found)
+            conditions.append((value.name.value, name == "include"))
+    return tuple(conditions)
 
 
 def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
-    """The defaults of variables that can be a page's size or a condition."""
-    found: dict[str, Any] = {}
+    """The defaults of variables that can be a page size or a condition."""
+    defaults: dict[str, Any] = {}
     for definition in operation.variable_definitions or ():
         default = definition.default_value
         name = definition.variable.name.value
         if isinstance(default, IntValueNode) and len(default.value) < 10:
-            found[name] = int(default.value)
+            defaults[name] = int(default.value)
         elif isinstance(default, BooleanValueNode):
-            found[name] = default.value
+            defaults[name] = default.value
         elif isinstance(default, NullValueNode):
-            found[name] = None
-    return found
+            defaults[name] = None
+    return defaults

@@ -1,4 +1,4 @@
-"""The fragments that an operation spreads, in an order that lets each be looked at once."""
+"""The fragments that an operation spreads, in an order that visits each once."""
 
 from collections.abc import Mapping
 
@@ -24,9 +24,9 @@ def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
 def innermost_first(
     operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
 ) -> list[FragmentDefinitionNode]:
-    """The fragments that *operation* reaches, each after those that it spreads itself.
+    """The fragments that *operation* reaches, each after the fragments it spreads itself.
 
-    Without recursion, since a chain may be longer than Python's stack. Of a cycle, which is not
+    It does not recurse, since a chain may be longer than Python's stack. In a cycle, which is not
     valid (GraphQL specification, 5.5.2.2), one spread is left out.
     """
     ordered: list[FragmentDefinitionNode] = []
@@ -35,9 +35,9 @@ def innermost_first(
     while path:
         fragment, spread = path[-1]
         for name in spread:
-            if name not in seen and (found := fragments.get(name)) is not None:
+            if name not in seen and (inner := fragments.get(name)) is not None:
                 seen.add(name)
-                path.append((found, iter(_spread(found.selection_set))))  # type: ignore[arg-type]
+                path.append((inner, iter(_spread(inner.selection_set))))  # type: ignore[arg-type]
                 break
         else:
             path.pop()
@@ -47,7 +47,7 @@ def innermost_first(
 
 
 def _spread(selection_set: SelectionSetNode) -> dict[str, None]:
-    """The names of the fragments that are spread anywhere below, each once, in order."""
+    """The names of the fragments spread anywhere below, each once, in order."""
     names: dict[str, None] = {}
     open_ = [selection_set]
     while open_:

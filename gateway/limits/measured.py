@@ -1,6 +1,6 @@
-"""What a document may be: checked before it is validated, and its cost on every repeat.
+"""The limits on an operation: its shape, checked before validation, and its cost, every time.
 
-Each refusal has a code of its own, and tells the figure and the limit in its extensions.
+Each refusal has a code of its own, and its extensions hold the figure and the limit.
 """
 
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ TOO_COSTLY = "QUERY_TOO_COSTLY"
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """An operation that has an allowed shape, and what it costs."""
+    """An operation's shape, which is within the limits, and its cost."""
 
     shape: Shape
     cost: OperationCost
 
     def check(self, variables: Mapping[str, Any] | None, most_rows: int) -> int:
-        """The rows it may read. Raises GraphQLError if they are too many."""
+        """The most rows it may read. Raises GraphQLError if they are too many."""
         rows = self.cost.value(variables)
         if rows > most_rows:
             raise too(TOO_COSTLY, "The operation may read {} rows", rows, most_rows)
@@ -47,8 +47,8 @@ def measured(
     most = settings.query_duplicates
     pairs = duplicates_of(operation, fragments, most)
     if pairs > most:
-        told = "The operation selects the same fields again in {} pairs or more"
-        raise too("QUERY_TOO_MANY_DUPLICATES", told, pairs, most)
+        finding = "The operation has {} or more pairs of fields with the same response name"
+        raise too("QUERY_TOO_MANY_DUPLICATES", finding, pairs, most)
     return Measured(shape, cost_of(schema, operation, ordered))
 
 
@@ -56,7 +56,7 @@ def _check_shape(shape: Shape, settings: Settings) -> None:
     if shape.depth > settings.query_depth:
         raise too(TOO_DEEP, "The operation is {} levels deep", shape.depth, settings.query_depth)
     if shape.nesting > NESTED:
-        raise too(TOO_DEEP, "The operation nests selections {} deep", shape.nesting, NESTED)
+        raise too(TOO_DEEP, "The operation nests selections {} levels deep", shape.nesting, NESTED)
     for code, what, figure, most in (
         ("QUERY_TOO_MANY_ALIASES", "aliases", shape.aliases, settings.query_aliases),
         ("QUERY_TOO_MANY_DIRECTIVES", "directives", shape.directives, settings.query_directives),
@@ -65,5 +65,5 @@ def _check_shape(shape: Shape, settings: Settings) -> None:
             raise too(code, "The operation has {} " + what, figure, most)
     if shape.introspection and not settings.introspection:
         raise GraphQLError(
-            "Introspection is switched off here.", extensions={"code": "INTROSPECTION_DISABLED"}
+            "Introspection is switched off.", extensions={"code": "INTROSPECTION_DISABLED"}
         )

@@ -1,4 +1,4 @@
-"""What a request costs of its key's rate limit, in points."""
+"""What a request costs its key's rate limit, in points."""
 
 from domain.access.rates import Allowance, RateLimiter
 
@@ -6,27 +6,27 @@ POINT_ROWS = 1_000
 """How many rows an operation may read for one point."""
 
 REFUSED_POINTS = 10
-"""What a refused document costs: looking at it takes longer than answering a small one."""
+"""The cost of a refused document: checking it takes longer than answering a small one."""
 
 
 def points(rows: int) -> int:
-    """What an operation costs that may read so many rows."""
+    """The points of an operation that may read this many rows."""
     return max(1, -(-rows // POINT_ROWS))
 
 
 class Meter:
-    """Counts one request: a point when it comes in, and more once it is known what it may read."""
+    """Charges one request: a point when it arrives, and more once its cost is known."""
 
     def __init__(self, rates: RateLimiter, key_id: str) -> None:
-        """Raises RateLimited."""
+        """Charge the first point. Raises RateLimited."""
         self._rates = rates
         self._key_id = key_id
         self.allowance: Allowance = rates.take(key_id)
 
     def admit(self, rows: int) -> None:
-        """Count an operation that may read so many rows. Raises RateLimited."""
+        """Charge an operation that may read this many rows. Raises RateLimited."""
         self.allowance = self._rates.take_more(self._key_id, points(rows) - 1)
 
     def refuse(self) -> None:
-        """Count a document that was refused, or failed as a whole."""
+        """Charge a document that was refused, or failed as a whole."""
         self.allowance = self._rates.spend(self._key_id, REFUSED_POINTS - 1)

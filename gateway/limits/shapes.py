@@ -1,7 +1,7 @@
-"""The shape of an operation: how deep it is, and how much of what is dear to validate it has.
+"""The shape of an operation: its depth, and how much it holds that is expensive to validate.
 
-Everything is counted with fragments spread out, as often as they are spread, though each fragment
-is looked at once: the time this takes is linear in the document.
+Counts are as if fragments were spread out, as often as they are spread. Yet each fragment is
+visited once, so the time this takes is linear in the document.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,31 +16,31 @@ from graphql import (
 )
 
 INTROSPECTION = {"__schema", "__type"}
-_TOLD = 10**15
-"""Counts end here: with fragments spread out they may have hundreds of digits."""
+_CAP = 10**15
+"""Counts are capped here: with fragments spread out they may have hundreds of digits."""
 
 _VISITS = 20_000
-"""Fields that are looked at to find duplicates, at most: what needs more has too many."""
+"""The most fields visited to find duplicates; a document that needs more has too many."""
 
 
 @dataclass(slots=True)
 class Shape:
-    """What an operation, or a part of it, is made of."""
+    """The figures of an operation, or of a part of it."""
 
     depth: int = 0
     """Levels of fields."""
     nesting: int = 0
-    """Levels of selection sets, those of fragments included."""
+    """Levels of selection sets, including those of fragments."""
     aliases: int = 0
     directives: int = 0
     introspection: bool = False
 
     def add(self, inner: "Shape", *, below: int = 0) -> None:
-        """Add a part that begins *below* this one by so many levels."""
+        """Add a part that begins *below* levels under this one."""
         self.depth = max(self.depth, inner.depth + below)
         self.nesting = max(self.nesting, inner.nesting + 1)
-        self.aliases = min(self.aliases + inner.aliases, _TOLD)
-        self.directives = min(self.directives + inner.directives, _TOLD)
+        self.aliases = min(self.aliases + inner.aliases, _CAP)
+        self.directives = min(self.directives + inner.directives, _CAP)
         self.introspection = self.introspection or inner.introspection
 
 
@@ -49,7 +49,7 @@ def shape_of(
 ) -> Shape:
     """The shape of *operation*; a field at its root has depth 1.
 
-    *fragments* are those that it reaches, the innermost first.
+    *fragments* are the ones it reaches, innermost first.
     """
     known: dict[str, Shape] = {}
     for fragment in fragments:
@@ -61,7 +61,7 @@ def _shape(
     part: OperationDefinitionNode | FragmentDefinitionNode | FieldNode | InlineFragmentNode,
     known: Mapping[str, Shape],
 ) -> Shape:
-    """The shape of what a node selects, and the directives of the node."""
+    """The shape of a node's selections, including the directives of the node."""
     shape = Shape(directives=len(part.directives or ()))
     for node in part.selection_set.selections if part.selection_set else ():
         if isinstance(node, FieldNode):
@@ -80,11 +80,10 @@ def _shape(
 def duplicates_of(
     operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode], most: int
 ) -> int:
-    """How many pairs of fields have one response name at the same place of the answer.
+    """How many pairs of fields share a response name at the same place in the answer.
 
-    Each pair has to be compared when the operation is validated (GraphQL specification, 5.3.2),
-    and so has each pair of fragments that are spread there. The search ends when more than *most*
-    are found, or too much would have to be looked at.
+    Validation compares each pair (GraphQL specification, 5.3.2), and also each pair of fragments
+    spread there. The search ends when it finds more than *most* or has visited too many fields.
     """
     pairs = visits = 0
     seen: set[frozenset[int]] = set()
@@ -108,18 +107,18 @@ def duplicates_of(
 def _fields(
     selection_sets: list[SelectionSetNode], fragments: Mapping[str, FragmentDefinitionNode]
 ) -> tuple[dict[str, list[FieldNode]], int]:
-    """The fields at one place of the answer by response name, and the pairs of fragments there.
+    """The fields at one place in the answer by response name, and the pairs of fragments there.
 
     Each fragment is spread once (GraphQL specification, 6.3.2).
     """
-    found: dict[str, list[FieldNode]] = {}
+    fields: dict[str, list[FieldNode]] = {}
     spread: set[str] = set()
     spreads = 0
     open_ = list(selection_sets)
     while open_:
         for node in open_.pop().selections:
             if isinstance(node, FieldNode):
-                found.setdefault((node.alias or node.name).value, []).append(node)
+                fields.setdefault((node.alias or node.name).value, []).append(node)
             elif isinstance(node, InlineFragmentNode):
                 open_.append(node.selection_set)
             else:
@@ -129,4 +128,4 @@ def _fields(
                     spread.add(name)
                     if name in fragments:
                         open_.append(fragments[name].selection_set)
-    return found, spreads * (len(spread) - 1) // 2
+    return fields, spreads * (len(spread) - 1) // 2

@@ -1,4 +1,4 @@
-"""What can be told of a document's text before it is parsed, which takes ten times as long."""
+"""The limits on a document's text, checked before parsing, which takes ten times as long."""
 
 import re
 
@@ -7,15 +7,15 @@ from graphql import GraphQLError
 from gateway.settings import Settings
 
 MOST_CHARACTERS = 1 << 16
-"""Of a document: some a token has dozens, as strings and comments do, none needs so many."""
+"""The most characters in a document: a string or comment is one token, however long it is."""
 
 NESTED = 100
-"""How deep brackets may be nested: the parser is recursive."""
+"""How deep brackets may nest: the parser is recursive."""
 
 TOO_LARGE = "QUERY_TOO_LARGE"
 TOO_DEEP = "QUERY_TOO_DEEP"
 
-# GraphQL specification, 2.1. Possessive, so that no text makes it go back; comments count as
+# GraphQL specification, 2.1. Possessive, so that no text makes it backtrack. Comments count as
 # tokens here, since they take the parser as long.
 _TOKEN = re.compile(
     r"""[\s,\ufeff]*+(?:\#[^\n\r]*+
@@ -30,7 +30,7 @@ _TOKEN = re.compile(
 
 
 def check_text(text: str, settings: Settings) -> None:
-    """Raise GraphQLError for a document that is not worth parsing."""
+    """Raise GraphQLError for a document whose text exceeds a limit."""
     most_tokens, most_objects = settings.query_tokens, settings.query_objects
     if len(text) > MOST_CHARACTERS:
         raise too(TOO_LARGE, "The document has {} characters", len(text), MOST_CHARACTERS)
@@ -42,7 +42,9 @@ def check_text(text: str, settings: Settings) -> None:
         if sign in "{[(":
             open_ += 1
             if open_ > NESTED:
-                raise too(TOO_DEEP, "The document nests brackets {} deep or more", open_, NESTED)
+                raise too(
+                    TOO_DEEP, "The document nests brackets {} or more levels deep", open_, NESTED
+                )
             arguments += sign == "("
             objects += sign == "{" and arguments > 0
         elif sign in "}])":
@@ -51,15 +53,15 @@ def check_text(text: str, settings: Settings) -> None:
         if tokens > most_tokens:
             break
     if tokens > most_tokens:
-        raise too(TOO_LARGE, "The document has {} tokens or more", tokens, most_tokens)
+        raise too(TOO_LARGE, "The document has {} or more tokens", tokens, most_tokens)
     if objects > most_objects:
         raise too(TOO_LARGE, "The document has {} input objects", objects, most_objects)
 
 
 def too(code: str, told: str, figure: int, most: int) -> GraphQLError:
-    """A refusal for a limit that was passed, with the figure and the limit."""
+    """The refusal for an exceeded limit, with the figure and the limit."""
     sentence = told.format(f"{figure:,}")
     return GraphQLError(
-        f"{sentence}, and {most:,} is the most.",
+        f"{sentence}, and the limit is {most:,}.",
         extensions={"code": code, "figure": figure, "limit": most},
     )

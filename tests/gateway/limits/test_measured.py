@@ -120,7 +120,7 @@ def test_a_text_counts_its_tokens_only(text):
 )
 def test_query_objects_are_counted_wherever_they_are_written(text):
     check_text(text, Settings(query_objects=4))
-    with pytest.raises(GraphQLError, match="4 input objects, and 3 is the most"):
+    with pytest.raises(GraphQLError, match="4 input objects, and the limit is 3"):
         check_text(text, Settings(query_objects=3))
 
 
