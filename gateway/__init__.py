@@ -1,8 +1,8 @@
 """The gateway: GraphQL over a law firm's cases, and the application of both surfaces.
 
-app         the composition root: nothing but wiring
-server/     what every request passes through; limits/, what a document may be and cost
-execution/  how an operation is executed; schema/, what can be asked for
+app         the composition root: only wiring
+server/     connections and middleware; limits/, the limits on a document and its cost
+execution/  how an operation is executed; schema/, the GraphQL schema
 http/       GraphQL over HTTP, stage by stage, and GraphiQL
-commands/   the command casegraph; settings, logs and globalids serve them all
+commands/   the command casegraph; all of these use settings, logs and globalids
 """

@@ -1,6 +1,6 @@
-"""The composition root: settings to services to both surfaces to one application.
+"""The composition root: builds one application of both surfaces from the settings.
 
-The only module that knows both surfaces.
+It is the only module that knows both surfaces.
 """
 
 import gc
@@ -39,11 +39,11 @@ EXPOSED = (
     "X-RateLimit-Reset",
     "X-Request-Id",
 )
-"""The headers that pages of other origins may send, and read."""
+"""The request headers that pages of other origins may send, and the ones they may read."""
 
 
 class Surfaces:
-    """Sends each request to its surface, before any routing; the others go on."""
+    """Sends each request to its surface before any routing; other requests go on to *app*."""
 
     def __init__(self, app: ASGIApp, graphql: ASGIApp, rest: ASGIApp) -> None:
         self._others = app
@@ -63,7 +63,7 @@ class Surfaces:
 
 
 def create_app(chosen: Settings) -> Starlette:
-    """The application. Opens the database when it starts, and closes it when it stops."""
+    """The application. It opens the database when it starts and closes it when it stops."""
     rest = rest_compat.Application()
 
     @asynccontextmanager
@@ -91,7 +91,7 @@ def create_app(chosen: Settings) -> Starlette:
             Route("/", _start),
             Route("/healthz", _healthy),
             Route("/readyz", _ready),
-            # Only for other methods, and so that the path is known.
+            # Reached only by other methods: they get 405, not 404.
             Route("/graphql", _start, methods=["GET", "POST"]),
             Mount("/graphql/static", graphiql.static_files()),
         ],
@@ -101,12 +101,12 @@ def create_app(chosen: Settings) -> Starlette:
 
 
 def from_environment() -> Starlette:
-    """The application for a server process: what uvicorn calls."""
+    """The application for a server process; uvicorn calls this."""
     chosen = settings.from_environment()
     logs.configure(chosen.log_level, chosen.log_format)
     app = create_app(chosen)
-    # What was made so far stays: the collector need not look through it again and again, which
-    # takes some 40 ms each time, in the middle of a request.
+    # Objects made so far stay for good. Freezing them spares the collector from scanning them
+    # again and again, some 40 ms each time, in the middle of a request.
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
@@ -133,12 +133,12 @@ async def _start(_request: Request) -> Response:
 
 
 async def _healthy(_request: Request) -> Response:
-    """The process runs; says nothing of the database."""
+    """Answers that the process is running; it does not check the database."""
     return JSONResponse({"status": "ok"})
 
 
 async def _ready(request: Request) -> Response:
-    """The database can be read, and the process goes on."""
+    """Answers whether the database can be read and the process is not stopping."""
     if request.scope["state"].get("stopping"):
         return JSONResponse({"status": "unavailable", "reason": "The server is stopping."}, 503)
     try:

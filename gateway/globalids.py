@@ -1,8 +1,8 @@
 """Global object identifiers (Relay): base64 of the type's name and the id within it.
 
-Wherever an id is taken, the plain id that the REST routes use is taken, too: both surfaces share
-ids. A CaseLink's global id also names the case it is seen from, since type and linkedCase differ
-between its two ends and a client's cache must not mix them up.
+An argument that takes a global id also takes the plain id of the REST routes. A CaseLink's global
+id also names the case it is seen from: type and linkedCase differ between its two ends, and a
+client's cache must not mix them up.
 """
 
 import base64
@@ -33,7 +33,7 @@ def encode(name: str, id: str) -> str:
 
 
 def decode(global_id: str) -> tuple[str, str] | None:
-    """The type's name and the id, or None for what is no global id of ours."""
+    """The type's name and the id, or None for a text that is not one of our global ids."""
     try:
         name, colon, id = base64.b64decode(global_id, validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
@@ -42,7 +42,7 @@ def decode(global_id: str) -> tuple[str, str] | None:
 
 
 def local(id: str, name: str) -> str:
-    """The plain id behind a global id of type *name*; any other text is taken as it is."""
+    """The plain id in a global id of type *name*; any other text is returned as it is."""
     decoded = decode(id)
     if decoded is None or decoded[0] != name:
         return id

@@ -1,6 +1,7 @@
 """Structured logs: one JSON object a line (or text for people), with the request's id.
 
-Never logged: keys, names, query texts, variables, and what an exception says, which may quote them.
+Keys, names, query texts and variables are never logged, nor are exception messages, which may
+quote them.
 """
 
 import logging
@@ -13,7 +14,7 @@ import structlog
 from structlog.typing import EventDict
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id")
-"""The id of the request that is being answered."""
+"""The id of the current request."""
 
 _FRAMES = 30
 LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")}
@@ -26,12 +27,12 @@ def _with_request_id(_logger: object, _method: str, event: EventDict) -> EventDi
 
 
 def _without_words(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Of an exception its kind and where it was raised, and the same of its causes."""
-    found = event.pop("exc_info", None)
-    if found:
-        error = found if isinstance(found, BaseException) else sys.exc_info()[1]
-        if isinstance(found, tuple):
-            error = found[1]
+    """Log an exception, and each of its causes, by its type and where it was raised."""
+    raised = event.pop("exc_info", None)
+    if raised:
+        error = raised if isinstance(raised, BaseException) else sys.exc_info()[1]
+        if isinstance(raised, tuple):
+            error = raised[1]
         event["exception"] = "\n".join(_places(error))
     return event
 
@@ -47,14 +48,14 @@ def _places(error: BaseException | None) -> Iterator[str]:
 
 
 def _first_line(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """asyncio appends the exception itself to what it says about a task."""
+    """Drop what asyncio appends to its messages about a task: the exception itself."""
     if event.get("logger") == "asyncio":
         event["event"] = str(event["event"]).partition("\n")[0]
     return event
 
 
 def configure(level: str, style: str) -> None:
-    """Set up logging for the process; the standard library's loggers go the same way."""
+    """Set up logging for the process; the standard library's loggers use the same format."""
     shared: list[structlog.typing.Processor] = [
         _with_request_id,
         _without_words,
