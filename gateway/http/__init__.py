@@ -1,8 +1,8 @@
 """GraphQL over HTTP.
 
 endpoint       one ASGI application for GET and POST
-parameters     what a request asks for, read and checked
-pipeline       from that to the answer, stage by stage
-introspection  what a demonstration's key is lent for
-graphiql       the page for people, its files in static/
+parameters     a request's parameters, read and checked
+pipeline       from the parameters to the answer, stage by stage
+introspection  recognizes introspection, which the demo key allows without a key
+graphiql       the page for the browser; its files are in static/
 """

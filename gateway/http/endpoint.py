@@ -1,8 +1,8 @@
 """GraphQL over HTTP: one endpoint for GET and POST (GraphQL-over-HTTP specification, draft).
 
-Well-formed requests are answered with 200, or, where the client accepts
-application/graphql-response+json, with 400 if nothing was executed. What is refused before
-there is an operation (key, rate, media type, body) has its own status for both media types.
+Well-formed requests get 200. A client that accepts application/graphql-response+json gets 400 if
+nothing was executed. A refusal before there is an operation (key, rate, media type, body) has its
+own status for both media types.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ RESPONSE_TYPE = "application/graphql-response+json"
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response but for the headers that all have."""
+    """A response without the headers that every response has."""
 
     status: int
     media_type: str
@@ -50,7 +50,7 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        headers = dict(reversed(scope["headers"]))  # of several, the first counts
+        headers = dict(reversed(scope["headers"]))  # if one is repeated, the first counts
         if request.method in ("GET", "HEAD") and _wants_page(request):
             page = graphiql.page(demo_key=self._settings.demo_key or None)
             await page(scope, receive, send)
@@ -88,7 +88,7 @@ class Endpoint:
             try:
                 asked = asked or await read_parameters(request, headers, self._settings)
                 context = Context(who, services)
-                found = await answer(
+                result = await answer(
                     self._documents, request.method, asked, context, meter, self._settings
                 )
             finally:
@@ -104,18 +104,18 @@ class Endpoint:
             if isinstance(refusal, RateLimited):
                 state["allowance"] = services.rates.used_up(refusal)
             return _refused(refusal, media_type)
-        executed = "data" in found
+        executed = "data" in result
         status = 200 if executed or media_type == JSON_TYPE else 400
-        return Response(status, media_type, orjson.dumps(found))
+        return Response(status, media_type, orjson.dumps(result))
 
     def _demo_key(self, asked: Parameters) -> str | None:
-        """The demonstration's key, for who has none and asks for nothing but the schema."""
+        """The demo key, for a client without a key that asks only for the schema."""
         introspects = only_introspects(asked, self._settings)
         return self._settings.demo_key if introspects else None
 
 
 def _too_large(refused: HTTPException, media_type: str) -> Response:
-    """The body is too long to be read to its end, so the connection closes."""
+    """The answer to a body that is too long to read whole, so the connection closes."""
     error = {"message": refused.detail, "extensions": {"code": "PAYLOAD_TOO_LARGE"}}
     body = orjson.dumps({"errors": [error]})
     return Response(refused.status_code, media_type, body, [(b"connection", b"close")])
@@ -147,18 +147,18 @@ def _wants_page(request: Request) -> bool:
 
 
 def _media_type(accept: bytes | None) -> str:
-    """The media type to answer with. Raises BadRequest if the client takes none of ours."""
+    """The media type to answer with. Raises BadRequest if the client accepts none of ours."""
     if not accept or accept == b"*/*":
         return JSON_TYPE
     ranges = [part.partition(";") for part in accept.decode("latin-1").lower().split(",")]
-    taken = {
+    accepted = {
         name.strip()
         for name, _, options in ranges
         if options.replace(" ", "") not in ("q=0", "q=0.0")
     }
-    if RESPONSE_TYPE in taken:
+    if RESPONSE_TYPE in accepted:
         return RESPONSE_TYPE
-    if taken & {JSON_TYPE, "application/*", "*/*"}:
+    if accepted & {JSON_TYPE, "application/*", "*/*"}:
         return JSON_TYPE
     raise BadRequest(
         406, "NOT_ACCEPTABLE", f"Answers are {RESPONSE_TYPE} or {JSON_TYPE}; accept one of them."

@@ -1,6 +1,6 @@
 """GraphiQL in the browser: the page, its security headers and its files.
 
-Everything is served from here, nothing from another host. The scripts live in static/graphiql.
+Every file is served from here, none from another host. The scripts are in static/graphiql.
 """
 
 import os
@@ -17,7 +17,7 @@ ENDPOINT = "/graphql"
 STATIC_URL = "/graphql/static"
 STATIC_FOLDER = Path(__file__).parent / "static" / "graphiql"
 
-# GraphiQL inserts one style sheet when a dialog opens; Chromium names its digest when it blocks it.
+# GraphiQL inserts one style sheet when a dialog opens. Chromium reports its digest on blocking it.
 DIALOG_STYLE = "'sha256-Y/huXlwoYkVyQlxwSVcCi1RCDGDCSVBzDt0hYP9qlTc='"
 
 POLICY = {
@@ -74,20 +74,20 @@ PAGE = Template("""\
 
 
 def page(*, demo_key: str | None = None) -> HTMLResponse:
-    """The GraphiQL page. A demo key fills the key field: whoever gets the page can read it."""
+    """The GraphiQL page, with the demo key filled in: anyone who loads the page can read it."""
     attribute = "" if demo_key is None else f' data-demo-key="{escape(demo_key)}"'
     html = PAGE.substitute(static=STATIC_URL, endpoint=ENDPOINT, demo_key=attribute)
     return HTMLResponse(html, headers=HEADERS)
 
 
 def static_files() -> StaticFiles:
-    """The app to mount at /graphql/static."""
+    """The application to mount at /graphql/static."""
     return _PageFiles(directory=STATIC_FOLDER)
 
 
 class _PageFiles(StaticFiles):
-    # Python asks the operating system for media types, and some Windows machines answer
-    # text/plain for .js, which a browser refuses to run under nosniff.
+    # Python gets media types from the operating system. Some Windows machines say text/plain for
+    # .js, which a browser refuses to run under nosniff.
     media_types: Mapping[str, str] = {
         ".css": "text/css; charset=utf-8",
         ".js": "text/javascript; charset=utf-8",
@@ -104,7 +104,7 @@ class _PageFiles(StaticFiles):
         media_type = self.media_types.get(Path(full_path).suffix)
         if media_type is not None and response.status_code == status_code:
             response.headers["Content-Type"] = media_type
-        # "no-cache" lets the browser keep a file but ask whether it is current (304).
+        # "no-cache" lets the browser keep a file, but it must ask whether it is current (304).
         response.headers["Cache-Control"] = "no-cache"
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response

@@ -1,4 +1,4 @@
-"""Telling an operation that asks for nothing but the schema."""
+"""Recognizes an operation that asks only for the schema."""
 
 from graphql import FieldNode, GraphQLError, OperationDefinitionNode, get_operation_ast, parse
 
@@ -9,7 +9,7 @@ from gateway.settings import Settings
 
 
 def only_introspects(parameters: Parameters, settings: Settings) -> bool:
-    """Whether a request asks for the schema, and for no data at all."""
+    """Whether a request asks only for the schema, and for no data."""
     try:
         check_text(parameters.query, settings)
         document = parse(parameters.query, no_location=True)

@@ -1,4 +1,4 @@
-"""The parameters of a GraphQL request, read from its query string or its body and checked.
+"""The parameters of a GraphQL request, read from its query string or body, and checked.
 
 GraphQL-over-HTTP specification (draft), 5.4 and 6.1.
 """
@@ -16,7 +16,7 @@ JSON_TYPE = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What is to be executed; *tell_cost* if the answer is to say what it costs."""
+    """The operation to execute; with *tell_cost*, the answer includes its cost."""
 
     query: str
     variables: dict[str, Any] | None
@@ -39,13 +39,13 @@ async def read_parameters(
 ) -> Parameters:
     """The parameters of a request. Raises BadRequest, ClientDisconnect, HTTPException."""
     if request.method in ("GET", "HEAD"):
-        found: Any = dict(request.query_params)
+        values: Any = dict(request.query_params)
         for name in ("variables", "extensions"):
-            if found.get(name):
-                found[name] = _parsed(found[name].encode(), name)
+            if values.get(name):
+                values[name] = _parsed(values[name].encode(), name)
             else:
-                found.pop(name, None)
-        return _checked(found, settings)
+                values.pop(name, None)
+        return _checked(values, settings)
     content_type = headers.get(b"content-type", b"").partition(b";")[0]
     if content_type.strip().lower() != b"application/json":
         raise BadRequest(
@@ -58,7 +58,7 @@ async def read_parameters(
 
 
 def _check_variables(variables: dict[str, Any], settings: Settings) -> None:
-    """Raise BadRequest for more values than are worth coercing; lists and objects are values."""
+    """Raise BadRequest for too many values to coerce; lists and objects count as values."""
     most, most_objects = settings.variable_values, settings.variable_objects
     values = objects = 0
     open_: list[Any] = [variables]
@@ -74,7 +74,7 @@ def _check_variables(variables: dict[str, Any], settings: Settings) -> None:
                 open_.append(one)
     for figure, limit, what in ((values, most, "values"), (objects, most_objects, "objects")):
         if figure > limit:
-            message = f"The variables hold more than {limit:,} {what}."
+            message = f"The variables contain more than {limit:,} {what}."
             raise BadRequest(400, "VARIABLES_TOO_LARGE", message)
 
 
@@ -85,23 +85,23 @@ def _parsed(text: bytes, name: str) -> Any:
         raise BadRequest(400, "VALIDATION_ERROR", f"{name} must be valid JSON.") from None
 
 
-def _checked(found: Any, settings: Settings) -> Parameters:
+def _checked(values: Any, settings: Settings) -> Parameters:
     def must(condition: bool, message: str, code: str = "VALIDATION_ERROR") -> None:
         if not condition:
             raise BadRequest(400, code, message)
 
     one = "Send one operation in each request."
-    must(not isinstance(found, list), f"Batches are not taken. {one}", "BATCH_NOT_SUPPORTED")
-    must(isinstance(found, dict), "The request must be a JSON object with a query.")
-    query = found.get("query")
+    must(not isinstance(values, list), f"Batches are not supported. {one}", "BATCH_NOT_SUPPORTED")
+    must(isinstance(values, dict), "The request must be a JSON object with a query.")
+    query = values.get("query")
     must(isinstance(query, str) and bool(query.strip()), "query must be a GraphQL document.")
-    variables = found.get("variables")
+    variables = values.get("variables")
     must(variables is None or isinstance(variables, dict), "variables must be a JSON object.")
     if variables:
         _check_variables(variables, settings)
-    name = found.get("operationName")
-    must(name is None or isinstance(name, str), "operationName must be a text.")
-    extensions = found.get("extensions")
+    name = values.get("operationName")
+    must(name is None or isinstance(name, str), "operationName must be a string.")
+    extensions = values.get("extensions")
     must(extensions is None or isinstance(extensions, dict), "extensions must be a JSON object.")
     tell_cost = bool(extensions) and extensions.get("cost") is True
     return Parameters(query, variables, name or None, tell_cost)

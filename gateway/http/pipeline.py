@@ -1,8 +1,8 @@
-"""The walk of a GraphQL request, from its parameters to its answer, one function a stage:
+"""The path of a GraphQL request from its parameters to its answer, one function per stage:
 
     text -> document -> operation -> measured -> validated -> compiled -> executed -> answered
 
-A document that came before starts at its execution; only its cost is counted anew, since that
+A remembered document goes straight to execution. Only its cost is computed again, since it
 depends on the variables.
 """
 
@@ -43,11 +43,11 @@ from gateway.settings import Settings
 log = structlog.get_logger("casegraph.graphql")
 
 SCHEMA = schema._schema
-"""graphql-core's."""
+"""graphql-core's schema, behind Strawberry's."""
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 _MOST_ERRORS = 20
-"""After so many errors nobody goes on reading, and no validation goes on looking."""
+"""Validation stops after this many errors: nobody reads more."""
 _SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 
 
@@ -67,7 +67,7 @@ async def answer(
     meter: Meter,
     settings: Settings,
 ) -> dict[str, Any]:
-    """The response to a request, as the GraphQL specification has it (7.1).
+    """The response to a request (GraphQL specification, 7.1).
 
     Raises BadRequest, RateLimited, TimedOut, Unavailable.
     """
@@ -90,33 +90,33 @@ async def answer(
             document = operation.document
             check_method(operation.type, method)
             meter.admit(measure.check(asked.variables, settings.query_rows))
-        found = await executed(operation, document, asked, context)
+        response = await executed(operation, document, asked, context)
     except GraphQLError as error:
-        found = {"errors": [formatted(error)]}
+        response = {"errors": [formatted(error)]}
     except NotValid as refusal:
-        found = {"errors": [formatted(error) for error in refusal.errors]}
+        response = {"errors": [formatted(error) for error in refusal.errors]}
     if context.refusal is not None:
         raise context.refusal
-    if "data" not in found:
+    if "data" not in response:
         meter.refuse()
     if not settings.suggestions:
-        for told in found.get("errors", ()):
-            told["message"] = _SUGGESTION.sub("", told["message"])
+        for problem in response.get("errors", ()):
+            problem["message"] = _SUGGESTION.sub("", problem["message"])
     if asked.tell_cost and measure is not None:
-        found["extensions"] = {"cost": cost_of(measure, asked.variables, settings)}
-    return found
+        response["extensions"] = {"cost": cost_of(measure, asked.variables, settings)}
+    return response
 
 
 def operation_of(document: DocumentNode, name: str | None, method: str) -> OperationDefinitionNode:
-    """The operation that is to be executed (GraphQL specification, 6.1, GetOperation).
+    """The operation to execute (GraphQL specification, 6.1, GetOperation).
 
-    Raises BadRequest if there is none of that *name* or the *method* does not take it, and
-    GraphQLError if it is not said which of several is meant.
+    Raises BadRequest if no operation has that *name* or the *method* does not allow it, and
+    GraphQLError if there are several and no *name*.
     """
     operations = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
     named = [one for one in operations if name is None or (one.name and one.name.value == name)]
     if not named:
-        message = "The document has no operation of that name."
+        message = "The document has no operation with that name."
         raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message)
     check_method(named[0].operation, method)
     if name is None and len(named) > 1:
@@ -125,7 +125,7 @@ def operation_of(document: DocumentNode, name: str | None, method: str) -> Opera
 
 
 def check_method(kind: OperationType, method: str) -> None:
-    """Raise BadRequest for what is not executed over GET, or not at all."""
+    """Raise BadRequest for an operation that this method, or HTTP altogether, does not serve."""
     if kind is OperationType.SUBSCRIPTION:
         message = "Subscriptions are not served over HTTP requests."
         raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message)
@@ -135,10 +135,10 @@ def check_method(kind: OperationType, method: str) -> None:
 
 
 def check_valid(document: DocumentNode, settings: Settings) -> None:
-    """Raise NotValid with what is wrong with a document: the first errors of very many.
+    """Raise NotValid with the errors of a document; only the first ones, if there are many.
 
-    Only names that the schema does not know make a document wide that passed the limits. Seeing
-    some of them is enough; the other rules would look at the whole document first.
+    Unknown fields are checked first. Within the limits, only they can make a document wide. A few
+    of them are enough to report, but the other rules would walk the whole document.
     """
     unknown: tuple[type[ASTValidationRule], ...] = (FieldsOnCorrectTypeRule,)
     for rules in (unknown, RULES):
@@ -156,7 +156,7 @@ def check_valid(document: DocumentNode, settings: Settings) -> None:
 
 
 def compiled(document: DocumentNode, name: str | None) -> Operation | None:
-    """The operation as a plan's function; None if graphql-core is to execute it."""
+    """The operation, compiled; None if graphql-core must execute it."""
     try:
         return Operation(SCHEMA, document, name)
     except NotCovered:
@@ -170,7 +170,7 @@ def compiled(document: DocumentNode, name: str | None) -> Operation | None:
 async def executed(
     operation: Operation | None, document: DocumentNode, asked: Parameters, context: Context
 ) -> dict[str, Any]:
-    """By the plan; by graphql-core where there is none, or where it has no answer."""
+    """The response: from the plan, or from graphql-core if the plan is missing or gives up."""
     if operation is not None:
         data = await operation.run(context, asked.variables)
         if data is not None:
@@ -189,7 +189,7 @@ async def executed(
 
 
 def response_of(result: ExecutionResult) -> dict[str, Any]:
-    """An execution result as the response shows it."""
+    """The response for an execution result."""
     errors: list[GraphQLError] = result.errors or []
     response: dict[str, Any] = {}
     if result.data is not None or any(error.path for error in errors) or not errors:
@@ -202,7 +202,7 @@ def response_of(result: ExecutionResult) -> dict[str, Any]:
 def cost_of(
     measure: Measured, variables: Mapping[str, Any] | None, settings: Settings
 ) -> dict[str, int]:
-    """What a client is told of the cost, if it asks."""
+    """The cost as a client sees it, if it asks for it."""
     rows = measure.cost.value(variables)
     return {
         "rows": rows,
