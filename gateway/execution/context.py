@@ -1,4 +1,4 @@
-"""What a GraphQL request carries: who asks, the services, and what it has read so far."""
+"""The context of a GraphQL request: the caller, the services, and everything read so far."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,16 +21,16 @@ from domain.storage.database import Snapshot
 class Context:
     """One for each operation. Everything it reads comes from one snapshot.
 
-    A mutation reads its payload from a snapshot taken after its write: see forget().
+    A mutation reads its payload from a snapshot taken after its write; see forget().
     """
 
     def __init__(self, who: Principal, services: Services) -> None:
         self.who = who
         self.services = services
-        # The mutations of this operation that were executed already, by response name: what each
-        # answered or raised. They are never executed twice.
+        # The answer or exception of each mutation already executed in this operation, by response
+        # name. No mutation is executed twice.
         self.done: dict[str, Any] = {}
-        # Why the whole request may be sent again: nothing was changed, and nothing will be.
+        # Why the client may send the whole request again: nothing was changed, or will be.
         self.refusal: Unavailable | None = None
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
@@ -45,25 +45,25 @@ class Context:
             return self._snapshot
 
     async def forget(self) -> None:
-        """Let go of the snapshot and all that was loaded from it."""
+        """Drop the snapshot and everything loaded from it."""
         self._loaders.clear()
         self._snapshot = None
         await self._stack.aclose()
 
     async def case(self, case_id: str) -> Case | None:
-        """A visible case, loaded together with the others that are asked for now."""
+        """A visible case, loaded in one batch with the others requested at the same time."""
 
         async def load(ids: list[str]) -> list[Case | None]:
-            found = await objects.by_id(self.who, await self.snapshot(), lookups.CASE, ids)
-            return [found.get(id) for id in ids]
+            cases = await objects.by_id(self.who, await self.snapshot(), lookups.CASE, ids)
+            return [cases.get(id) for id in ids]
 
-        found: Case | None = await self._loaded("case", load, case_id)
-        return found
+        case: Case | None = await self._loaded("case", load, case_id)
+        return case
 
     async def related(
         self, relation: Relation, parent: str, paging: Paging, only: str | None
     ) -> Page[Any]:
-        """A page of a relation, loaded together with those of the other parents."""
+        """A page of a relation, loaded in one batch with the pages of the other parents."""
 
         async def load(parents: list[str]) -> list[Page[Any]]:
             db = await self.snapshot()
@@ -74,15 +74,15 @@ class Context:
         return page
 
     async def count_related(self, relation: Relation, parent: str, only: str | None) -> int:
-        """How many there are in a relation, counted together with the other parents'."""
+        """The size of a relation, counted in one batch with those of the other parents."""
 
         async def load(parents: list[str]) -> list[int]:
             db = await self.snapshot()
             counts = await objects.count_related(self.who, db, relation, parents, only)
             return [counts[parent] for parent in parents]
 
-        counted: int = await self._loaded(("count", relation.name, only), load, parent)
-        return counted
+        count: int = await self._loaded(("count", relation.name, only), load, parent)
+        return count
 
     async def _loaded(
         self, name: Any, load: Callable[[list[Any]], Awaitable[list[Any]]], key: str
@@ -91,8 +91,8 @@ class Context:
         if loader is None:
             loader = self._loaders[name] = DataLoader(load_fn=load)
         shared = asyncio.ensure_future(loader.load(key))
-        # graphql-core cancels the siblings of a field that failed. What they wait for is others'
-        # too, and may fail when nobody waits for it any more.
+        # graphql-core cancels the siblings of a field that failed. Others may share the load they
+        # wait for, and it may fail after the last of them has gone.
         mine = asyncio.shield(shared)
         for future in (shared, mine):
             future.add_done_callback(_looked_at)

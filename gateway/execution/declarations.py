@@ -1,7 +1,7 @@
-"""What a field of the schema shows. The one declaration serves graphql-core and compiled plans.
+"""What a field of the schema shows. One declaration serves both graphql-core and compiled plans.
 
-A field of the schema is one of these: a column of what was read, an object that came along with
-it (an edge's node, a link's other case), or something to be loaded (see loads.py).
+A field of the schema is one of these: a column of the row, an object from the same row (an edge's
+node, a link's other case), or something to load (see loads.py).
 """
 
 import base64
@@ -13,25 +13,25 @@ from typing import Any, TypeVar, cast
 import strawberry
 
 DEFINITION = "strawberry-definition"
-"""Where graphql-core's schema and fields keep what Strawberry made them from."""
+"""The extension key under which graphql-core's schema and fields keep Strawberry's definition."""
 
 SHOWN = "casegraph.shown"
-"""The key of a field's declaration in its metadata."""
+"""The metadata key of a field's declaration."""
 
 
 T = TypeVar("T")
 
 
 def shown_as(_shown: type[T], value: object) -> T:
-    """*value*, a domain object or what is to be loaded, as the type that describes it."""
+    """*value*, a domain object or a Load, typed as the GraphQL type that shows it."""
     return cast(T, value)
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A leaf: a column, shown as it is or as *shown* says.
+    """A leaf: a column, shown as it is or converted by *shown*.
 
-    A field without a resolver needs no declaration: it is the column of its name.
+    A field without a resolver needs no declaration: it shows the column of the same name.
     """
 
     name: str
@@ -45,14 +45,14 @@ class GlobalId:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, whose attributes are the columns."""
+    """The caller, whose attributes are the columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Along:
-    """An object in the same row, whose columns have *prefix* before their names.
+    """An object in the same row, whose column names begin with *prefix*.
 
-    Where there is no row but a domain object, it is the attribute *attribute*.
+    On a domain object instead of a row, it is the attribute *attribute*.
     """
 
     prefix: str
@@ -85,7 +85,7 @@ def choice(name: str, kind: type[Enum], description: str) -> Any:
 
 
 def of_item(name: str, description: str) -> Any:
-    """A field of the relation itself, which the domain keeps on the edge's item."""
+    """A field of the relation itself, which the domain stores on the edge's item."""
     return strawberry.field(
         description=description,
         resolver=lambda root: getattr(root.item, name),
@@ -94,7 +94,7 @@ def of_item(name: str, description: str) -> Any:
 
 
 class GlobalIds(dict[Any, str]):
-    """The global ids of one type by the id within it, or by the parts of it; made when missed."""
+    """A cache of one type's global ids, by the id within the type or by the parts of that id."""
 
     MOST = 20_000
 
@@ -106,6 +106,6 @@ class GlobalIds(dict[Any, str]):
         if len(self) >= self.MOST:
             self.clear()
         text = id if isinstance(id, str) else "/".join(id)
-        made = base64.b64encode((self._prefix + text).encode()).decode()
-        self[id] = made
-        return made
+        global_id = base64.b64encode((self._prefix + text).encode()).decode()
+        self[id] = global_id
+        return global_id

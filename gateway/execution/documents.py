@@ -1,4 +1,4 @@
-"""The operations that came before, by document text and operation name."""
+"""The cache of compiled operations, by document text and operation name."""
 
 from collections import OrderedDict
 from typing import NamedTuple
@@ -8,28 +8,28 @@ from gateway.limits.measured import Measured
 
 MOST = 500
 MOST_CHARACTERS = 1_000_000
-"""Of all remembered documents together; what is made of them takes some hundred times as much."""
+"""The most characters of all documents together; compiled, they take some 100 times the space."""
 
 
 class Remembered(NamedTuple):
-    """An operation that passed every stage before: compiled, and its measure."""
+    """An operation that got through every stage: compiled, with its shape and cost."""
 
     operation: Operation
     measured: Measured
 
 
 class Documents:
-    """Remembers compiled operations, the least recently used no longer than there is room."""
+    """Remembers compiled operations; drops the least recently used when there is no room."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[str, str | None], Remembered] = OrderedDict()
         self._characters = 0
 
     def find(self, query: str, operation_name: str | None) -> Remembered | None:
-        found = self._known.get((query, operation_name))
-        if found is not None:
+        remembered = self._known.get((query, operation_name))
+        if remembered is not None:
             self._known.move_to_end((query, operation_name))
-        return found
+        return remembered
 
     def remember(self, query: str, operation_name: str | None, one: Remembered) -> None:
         key = query, operation_name

@@ -1,4 +1,4 @@
-"""A Plan for people: what an operation loads, its SQL, and how much it may read."""
+"""Shows a Plan to people: what an operation loads, by which SQL, and how much it may read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ NOBODY = administration.nobody()
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A layer: the response path of its field, what it loads, at most how many rows, by which SQL.
+    """A layer: the response path of its field, what it loads, the most rows, and the SQL.
 
-    *when* tells the conditions of @skip and @include, one of which must hold; "" for always.
+    *when* holds the conditions of @skip and @include, one of which must be true; "" for always.
     """
 
     number: int
@@ -42,7 +42,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What becomes of an operation. *not_covered* says why it is left to graphql-core, if it is."""
+    """How an operation is executed. *not_covered* says why graphql-core executes it, if it does."""
 
     cost: int = 0
     steps: tuple[Step, ...] = ()
@@ -56,7 +56,7 @@ def explain(
     variables: Mapping[str, Any] | None = None,
     operation_name: str | None = None,
 ) -> Explanation:
-    """Explain an operation. Raises Invalid for a document or variables that are not valid."""
+    """Explain an operation. Raises Invalid for an invalid document or invalid variables."""
     try:
         document = parse(query)
     except GraphQLError as error:
@@ -65,7 +65,7 @@ def explain(
         raise invalid(f"The document is not valid: {problems[0].message}", "query")
     node = get_operation_ast(document, operation_name)
     if node is None:
-        raise invalid("The document has several operations: say which.", "operation")
+        raise invalid("The document has several operations: name one of them.", "operation")
     try:
         cost = measured(schema._schema, document, node, Settings()).cost
     except GraphQLError as error:
@@ -73,11 +73,11 @@ def explain(
     try:
         operation = Operation(schema._schema, document, operation_name)
     except NotCovered as reason:
-        told = f"graphql-core executes this, since {reason}."
-        return Explanation(cost.value(variables), not_covered=told)
+        sentence = f"graphql-core executes this, since {reason}."
+        return Explanation(cost.value(variables), not_covered=sentence)
     coerced = operation.variables(variables)
     if coerced is None:
-        raise invalid("The variables do not fit the operation's definitions.", "variables")
+        raise invalid("The variables do not match the operation's definitions.", "variables")
     plans = plans_of(schema._schema, document, operation_name)
     return Explanation(
         cost.value(variables),
@@ -110,21 +110,21 @@ def _steps(plan: Plan, variables: VariableValues) -> list[Step]:
 
 
 def _fetches(layer: Layer, variables: VariableValues) -> tuple[int, list[Fetch | None]]:
-    """At most how many rows a parent has, and what is fetched."""
+    """The most rows for each parent, and the fetches."""
     columns = tuple(layer.columns) or ("id",)
     load = layer.request.load(variables)
     match load:
         case RootPage():
-            asked = load.ask(NOBODY)
-            page = asked.page(load.paging, columns, keyed=layer.keyed) if layer.listed else None
-            count = asked.count() if layer.counted else None
+            listing = load.ask(NOBODY)
+            page = listing.page(load.paging, columns, keyed=layer.keyed) if layer.listed else None
+            count = listing.count() if layer.counted else None
             return load.paging.limit, [page, count]
         case RelatedPage():
-            hung = load.ask(NOBODY)
+            related = load.ask(NOBODY)
             if not layer.columns:
                 columns = load.relation.key[:1]
-            page = hung.page(["?"], load.paging, columns, keyed=layer.keyed)
-            count = hung.count(["?"]) if layer.counted else None
+            page = related.page(["?"], load.paging, columns, keyed=layer.keyed)
+            count = related.count(["?"]) if layer.counted else None
             return load.paging.limit, [page if layer.listed else None, count]
         case OneById() | CaseByFileNumber():
             return 1, [load.fetch(NOBODY, columns)]

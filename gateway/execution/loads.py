@@ -1,7 +1,7 @@
-"""What a field loads, as data: a declared field answers one of these, whoever executes it.
+"""What a field loads, as data: a declared field returns one of these, however it is executed.
 
-graphql-core resolves it, batched with its siblings by a DataLoader; a compiled plan asks for it
-once for all parents of a layer.
+graphql-core resolves it, batched with its siblings by a DataLoader. A compiled plan loads it once
+for all parents of a layer.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ from gateway.execution.context import Context
 from gateway.limits.costs import PRICE, Price
 
 KINDS = {kind.model.__name__: kind for kind in lookups.KINDS}
-"""The types that have a global id: each has the name of the domain's own."""
+"""The types that have a global id; each has the same name as its domain model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page, and how to count the whole list if someone asks."""
+    """A page, and a function that counts the whole list on demand."""
 
     page: Page[Any]
     count: Callable[[], Any]
@@ -44,27 +44,27 @@ class RootPage:
     paging: Paging
 
     async def resolve(self, context: Context, _root: Any) -> Listing:
-        asked = self.ask(context.who)
-        page = await objects.page(await context.snapshot(), asked, self.paging)
+        listing = self.ask(context.who)
+        page = await objects.page(await context.snapshot(), listing, self.paging)
 
         counting: list[asyncio.Future[int]] = []
 
         def count() -> asyncio.Future[int]:
-            # Once, however many names it is asked for by.
+            # Counted once, even under several aliases.
             if not counting:
-                counting.append(asyncio.ensure_future(_counted(context, asked)))
+                counting.append(asyncio.ensure_future(_counted(context, listing)))
             return counting[0]
 
         return Listing(page, count)
 
 
-async def _counted(context: Context, asked: RootList) -> int:
-    return await objects.count(await context.snapshot(), asked)
+async def _counted(context: Context, listing: RootList) -> int:
+    return await objects.count(await context.snapshot(), listing)
 
 
 @dataclass(frozen=True, slots=True)
 class RelatedPage:
-    """A page of what hangs on the object, for its *id*."""
+    """A page of the objects related to an object, found by its *id*."""
 
     relation: Relation
     paging: Paging
@@ -89,8 +89,8 @@ class OneById:
         return lookups.by_id(who, self.kind, [self.id], columns)
 
     async def resolve(self, context: Context, _root: Any) -> Any:
-        found = await objects.by_id(context.who, await context.snapshot(), self.kind, [self.id])
-        return next(iter(found.values()), None)
+        rows = await objects.by_id(context.who, await context.snapshot(), self.kind, [self.id])
+        return next(iter(rows.values()), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +118,13 @@ class ItsCase:
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """Objects of any type by their global ids; only the first, not in a list, if *single*."""
+    """Objects of any type by their global ids; if *single*, the first one and no list."""
 
     ids: Sequence[str]
     single: bool = False
 
     def wanted(self) -> list[tuple[str, Any]]:
-        """The type and the id within it for each; the type "" for what is no global id."""
+        """The type and the id within it for each; type "" for a text that is not a global id."""
         return [_typed(id) for id in self.ids]
 
     async def resolve(self, context: Context, _root: Any) -> Any:
@@ -132,7 +132,7 @@ class Nodes:
         found: dict[str, dict[Any, Any]] = {}
         for name, kind in KINDS.items():
             ids = plain_ids(wanted, name)
-            # Also where none is asked for: whether the caller may read does not depend on it.
+            # Even for no ids: a caller who may not read is refused whatever the ids are.
             found[name] = await objects.by_id(context.who, await context.snapshot(), kind, ids)
         listed = [found[name].get(id) if name else None for name, id in wanted]
         return listed[0] if self.single else listed
@@ -158,18 +158,18 @@ Load = RootPage | RelatedPage | OneById | CaseByFileNumber | ItsCase | Nodes
 
 
 class _Loads(FieldExtension):
-    """Resolves what a declared field answers."""
+    """Resolves the Load that a declared field returns."""
 
     async def resolve_async(
         self, next_: Callable[..., Any], source: Any, info: Any, **arguments: Any
     ) -> Any:
-        info.context.who.require(Scope.CASES_READ)  # before its arguments are looked at
+        info.context.who.require(Scope.CASES_READ)  # before its arguments are checked
         load: Load = await next_(source, info, **arguments)
         return await load.resolve(info.context, source)
 
 
 def loading(description: str) -> Callable[[Callable[..., Any]], Any]:
-    """A field that loads. The function takes the field's arguments only, and answers a Load."""
+    """A field that loads. The function takes only the field's arguments and returns a Load."""
 
     def field(declared: Callable[..., Any]) -> Any:
         return strawberry.field(

@@ -1,8 +1,8 @@
-"""A compiled operation at work.
+"""Runs a compiled operation.
 
-What a plan cannot answer goes to graphql-core, by one rule: run() answers None if the operation has
-no plan, if its variables cannot be coerced, or if anything at all was raised on the way. Errors
-are then exactly the specification's. Only a database that is too slow or gone is not asked again.
+graphql-core executes whatever a plan cannot answer, by one rule: run() returns None if the
+variables cannot be coerced or if anything at all was raised. Errors are then exactly those of the
+specification. The exception is a database that is too slow or unavailable: it is not asked again.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -45,7 +45,7 @@ Run = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class MutationField:
-    """A root field of a mutation, and the function for what is selected from its payload."""
+    """A root field of a mutation, and the function for the selection on its payload."""
 
     name: str
     when: When
@@ -57,9 +57,9 @@ class MutationField:
 class Operation:
     """One operation of a validated document, compiled. Raises NotCovered if it cannot be.
 
-    Of the plans only the functions are kept. A plan refers to itself in circles: of those that are
-    remembered for long and then dropped, the garbage collector would once in a while have so many
-    that everybody waits for it.
+    It keeps the plans' functions, not the plans. A plan contains reference cycles: plans that are
+    remembered for long and then dropped would leave the garbage collector so much at once that
+    every request waits for it.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Operation:
         return DocumentNode(definitions=(self._node, *self._fragments.values()))
 
     async def run(self, context: Context, given: Mapping[str, Any] | None) -> dict[str, Any] | None:
-        """The data of the answer, or None if graphql-core is to execute the operation.
+        """The data of the answer, or None if graphql-core must execute the operation.
 
         Raises TimedOut, Unavailable.
         """
@@ -109,7 +109,7 @@ class Operation:
         except (DomainError, GraphQLError):
             return None
         except Exception as error:
-            # Perhaps a defect of the plan: its kind and place may be logged, its text may not.
+            # Perhaps a defect of the plan. Its type and line may be logged, its message may not.
             log.warning("plan_failed", error=type(error).__name__, line=_line_of(error))
             return None
 
@@ -122,7 +122,7 @@ class Operation:
         return data
 
     async def _mutation(self, context: Context, variables: VariableValues) -> dict[str, Any]:
-        """Execute the root fields one after the other, each followed by its selection."""
+        """Execute the root fields one after another, each followed by its selection."""
         data: dict[str, Any] = {}
         for field in self._mutations:
             if not all(variables.coerced[name] is wanted for name, wanted in field.when):
@@ -143,7 +143,7 @@ class Operation:
     async def _resolved(
         self, context: Context, field: MutationField, variables: VariableValues
     ) -> Any:
-        """What the resolver answers: the one that graphql-core would call."""
+        """The result of the resolver that graphql-core would call."""
         arguments = get_argument_values(field.definition, field.nodes[0], variables)
         parent = self._schema.mutation_type
         assert parent is not None
@@ -170,8 +170,8 @@ class Operation:
         definitions = self._node.variable_definitions
         if not definitions:
             return NO_VARIABLES
-        found = get_variable_values(self._schema, definitions, dict(given or {}), max_errors=1)
-        return found if isinstance(found, VariableValues) else None
+        values = get_variable_values(self._schema, definitions, dict(given or {}), max_errors=1)
+        return values if isinstance(values, VariableValues) else None
 
 
 async def _selected(
@@ -187,7 +187,7 @@ async def _selected(
 def plans_of(
     schema: GraphQLSchema, document: DocumentNode, operation_name: str | None
 ) -> list[Plan]:
-    """What the operation is compiled from. Raises NotCovered."""
+    """The plans that the operation is compiled from. Raises NotCovered."""
     operation = get_operation_ast(document, operation_name)
     assert operation is not None
     fragments = fragments_of(document)
@@ -207,7 +207,7 @@ def _planned_mutations(
     for name, when, selected in Collector(schema, fragments).collect(root, sets):
         node = selected.occurrences[0].node
         if node.name.value == "__typename" or len(selected.places) > 1:
-            raise NotCovered("it selects something strange beside the mutation")
+            raise NotCovered("it selects __typename, or a field whose place depends on variables")
         definition = root.fields[node.name.value]
         plan = plan_payload(schema, fragments, get_named_type(definition.type), selected)
         nodes = [one.node for one in selected.occurrences]
@@ -215,7 +215,7 @@ def _planned_mutations(
 
 
 def _part_tokens(document: DocumentNode) -> None:
-    """Let the tokens of the text not refer to each other in circles: see Operation."""
+    """Break the reference cycles between the tokens of the text; see Operation."""
     token = document.loc.start_token if document.loc else None
     while token is not None:
         following = token.next

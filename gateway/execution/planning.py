@@ -1,4 +1,4 @@
-"""From a validated operation to a Plan: what to load, layer by layer, and what to make of it.
+"""From a validated operation to a Plan: what to load, layer by layer, and how to build the answer.
 
 Nothing is read here.
 """
@@ -83,7 +83,7 @@ def plan_payload(
     type: GraphQLNamedType,
     selected: Selected,
 ) -> Plan:
-    """The plan of what is selected from a mutation's payload. Raises NotCovered."""
+    """The plan of the selection on a mutation's payload. Raises NotCovered."""
     assert isinstance(type, GraphQLObjectType)
     planner = _Planner(schema, fragments)
     planner.plan.root = planner.object(
@@ -134,7 +134,7 @@ class _Planner:
     def _value(self, type: GraphQLObjectType, selected: Selected, source: Source) -> Shape:
         definition = type.fields.get(_field_name(selected))
         if definition is None:
-            raise NotCovered("it asks about the schema")
+            raise NotCovered("it queries the schema")
         declared = definition.extensions[DEFINITION]
         if price_of(definition) is Price.LOADS:
             return self._load(definition, selected, source)
@@ -196,7 +196,7 @@ class _Planner:
         kind = Kind.ONE if at_root else Kind.ITS_CASE
         layer = self._layer(kind, named.name, request, selected, source)
         if not at_root:
-            layer.column("id")  # the first column: what the objects are found by
+            layer.column("id")  # the first column, which the objects are found by
         layer.shape = self._object_of(named, selected, Source(layer))
         if at_root:
             return Loaded(layer)
@@ -220,7 +220,7 @@ class _Planner:
             root = Source(expression="root")
             layer = self._layer(Kind.NODES, name, request, selected, root)
             for column in ("case_id", "id") if name == "CaseLink" else ("id",):
-                layer.column(column)  # the first columns: what the objects are found by
+                layer.column(column)  # the first columns, which the objects are found by
             named = self._schema.type_map[name]
             layer.shape = self._object_of(named, selected, Source(layer))
             layers.append(layer)

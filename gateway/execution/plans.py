@@ -1,7 +1,7 @@
-"""A Plan: what an operation loads, layer by layer, and what its answer is made of. Values only.
+"""A Plan: what an operation loads, layer by layer, and how its answer is built. Only values.
 
-A layer is everything that one field loads for all objects above it. A plan knows no variables'
-values: it is made once (planning), written as a function (source), and run for each request.
+A layer is everything that one field loads for all objects above it. A plan holds no values of
+variables: it is made once (planning), written as a function (source), and run for each request.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,9 +26,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an object's columns are: in the rows of a layer, or in something at hand.
+    """Where an object's columns are: in the rows of a layer, or in a value at hand.
 
-    What is at hand is there only if *given*, an expression, is not None.
+    The value at hand exists only if *given*, an expression, is not None.
     """
 
     layer: "Layer | None" = None
@@ -38,7 +38,7 @@ class Source:
     of_json: bool = False
 
     def column(self, name: str) -> str:
-        """The Python expression for a column, which is loaded from now on."""
+        """The Python expression for a column; it adds the column to the layer's load."""
         if self.layer is not None:
             return self.layer.column(self.prefix + name)
         return f"{self.expression}[{name!r}]" if self.of_json else f"{self.expression}.{name}"
@@ -57,10 +57,10 @@ class Layer:
     relation: Relation | None = None
     parent: Source | None = None
     columns: list[str] = field(default_factory=list)
-    keyed: bool = False  # cursors are wanted
-    ended: bool = False  # whether there is more is wanted
-    counted: bool = False
-    listed: bool = False  # the rows themselves are wanted
+    keyed: bool = False  # needs cursors
+    ended: bool = False  # needs to know whether there is more
+    counted: bool = False  # needs the total
+    listed: bool = False  # needs the rows themselves
     shape: "Shape | None" = None
 
     @property
@@ -83,14 +83,14 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text that is known beforehand."""
+    """A constant text."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A column, shown as *shown* says."""
+    """A column, converted by *shown*."""
 
     expression: str
     shown: Mapping[Any, Any] | Callable[[Any], Any] | None = None
@@ -106,7 +106,7 @@ class Id:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A response name, when it is there, and its value."""
+    """A response name, the condition for including it, and its value."""
 
     name: str
     when: When
@@ -140,7 +140,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a layer made for the object at hand, found by *key*; *key* is "" at the root."""
+    """A layer's result for the object at hand, found by *key*; *key* is "" at the root."""
 
     layer: Layer
     key: str = ""
@@ -165,7 +165,7 @@ class PageRows:
 
 @dataclass(frozen=True, slots=True)
 class PageFact:
-    """Something about a page: a field of PageInfo or a total, or the cursor of an edge."""
+    """A fact about a page: a field of PageInfo, the total, or the cursor of an edge."""
 
     name: str
 

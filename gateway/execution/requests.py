@@ -1,4 +1,4 @@
-"""What a field that loads is asked for: its arguments, from the document and the variables."""
+"""The arguments of a field that loads, from the document and the variables."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ NO_VARIABLES = VariableValues({}, {})
 
 
 class Request:
-    """Makes the Load of a field for a request's variables; once, if it has none."""
+    """Makes a field's Load from a request's variables; only once, if the field uses none."""
 
     def __init__(self, schema: GraphQLSchema, definition: GraphQLField, node: FieldNode) -> None:
         self._converter = schema.extensions[DEFINITION].schema_converter
@@ -62,24 +62,24 @@ class Request:
             self._fixed = self._converted(_literals(definition, literals))
 
     def load(self, variables: VariableValues) -> Load:
-        """Raises DomainError for arguments that are refused."""
+        """The Load for these variables. Raises DomainError for arguments that are refused."""
         if self._constant is not None:
             return self._constant
         if self._direct is None:
             return self._declared(**self._arguments(variables))
         coerced = variables.coerced
-        given = {
+        arguments = {
             name: coerced[variable]
             for name, variable in self._direct.items()
             if variable in coerced
         }
-        return self._declared(**self._fixed, **given)
+        return self._declared(**self._fixed, **arguments)
 
     def _arguments(self, variables: VariableValues) -> dict[str, Any]:
         return self._converted(get_argument_values(self._definition, self._node, variables))
 
     def _converted(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Values as Strawberry hands them to a resolver."""
+        """Values as Strawberry passes them to a resolver."""
         converter = self._converter
         return convert_arguments(
             values, self._field.arguments, converter.scalar_registry, converter.config
@@ -94,9 +94,9 @@ class Request:
 
 
 def _literals(definition: GraphQLField, node: FieldNode) -> dict[str, Any]:
-    """The values of the arguments that are literals; a required one may be missing."""
-    given = {argument.name.value for argument in node.arguments or ()}
-    args = {name: one for name, one in definition.args.items() if name in given}
+    """The values of the literal arguments; a required argument may be missing."""
+    names = {argument.name.value for argument in node.arguments or ()}
+    args = {name: one for name, one in definition.args.items() if name in names}
     return get_argument_values(GraphQLField(definition.type, args), node)
 
 
@@ -111,7 +111,7 @@ def _has_variable(node: Node) -> bool:
 
 
 def _as_it_is(type: Any) -> bool:
-    """Whether a coerced variable of this type is what the resolver takes."""
+    """Whether the resolver takes a coerced variable of this type without conversion."""
     while isinstance(type, GraphQLNonNull | GraphQLList):
         type = type.of_type
     return isinstance(type, GraphQLScalarType) and is_specified_scalar_type(type)

@@ -1,6 +1,6 @@
-"""Selection sets with fragments and directives worked out, as far as they can be beforehand.
+"""Collects the fields of selection sets, with fragments and directives applied in advance.
 
-Whether a field is included may depend on variables (@skip, @include). That becomes a condition,
+Whether a field is included may depend on variables (@skip, @include). This becomes a condition,
 so that one plan serves every value (GraphQL specification, section 6.3.2, CollectFields).
 """
 
@@ -29,12 +29,12 @@ MOST_OCCURRENCES = 5_000
 
 
 class NotCovered(Exception):
-    """A plan does not cover this operation; the text says why. graphql-core executes it."""
+    """No plan covers this operation, for the reason in the text; graphql-core executes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """A field somewhere in a selection set, and when it is there."""
+    """A field somewhere in a selection set, and the condition for including it."""
 
     node: FieldNode
     when: When
@@ -42,7 +42,7 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """All that a selection set says of one response name, *places* in the order of emission.
+    """A selection set's occurrences of one response name, with its *places* in output order.
 
     The answer has the name at the first place whose condition holds.
     """
@@ -53,12 +53,12 @@ class Selected:
 
     @property
     def known(self) -> When:
-        """What holds of the variables wherever the field is there."""
+        """What is known of the variables wherever the field is included."""
         return frozenset.intersection(*(one.when for one in self.occurrences))
 
 
 class Collector:
-    """Works out the selection sets of one operation."""
+    """Collects the fields of the selection sets of one operation."""
 
     def __init__(
         self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode]
@@ -70,9 +70,9 @@ class Collector:
     def collect(
         self, type: GraphQLObjectType, sets: Iterable[tuple[SelectionSetNode, When]]
     ) -> list[tuple[str, When, Selected]]:
-        """The fields for an object of *type*: name and condition in order of emission.
+        """The fields for an object of *type*: name and condition, in output order.
 
-        A name comes twice only where its place depends on variables; the Selected is the same.
+        A name appears twice only if its place depends on variables, with the same Selected.
         """
         found: dict[str, list[Occurrence]] = {}
         order: list[tuple[str, When]] = []
@@ -100,7 +100,7 @@ class Collector:
                 continue
             self._left -= 1
             if self._left < 0:
-                raise NotCovered("it selects too much")
+                raise NotCovered("it selects too many fields")
             if isinstance(node, FieldNode):
                 name = (node.alias or node.name).value
                 occurrences = found.setdefault(name, [])
@@ -127,7 +127,7 @@ class Collector:
 
 
 def _condition(directives: Iterable[DirectiveNode], outer: When) -> When | None:
-    """*outer* and what @skip and @include ask for; None if that can never hold."""
+    """*outer* and the conditions of @skip and @include; None if they can never hold."""
     wanted = dict(outer)
     for directive in directives:
         name = directive.name.value
@@ -143,5 +143,5 @@ def _condition(directives: Iterable[DirectiveNode], outer: When) -> When | None:
             if wanted.setdefault(variable, name == "include") is not (name == "include"):
                 return None
         else:
-            raise NotCovered(f"@{name} has a strange condition")
+            raise NotCovered(f"@{name} has a condition that is no Boolean and no variable")
     return frozenset(wanted.items())

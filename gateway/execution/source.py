@@ -2,7 +2,7 @@
 
 The function is a coroutine function: it fetches each depth of layers in one batch, then builds the
 answer from the bottom up, one comprehension for each selection set. Names in the source come from
-the plan; of the document's own text only response names are there, as constants.
+the plan. The only text from the document is its response names, as constants.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ from gateway.execution.plans import (
 from gateway.execution.selections import NotCovered, When
 
 LONGEST = 200_000
-"""Characters of generated source; a plan that needs more is not covered."""
+"""The most characters of generated source; an operation that needs more is not covered."""
 
 _CHANGE = ("field", "before", "after")
 _IDS = {name: GlobalIds(name) for name in KINDS}
@@ -47,13 +47,13 @@ _PAGE_FACTS = {
 
 
 def function_of(plan: Plan) -> Callable[..., Any]:
-    """The function: a snapshot, who asks, variables and a mutation's payload in, data out."""
+    """The function: it takes a snapshot, the caller, variables and a payload, and returns data."""
     writer = _Writer(plan)
     code = compile(writer.source(), "<plan>", "exec")
     exec(code, writer.names)  # noqa: S102 - see the module's docstring
-    # What is global to the function must not refer to it: see Operation.
-    made: Callable[..., Any] = writer.names.pop("run")
-    return made
+    # The function's globals must not refer to the function; see Operation.
+    function: Callable[..., Any] = writer.names.pop("run")
+    return function
 
 
 def source_of(plan: Plan) -> str:
@@ -62,7 +62,7 @@ def source_of(plan: Plan) -> str:
 
 
 def grouped(rows: Sequence[tuple[Any, ...]], parents: int) -> list[list[tuple[Any, ...]]]:
-    """Rows by the parent's place, which is their first column."""
+    """Rows grouped by the parent's position, which is their first column."""
     groups: list[list[tuple[Any, ...]]] = [[] for _ in range(parents)]
     for row in rows:
         groups[row[0]].append(row)
@@ -70,7 +70,7 @@ def grouped(rows: Sequence[tuple[Any, ...]], parents: int) -> list[list[tuple[An
 
 
 def ended(rows: list[Any], paging: Paging) -> tuple[bool, bool]:
-    """Cut rows to the page, in the list's order; whether there is more, and less."""
+    """Cut rows to the page and put them in order; whether there is more after, and before."""
     more = len(rows) > paging.limit
     del rows[paging.limit :]
     if paging.backwards:
@@ -106,13 +106,13 @@ class _Writer:
         self._line(f"return {self._object(plan.root)}")
         head = ["async def run(db, who, variables, payload):", "    given = variables.coerced"]
         head += [f"    {name} = {self._test(when)}" for when, name in self._conditions.items()]
-        made = "\n".join([*head, *self._lines]) + "\n"
-        if len(made) > LONGEST:
+        text = "\n".join([*head, *self._lines]) + "\n"
+        if len(text) > LONGEST:
             raise NotCovered("its plan is too long")
-        return made
+        return text
 
     def _load(self, layers: Sequence[Layer]) -> None:
-        """Ask for one depth of layers, in one batch."""
+        """Fetch one depth of layers in one batch."""
         asked: list[str] = []
         for layer in layers:
             n = layer.number
@@ -137,7 +137,7 @@ class _Writer:
             layer.relation.key[0] if layer.relation else "id",
         )
         page = f"columns{n}, keyed={layer.keyed}, ahead={int(layer.ended)}"
-        # A cursor is checked also where only the total is asked for.
+        # A cursor is checked even if only the total is selected.
         bounded = bool(layer.request.names & {"after", "before"})
         match layer.kind:
             case Kind.ROOT_PAGE:
@@ -148,7 +148,7 @@ class _Writer:
                 if layer.counted:
                     self._line(f"count{n} = asked{n}.count()")
             case Kind.RELATED_PAGE:
-                # Without a parent the field is nowhere, and its arguments are not looked at.
+                # Without a parent the field is not executed, and its arguments are not checked.
                 self._line(f"parents{n} = {self._parents(layer, 'id')}")
                 self._line(f"if parents{n}:")
                 self._indent += 1
@@ -174,7 +174,7 @@ class _Writer:
                 self._line(f"fetch{n} = lookups.by_id(who, {kind}, {ids}, columns{n})")
 
     def _parents(self, layer: Layer, column: str) -> str:
-        """An expression for the distinct ids of the objects above a layer, in their order."""
+        """An expression for the distinct ids of the objects above a layer, in order."""
         parent = layer.parent
         assert parent is not None
         above = parent.layer
@@ -190,7 +190,7 @@ class _Writer:
         return f"list({{row[{place}]: None for row in rows{above.number}}})"
 
     def _take(self, layer: Layer) -> None:
-        """Put the rows of a layer in order."""
+        """Write the code that prepares a layer's rows: pages cut, groups by parent, totals."""
         n = layer.number
         with_condition = self._if(layer.when)
         before = len(self._lines)
@@ -221,7 +221,7 @@ class _Writer:
                 self._line(f"else: groups{n} = []")
 
     def _build(self, layer: Layer) -> None:
-        """Make what a layer answers, for its parents to find."""
+        """Write the code that builds a layer's results, for its parents to find."""
         n = layer.number
         assert isinstance(layer.shape, Object)
         with_condition = self._if(layer.when)
@@ -242,7 +242,7 @@ class _Writer:
                     of_each.append((f"total{n}", each))
                 names = ", ".join(name for name, _ in of_each)
                 lists = ", ".join(rows for _, rows in of_each)
-                # The comma: what zip() gives is a tuple, also of one.
+                # The comma after the names: zip() yields a tuple, even of one.
                 self._line(f"made{n} = {{parent: {made} for {names}, in zip({lists})}}")
             case Kind.ONE:
                 self._line(f"made{n} = [{made} for {self._row(layer)} in rows{n}]")
@@ -255,7 +255,7 @@ class _Writer:
         self._indent -= with_condition
 
     def _row(self, layer: Layer) -> str:
-        """The targets that a row of a layer is unpacked to."""
+        """The targets that a row of a layer is unpacked into."""
         n = layer.number
         names = ["_"] if layer.kind is Kind.RELATED_PAGE else []
         names += [f"k{n}_{index}" for index in range(len(layer.key))]
@@ -274,7 +274,7 @@ class _Writer:
         return "{" + ", ".join(parts) + "}"
 
     def _shape(self, shape: Shape, layer: Layer | None) -> str:
-        """The expression for a value; *layer* is the one whose page or row it stands in."""
+        """The expression for a value; *layer* is the layer whose page or row contains it."""
         match shape:
             case Text():
                 return repr(shape.text)
@@ -316,7 +316,7 @@ class _Writer:
             (name, frozenset(), Value(f"{shape.variable}[{name!r}]")) for name in _CHANGE
         ]
         if shape.of_json and fields == whole:
-            # Everything, as it is stored: spliced into the answer.
+            # All fields in stored order: the stored JSON is spliced into the answer.
             return f"Fragment({shape.expression})"
         made = self._object(shape.object)
         listed = f"loads({shape.expression})" if shape.of_json else shape.expression
@@ -338,7 +338,7 @@ class _Writer:
         return "(" + _PAGE_FACTS[name].format(n=n, key=f"{start}:{start + width}") + ")"
 
     def _named(self, stem: str, value: Any) -> str:
-        """A name in the function's globals for *value*."""
+        """The name for *value* in the function's globals."""
         for name, known in self.names.items():
             if known is value:
                 return name
@@ -347,7 +347,7 @@ class _Writer:
         return name
 
     def _if(self, alternatives: Sequence[When]) -> int:
-        """Begin a block for what is there only if one of the conditions holds; its indent."""
+        """Begin a block that runs only if one of the conditions holds; its indent, 0 or 1."""
         if any(not when for when in alternatives):
             return 0
         tests = " or ".join(dict.fromkeys(map(self._condition, alternatives)))

@@ -84,11 +84,11 @@ def test_the_source_holds_no_text_of_the_client_but_response_names():
 @pytest.mark.parametrize(
     ("query", "reason"),
     [
-        ("{ __schema { queryType { name } } }", "asks about the schema"),
+        ("{ __schema { queryType { name } } }", "queries the schema"),
         ("{ cases(first: 0) { totalCount } }", "arguments of cases are refused"),
         (
             'mutation { __typename createCase(input: {name: "N"}) { userErrors { code } } }',
-            "something strange",
+            "it selects __typename, or a field whose place depends on variables",
         ),
     ],
 )
@@ -104,7 +104,7 @@ def test_what_a_plan_does_not_cover_says_why(query, reason):
     [
         ("{ cases", None, "does not parse"),
         ("{ nothing }", None, "is not valid"),
-        ("query($n: Int!) { cases(first: $n) { totalCount } }", {"n": "x"}, "do not fit"),
+        ("query($n: Int!) { cases(first: $n) { totalCount } }", {"n": "x"}, "do not match"),
     ],
 )
 def test_what_is_not_valid_is_not_explained(query, variables, message):
