@@ -207,7 +207,9 @@ def _planned_mutations(
     for name, when, selected in Collector(schema, fragments).collect(root, sets):
         node = selected.occurrences[0].node
         if node.name.value == "__typename" or len(selected.places) > 1:
-            raise NotCovered("it selects __typename, or a field whose place depends on variables")
+            raise NotCovered(
+                "it selects __typename at its root, or a field whose place depends on variables"
+            )
         definition = root.fields[node.name.value]
         plan = plan_payload(schema, fragments, get_named_type(definition.type), selected)
         nodes = [one.node for one in selected.occurrences]

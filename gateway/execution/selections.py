@@ -143,5 +143,5 @@ def _condition(directives: Iterable[DirectiveNode], outer: When) -> When | None:
             if wanted.setdefault(variable, name == "include") is not (name == "include"):
                 return None
         else:
-            raise NotCovered(f"@{name} has a condition that is no Boolean and no variable")
+            raise NotCovered(f"@{name} has a condition that is neither a Boolean nor a variable")
     return frozenset(wanted.items())

@@ -88,7 +88,7 @@ def test_the_source_holds_no_text_of_the_client_but_response_names():
         ("{ cases(first: 0) { totalCount } }", "arguments of cases are refused"),
         (
             'mutation { __typename createCase(input: {name: "N"}) { userErrors { code } } }',
-            "it selects __typename, or a field whose place depends on variables",
+            "it selects __typename at its root, or a field whose place depends on variables",
         ),
     ],
 )
