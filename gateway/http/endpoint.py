@@ -93,13 +93,13 @@ class Endpoint:
                 )
             finally:
                 state["allowance"] = meter.allowance
-        except BadRequest as refused:
-            errors = [{"message": str(refused), "extensions": {"code": refused.code}}]
+        except BadRequest as refusal:
+            errors = [{"message": str(refusal), "extensions": {"code": refusal.code}}]
             return Response(
-                refused.status, media_type, orjson.dumps({"errors": errors}), refused.headers
+                refusal.status, media_type, orjson.dumps({"errors": errors}), refusal.headers
             )
-        except HTTPException as refused:
-            return _too_large(refused, media_type)
+        except HTTPException as refusal:
+            return _too_large(refusal, media_type)
         except DomainError as refusal:
             if isinstance(refusal, RateLimited):
                 state["allowance"] = services.rates.used_up(refusal)
@@ -114,11 +114,11 @@ class Endpoint:
         return self._settings.demo_key if introspects else None
 
 
-def _too_large(refused: HTTPException, media_type: str) -> Response:
+def _too_large(refusal: HTTPException, media_type: str) -> Response:
     """The answer to a body that is too long to read whole, so the connection closes."""
-    error = {"message": refused.detail, "extensions": {"code": "PAYLOAD_TOO_LARGE"}}
+    error = {"message": refusal.detail, "extensions": {"code": "PAYLOAD_TOO_LARGE"}}
     body = orjson.dumps({"errors": [error]})
-    return Response(refused.status_code, media_type, body, [(b"connection", b"close")])
+    return Response(refusal.status_code, media_type, body, [(b"connection", b"close")])
 
 
 def _refused(refusal: DomainError, media_type: str) -> Response:

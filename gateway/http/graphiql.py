@@ -74,7 +74,7 @@ PAGE = Template("""\
 
 
 def page(*, demo_key: str | None = None) -> HTMLResponse:
-    """The GraphiQL page, with the demo key filled in: anyone who loads the page can read it."""
+    """The GraphiQL page. A *demo_key* fills in the key field: anyone can read it in the page."""
     attribute = "" if demo_key is None else f' data-demo-key="{escape(demo_key)}"'
     html = PAGE.substitute(static=STATIC_URL, endpoint=ENDPOINT, demo_key=attribute)
     return HTMLResponse(html, headers=HEADERS)

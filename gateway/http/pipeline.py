@@ -73,8 +73,8 @@ async def answer(
     """
     measure: Measured | None = None
     try:
-        known = documents.find(asked.query, asked.operation_name)
-        if known is None:
+        cached = documents.find(asked.query, asked.operation_name)
+        if cached is None:
             check_text(asked.query, settings)
             document = parse(asked.query)
             node = operation_of(document, asked.operation_name, method)
@@ -86,7 +86,7 @@ async def answer(
                 remembered = Remembered(operation, measure)
                 documents.remember(asked.query, asked.operation_name, remembered)
         else:
-            operation, measure = known
+            operation, measure = cached
             document = operation.document
             check_method(operation.type, method)
             meter.admit(measure.check(asked.variables, settings.query_rows))

@@ -145,7 +145,7 @@ class Connection(HttpToolsProtocol):
         self._ending = 0.0  # when the connection began to close
         self._chunk = 0  # size in bytes of the chunk being parsed
         self._fruitful = False  # whether the chunk began or ended a head, or had some of a body
-        self._fruitless = 0  # bytes of one request in chunks that did neither
+        self._fruitless = 0  # bytes of one request in chunks that did none of that
         self._deaf = False  # whether incoming bytes are ignored from now on
         self._discarded = 0
         self._turned_away = False
