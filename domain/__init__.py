@@ -1,22 +1,22 @@
 """The cases domain: every rule, every statement, every error. It knows no web framework.
 
-Words, used exactly so everywhere:
+The vocabulary, used the same way everywhere:
 
-Workspace    one law firm (the tenant); its sandbox is a second workspace that test keys see
-Case         a matter the firm works on (Akte), under a file number (Aktenzeichen)
+Workspace    one law firm (the tenant); its sandbox is a second workspace, seen by test keys
+Case         a matter the firm works on (Akte), filed under a file number (Aktenzeichen)
 Party        a person, an organization or a court; a CaseParty is its role in one case
 Staff        someone who works at the firm; a StaffAssignment is their role in one case
-CaseLink     joins two cases, with a type that has an inverse, seen from both ends
-TimelineEvent  what was written, by whom and when, with before and after; append-only
-Principal    who asks: workspace, API key and scopes
+CaseLink     a link between two cases, visible from both ends; each type has an inverse
+TimelineEvent  an append-only record of one write: who, when, and the values before and after
+Principal    the caller: workspace, API key and scopes
 
-The wings, from the ground up; each imports only what is named before it:
+The wings, from the bottom up; each imports only those listed before it:
 
-the words   models inputs errors ids instants, and checks: what a text may be
-storage     rows are kept; knows no rule of the firm
-access      who may: principals, keys, rates
-reading     what can be asked, its SQL and its values
-writing     what changes the files: a scope check, a transaction, its events
-transfer    cases as JSON lines, in and out; upkeep, the commands; demo, made-up cases
-services    what both surfaces are given
+the words   models inputs errors ids instants, and checks: the rules for text fields
+storage     keeps the rows; knows no rule of the firm
+access      permissions and limits: principals, keys, rates
+reading     the queries, their SQL and their values
+writing     the changes: a scope check, a transaction, its events
+transfer    cases as JSON lines, in and out; upkeep, the operator's commands; demo, made-up cases
+services    the objects that both surfaces share
 """

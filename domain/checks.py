@@ -1,4 +1,4 @@
-"""What a text may be: the checks behind every field that a caller fills in.
+"""The rules for text: the checks behind every field that a caller fills in.
 
 A *Check* collects problems instead of raising the first, so that a form can show them all.
 """
@@ -29,7 +29,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 @dataclass(slots=True)
 class Check:
-    """Checks values and remembers what is wrong; call done() before using the results."""
+    """Checks values and collects the problems; call done() before using the results."""
 
     problems: list[Problem] = field(default_factory=list)
 
@@ -37,23 +37,23 @@ class Check:
         self.problems.append(Problem(Invalid.code, message, path))
 
     def done(self) -> None:
-        """Raise Invalid with everything that was found, if anything was."""
+        """Raise Invalid with all the problems, if there are any."""
         if self.problems:
             raise Invalid(self.problems)
 
     def line(self, value: object, longest: int, *path: str) -> str:
-        """One line of text, trimmed and in NFC, of 1 to *longest* characters."""
+        """A single line of text, trimmed and in NFC, of 1 to *longest* characters."""
         text = self._text(value, longest, path)
         if text is None:
             return ""
         if not text:
             self.wrong(f"{_noun(path)} must not be empty.", *path)
         elif any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in text):
-            self.wrong(f"{_noun(path)} must not hold control characters or line breaks.", *path)
+            self.wrong(f"{_noun(path)} must not contain control characters or line breaks.", *path)
         return text
 
     def optional_line(self, value: object, longest: int, *path: str) -> str | None:
-        """As line(), but null stays null and a blank text becomes null."""
+        """Like line(), but null stays null and blank text becomes null."""
         if value is None or (
             isinstance(value, str) and len(value) <= longest and not value.strip()
         ):
@@ -61,18 +61,18 @@ class Check:
         return self.line(value, longest, *path)
 
     def prose(self, value: object, longest: int, *path: str) -> str | None:
-        """Text of several lines, up to *longest* characters, or null."""
+        """Multi-line text of up to *longest* characters, or null."""
         if value is None:
             return None
         text = self._text(value, longest, path)
         if text and any(
             unicodedata.category(char) == "Cc" and char not in "\n\r\t" for char in text
         ):
-            self.wrong(f"{_noun(path)} must not hold control characters.", *path)
+            self.wrong(f"{_noun(path)} must not contain control characters.", *path)
         return text or None
 
     def word(self, value: object, *path: str) -> str:
-        """A free lower-case word: letters, digits, - and _, beginning with a letter."""
+        """Any lower-case word of letters, digits, - and _ that begins with a letter."""
         text = self._text(value, WORD_MAX, path)
         if text is None:
             return ""
@@ -105,22 +105,22 @@ class Check:
             return None
 
     def identifier(self, value: object, *path: str) -> str:
-        """An id as some system made it: one line without spaces around, kept as it is."""
+        """An id from any system: one line, unchanged, with no leading or trailing spaces."""
         text = self.line(value, ID_MAX, *path)
         if isinstance(value, str) and text and text != value:
-            self.wrong(f"{_noun(path)} must be an id without spaces around it.", *path)
+            self.wrong(f"{_noun(path)} must be an id without leading or trailing spaces.", *path)
         return text
 
     def _text(self, value: object, longest: int, path: Path) -> str | None:
         if not isinstance(value, str):
-            self.wrong(f"{_noun(path)} must be a text.", *path)
+            self.wrong(f"{_noun(path)} must be a string.", *path)
             return None
-        # Before anything that costs more than the length does: a name may be 10 MB long.
+        # Checked first because it is cheap: a name may be 10 MB long.
         if len(value) > 2 * longest + 1000:
             self.wrong(f"{_noun(path)} must have at most {longest} characters.", *path)
             return None
         if not _storable(value):
-            self.wrong(f"{_noun(path)} must not hold NUL or lone surrogates.", *path)
+            self.wrong(f"{_noun(path)} must not contain NUL or lone surrogates.", *path)
             return None
         text = unicodedata.normalize("NFC", value).strip()
         if len(text) > longest:
@@ -130,7 +130,7 @@ class Check:
 
 
 def may_be_id(text: str) -> bool:
-    """Whether a row can have the id *text*, which may be a megabyte or hold half a character."""
+    """Whether a row can have the id *text*: it may be a megabyte or contain a lone surrogate."""
     return len(text) <= ID_MAX and _storable(text)
 
 
@@ -139,5 +139,5 @@ def _storable(text: str) -> bool:
 
 
 def _noun(path: Path) -> str:
-    """The field's own name, which both surfaces spell alike but for case: "file number"."""
+    """The field's name in words, like "file number"; the surfaces differ only in case."""
     return next((part for part in reversed(path) if not part.isdigit()), "value").replace("_", " ")

@@ -1,4 +1,4 @@
-"""Every way the domain says no. A code is public and permanent.
+"""Every error the domain raises. A code is public and permanent.
 
 DomainError
 ├── Denied               about the caller
@@ -16,9 +16,9 @@ DomainError
 │   ├── LinkExists           LINK_EXISTS
 │   ├── VersionConflict      VERSION_CONFLICT
 │   └── IdempotencyKeyReused IDEMPOTENCY_KEY_REUSED
-├── TimedOut             QUERY_TIMEOUT, a read that took too long
-├── Unavailable          SERVICE_UNAVAILABLE, about the moment: try again
-└── Damaged              DATABASE_DAMAGED, about what is stored: trying again does not help
+├── TimedOut             QUERY_TIMEOUT, about a read that took too long
+├── Unavailable          SERVICE_UNAVAILABLE, about a temporary condition: try again
+└── Damaged              DATABASE_DAMAGED, about the stored data: trying again does not help
 """
 
 from collections.abc import Collection, Iterable
@@ -29,7 +29,7 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong: a sentence, its code, and the path of the input field in snake_case."""
+    """One problem: a sentence, its code, and the path of the input field in snake_case."""
 
     code: str
     message: str
@@ -37,7 +37,7 @@ class Problem:
 
 
 class DomainError(Exception):
-    """The root of every refusal; anything else that is raised is a defect."""
+    """The root of every refusal; any other exception is a defect."""
 
     code = "INTERNAL_ERROR"
 
@@ -52,7 +52,7 @@ class DomainError(Exception):
 
 
 class Denied(DomainError):
-    """The caller may not ask this, or not now."""
+    """The caller may not make this request, or not now."""
 
 
 class InvalidKey(Denied):
@@ -73,7 +73,7 @@ class InsufficientScope(Denied):
 
 
 class RateLimited(Denied):
-    """Too much for one minute; *retry_after* is in whole seconds, at least 1."""
+    """The limit for one minute is exceeded; *retry_after* is in whole seconds, at least 1."""
 
     code = "RATE_LIMIT_EXCEEDED"
 
@@ -85,11 +85,11 @@ class RateLimited(Denied):
 
 
 class Refused(DomainError):
-    """The caller may ask, but not this, or not now."""
+    """The caller is allowed to ask, but this request cannot be carried out, or not now."""
 
 
 class Invalid(Refused):
-    """The input breaks rules: all that were found, not just the first."""
+    """The input breaks rules; lists every problem, not just the first."""
 
     code = "VALIDATION_ERROR"
 
@@ -110,12 +110,12 @@ def invalid(message: str, *field: str) -> Invalid:
 
 
 class Absent(Refused):
-    """Not there, deleted, or in another workspace: the caller must not learn which."""
+    """Missing, deleted, or in another workspace: the caller must not learn which."""
 
     noun = ""
 
     def __init__(self, identifier: str, field: Path = ("id",)) -> None:
-        # Shortened because what a caller sends as an id may be megabytes long.
+        # Shortened because the id in a request may be megabytes long.
         shown = identifier if len(identifier) <= 80 else identifier[:79] + "…"
         super().__init__(f"No {self.noun} {shown} in this workspace.", field)
         self.identifier = identifier
@@ -162,8 +162,8 @@ class VersionConflict(Refused):
 
     def __init__(self, expected: Collection[int], actual: int) -> None:
         first = next(iter(expected), None)
-        wanted = "No version that can be" if first is None else f"Version {first}"
-        message = f"{wanted} was expected, but the current version is {actual}."
+        expectation = "No valid version" if first is None else f"Version {first}"
+        message = f"{expectation} was expected, but the current version is {actual}."
         super().__init__(message, ("expected_version",))
         self.actual = actual
 
@@ -178,16 +178,16 @@ class IdempotencyKeyReused(Refused):
 
 
 class TimedOut(DomainError):
-    """A read that was stopped at the deadline."""
+    """A read was stopped at its deadline."""
 
     code = "QUERY_TIMEOUT"
 
     def __init__(self) -> None:
-        super().__init__("The query took too long and was stopped. Ask for less at once.")
+        super().__init__("The query took too long and was stopped. Request less data.")
 
 
 class Unavailable(DomainError):
-    """The database cannot be reached or written for the moment; nothing was changed."""
+    """The database cannot be reached or written at the moment; nothing was changed."""
 
     code = "SERVICE_UNAVAILABLE"
 
@@ -196,14 +196,12 @@ class Unavailable(DomainError):
 
 
 class Damaged(DomainError):
-    """What is stored cannot be read back; somebody has to mend it. Nothing was changed."""
+    """Stored data cannot be read back and needs repair by a person. Nothing was changed."""
 
     code = "DATABASE_DAMAGED"
 
-    def __init__(self, what: str = "A part of the database is damaged.") -> None:
-        super().__init__(
-            f"{what} Whoever operates it should run `casegraph verify` and restore a backup."
-        )
+    def __init__(self, what: str = "Part of the database is damaged.") -> None:
+        super().__init__(f"{what} The operator should run `casegraph verify` and restore a backup.")
 
 
 CODES: dict[str, type[DomainError]] = {
@@ -226,4 +224,4 @@ CODES: dict[str, type[DomainError]] = {
         Damaged,
     )
 }
-"""The closed list; the surfaces must map every one."""
+"""The closed list of codes; both surfaces must map every one."""

@@ -1,6 +1,6 @@
-"""Identifiers: UUIDv7 for cases (RFC 9562, section 5.7), prefixed Crockford texts for the rest.
+"""Identifiers: UUIDv7 for cases (RFC 9562, section 5.7), prefixed Crockford strings for the rest.
 
-All are ordered by the time they were made; a process never makes two in the wrong order.
+All sort by creation time; a process never creates two out of order.
 """
 
 import os
@@ -33,7 +33,7 @@ def new_case_id() -> str:
 
 
 def new_id(prefix: str) -> str:
-    """*prefix* and 26 Crockford characters: 60 bits of time and counter, 70 of chance."""
+    """*prefix* and 26 Crockford characters: 60 bits of time and counter, 70 random."""
     return prefix + crockford(_tick() << 70 | int.from_bytes(os.urandom(9)) >> 2, 26)
 
 
@@ -46,6 +46,6 @@ _UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 
 
 def canonical_case_id(text: str) -> str | None:
-    """The canonical form of a case id, or None if *text* is no UUID in its 36-character form."""
+    """The canonical form of a case id, or None if *text* is not a 36-character UUID."""
     lowered = text.lower() if len(text) == 36 else ""
     return lowered if _UUID.fullmatch(lowered) else None

@@ -1,6 +1,6 @@
-"""What callers may ask for. Plain values: the service checks them.
+"""The inputs that callers send, as plain values; the services check them.
 
-In changes, UNSET is a field the caller did not mention, None one to clear.
+In changes, UNSET marks a field the caller did not mention, None a field to clear.
 """
 
 from collections.abc import Collection, Sequence
@@ -37,7 +37,7 @@ class NewStaff:
 
 @dataclass(frozen=True, slots=True)
 class PartyRole:
-    """A party, by id or to be created, and its role in a case."""
+    """An existing party (by id) or a new one, and its role in a case."""
 
     party: str | NewParty
     role: str
@@ -46,7 +46,7 @@ class PartyRole:
 
 @dataclass(frozen=True, slots=True)
 class StaffRole:
-    """A staff member, by id or to be created, and their role in a case."""
+    """An existing staff member (by id) or a new one, and their role in a case."""
 
     staff: str | NewStaff
     role: str
@@ -89,7 +89,7 @@ class StaffChanges:
 
 @dataclass(frozen=True, slots=True)
 class PartyFilter:
-    """All that are given must hold for one and the same party of the case."""
+    """All given conditions must hold for the same party of the case."""
 
     id: str | None = None
     search: str | None = None
@@ -99,7 +99,7 @@ class PartyFilter:
 
 @dataclass(frozen=True, slots=True)
 class StaffFilter:
-    """All that are given must hold for one and the same staff member of the case."""
+    """All given conditions must hold for the same staff member of the case."""
 
     id: str | None = None
     search: str | None = None
@@ -116,7 +116,7 @@ class DateRange:
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """Which cases: every condition that is given must hold. An empty list matches nothing."""
+    """Selects cases: every given condition must hold. An empty list matches nothing."""
 
     status: Sequence[str] | None = None
     type: Sequence[str] | None = None
@@ -141,14 +141,14 @@ class CaseOrderField(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CaseOrder:
-    """Newest first, unless the caller says otherwise."""
+    """The sort order; newest first by default."""
 
     field: CaseOrderField = CaseOrderField.CREATED_AT
     descending: bool = True
 
 
 ExpectedVersion = int | Collection[int] | None
-"""The version, or one of the versions, that a caller takes an object to have; None for any."""
+"""The version, or the possible versions, that a caller expects of an object; None for any."""
 
 
 def mentioned(changes: CaseChanges | PartyChanges | StaffChanges) -> dict[str, Any]:

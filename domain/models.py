@@ -1,4 +1,4 @@
-"""The nouns as frozen values, and the edges that join them. No SQL, no I/O.
+"""The domain's nouns as frozen values, and the edges between them. No SQL, no I/O.
 
 Field order is column order: statements select by these names, so a row and its type cannot drift.
 """
@@ -23,7 +23,7 @@ class PartyKind(StrEnum):
 
 
 class LinkType(StrEnum):
-    """What the linked case is to this case."""
+    """The linked case's relation to this case."""
 
     RELATED = "related"
     PARENT = "parent"
@@ -47,7 +47,7 @@ _INVERSE = dict(_PAIRS) | {b: a for a, b in _PAIRS}
 
 
 class Mode(StrEnum):
-    """Live keys see the firm's files; test keys see its sandbox only."""
+    """Live keys see the firm's files; test keys see only its sandbox."""
 
     LIVE = "live"
     TEST = "test"
@@ -81,7 +81,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A person, organization or court, whatever cases it appears in."""
+    """A person, organization or court, independent of any case."""
 
     id: str
     kind: str
@@ -105,7 +105,7 @@ class Staff:
 
 @dataclass(frozen=True, slots=True)
 class CaseParty:
-    """A party's role in a case, seen from the case; *position* orders them as they were added."""
+    """A party's role in a case, seen from the case; *position* keeps the order of adding."""
 
     case_id: str
     position: int
@@ -153,9 +153,9 @@ class StaffCase:
 
 @dataclass(frozen=True, slots=True)
 class CaseLink:
-    """A link as seen from *case_id*: *type* says what the linked case is to this case.
+    """A link as seen from *case_id*: *type* is the linked case's relation to this case.
 
-    The other end has the same id, the cases exchanged and the inverse type.
+    The other end has the same id, the cases swapped and the inverse type.
     """
 
     id: str
@@ -177,7 +177,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class TimelineEvent:
-    """What happened. *at* is when it was written down, *occurred_at* when it took place."""
+    """A recorded event: *at* is when it was recorded, *occurred_at* when it happened."""
 
     seq: int
     id: str
@@ -193,7 +193,7 @@ class TimelineEvent:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """An API key as listed; the key itself is shown once, when it is made."""
+    """An API key as listed; the key itself is shown once, at creation."""
 
     id: str
     name: str

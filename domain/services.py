@@ -1,4 +1,4 @@
-"""What both surfaces are given: the open database, its keys, and the rate limits."""
+"""The objects that both surfaces share: the open database, its keys, and the rate limits."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from domain.storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Made once by the composition root; requests find it in the application's state."""
+    """Created once by the composition root; requests find it in the application's state."""
 
     database: Database
     keys: KeyRing

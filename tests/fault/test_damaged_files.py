@@ -9,8 +9,8 @@ from tests.fault.servers import Gateway, gateway
 from tests.fault.surfaces import Surfaces, assert_done, codes, messages
 
 TOLD = (
-    "A part of the database is damaged."
-    " Whoever operates it should run `casegraph verify` and restore a backup."
+    "Part of the database is damaged."
+    " The operator should run `casegraph verify` and restore a backup."
 )
 LIST = "{ cases(first: 100) { nodes { uuid } } }"
 BY_NUMBER = '{ case(fileNumber: "AZ-3") { uuid } }'
