@@ -1,6 +1,6 @@
-"""Who may.
+"""Permissions and limits.
 
-principal  who asks, and what they may do
-keys       API keys, and from a raw key to a principal
-rates      how much may be done in a minute
+principal  the caller and its scopes
+keys       API keys, and the lookup of a principal by a raw key
+rates      limits on the work done in a minute
 """

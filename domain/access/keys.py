@@ -1,8 +1,8 @@
-"""API keys: their form, and from a raw key to a Principal.
+"""API keys: their format, and the lookup of a Principal by a raw key.
 
 A key is cg_live_ or cg_test_, then 12 characters of id, 32 of secret and 6 of checksum, all
-Crockford. Only its SHA-256 is stored. The checksum lets a typing error, or a scanner that looks
-for leaked keys, be told without asking the database.
+Crockford. Only its SHA-256 is stored. The checksum exposes typing errors, and lets a scanner for
+leaked keys recognize one, without asking the database.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import api_key, workspace
 
 CACHED_SECONDS = 1.0
-"""How long a revoked key may still be taken; also by other processes."""
+"""How long a revoked key may still be accepted, by this process and by others."""
 FAILURES_A_MINUTE = 60
-"""How many wrong keys one address may try, unless it is set otherwise."""
+"""How many wrong keys one address may try, by default."""
 _CACHED_KEYS = 10_000
 _LONGEST = 100  # characters
 _TOO_MANY = "Too many requests with wrong API keys from this address."
@@ -68,30 +68,30 @@ def key_id(raw: str) -> str | None:
 
 
 class KeyRing:
-    """Knows the keys of a database, and remembers the good ones for a moment.
+    """Looks up the keys of a database, and caches the valid ones for a moment.
 
-    Who tries many wrong keys from one address is not looked at for the rest of the minute. Keys
-    that were good before are: those who share an address do not lock each other out.
+    An address that tries many wrong keys is refused for the rest of the minute, except with keys
+    that were valid before: clients that share an address do not lock each other out.
     """
 
     def __init__(self, database: Database, failures: int = FAILURES_A_MINUTE) -> None:
         self._database = database
         self._failures = RateLimiter(failures)
         self._pace = Pace()
-        # By digest: until when nobody is asked, and who holds the key. Kept when that is over.
-        self._known: dict[str, tuple[float, Principal]] = {}
+        # By digest: when to ask the database again, and the key's principal. Kept after that.
+        self._cached: dict[str, tuple[float, Principal]] = {}
 
     async def authenticate(self, raw: str | None, address: str = "") -> Principal:
-        """Who holds the key *raw*, sent from *address*.
+        """The principal that holds the key *raw*, sent from *address*.
 
-        Raises InvalidKey, and does not say why, and RateLimited after many wrong keys.
+        Raises InvalidKey, without saying why, and RateLimited after many wrong keys.
         """
         if not raw:
             raise InvalidKey
         if len(raw) > _LONGEST or not raw.isascii():
             raise self._failed(address)
         digest = key_digest(raw)
-        until, principal = self._known.get(digest, (0.0, None))
+        until, principal = self._cached.get(digest, (0.0, None))
         if principal is not None and time.monotonic() < until:
             return principal
         id = key_id(raw)
@@ -99,15 +99,15 @@ class KeyRing:
             raise self._failed(address)
         if principal is None and (seconds := self._failures.wait(network(address))):
             raise RateLimited(seconds, _TOO_MANY)
-        wanted = Fetch(KEY_BY_ID, {"id": id})
-        rows = await self._database.run(lambda db: db.fetch(wanted), self._pace)
+        query = Fetch(KEY_BY_ID, {"id": id})
+        rows = await self._database.run(lambda db: db.fetch(query), self._pace)
         if not rows or not hmac.compare_digest(rows[0][0], digest):
-            self._known.pop(digest, None)
+            self._cached.pop(digest, None)
             raise self._failed(address)
         principal = _principal(id, rows[0])
-        if len(self._known) >= _CACHED_KEYS:
-            self._known.clear()
-        self._known[digest] = (time.monotonic() + CACHED_SECONDS, principal)
+        if len(self._cached) >= _CACHED_KEYS:
+            self._cached.clear()
+        self._cached[digest] = (time.monotonic() + CACHED_SECONDS, principal)
         return principal
 
     def _failed(self, address: str) -> InvalidKey | RateLimited:

@@ -1,4 +1,4 @@
-"""Who asks, and what they may do: Principal and Scope. Keys themselves are in keys.py."""
+"""The caller and its permissions: Principal and Scope. The keys themselves are in keys.py."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,10 +15,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: workspace, API key and scopes. Every service method takes one first.
+    """The caller: workspace, API key and scopes. The first argument of every service method.
 
-    KeyRing.authenticate makes them from keys. administration.operator makes the command line's,
-    since whoever may open the database may do everything.
+    KeyRing.authenticate creates them from keys. administration.operator creates the command
+    line's, because anyone who can open the database may do everything.
     """
 
     workspace_id: int

@@ -1,7 +1,7 @@
-"""Where rows are kept. Knows no rule of the firm.
+"""Keeps the rows. Knows no rule of the firm.
 
-database    what everybody reads and writes through; opening makes one of a URL
-statements  SQL that is written once; spellings, what the two databases spell differently
-tables      the tables; migrating and migrations/ bring a database up to them
+database    the interface for all reads and writes; opening opens one by its URL
+statements  SQL that is compiled once; spellings, the SQL that the two databases spell differently
+tables      the tables; migrating and migrations/ bring a database's schema up to date
 sqlite/     a database in a file; postgresql/, one on a server
 """

@@ -1,4 +1,4 @@
-"""What everybody reads and writes through: an open database, a snapshot of it, a transaction."""
+"""The interface for all reads and writes: an open database, a snapshot of it, a transaction."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -20,17 +20,17 @@ Values = Mapping[str, Any]
 BUSY_SECONDS = 5.0
 """How long a server's write waits for its turn."""
 PATIENT_SECONDS = 60.0
-"""How long a command waits instead; also a server when it starts, perhaps for a migration."""
-DISK_FULL = "The disk is full: nothing can be written until there is room again."
+"""How long a command waits instead; also a server at startup, perhaps for a migration."""
+DISK_FULL = "The disk is full: nothing can be written until space is freed."
 
 THREADED_AFTER_OVERRUN = 50
-"""How many reads of a kind go to a thread after one of them was not short."""
+"""After a read that was not short, how many more of its kind go to a thread."""
 
 
 class Snapshot(ABC):
-    """One state of the database: everything that is fetched through it belongs together.
+    """One state of the database: all rows fetched through it are consistent.
 
-    What runs often is a Prepared; any other statement is compiled each time.
+    Use a Prepared for a statement that runs often; any other is compiled each time.
     """
 
     @abstractmethod
@@ -38,11 +38,11 @@ class Snapshot(ABC):
         """The rows. Raises TimedOut, Unavailable, Damaged."""
 
     async def fetch_each(self, wanted: Sequence[Fetch | None]) -> list[list[Row]]:
-        """The rows of each, none for None."""
+        """The rows of each; an empty list for None."""
         return [[] if one is None else await self.fetch(one) for one in wanted]
 
     async def rows(self, statement: Statement, values: Values | None = None) -> list[Row]:
-        """What a statement finds or returns."""
+        """The rows that a statement finds or returns."""
         return await self.fetch(Fetch(prepared(statement), values or {}))
 
     async def first(self, statement: Statement, values: Values | None = None) -> Row | None:
@@ -52,7 +52,7 @@ class Snapshot(ABC):
 
 
 class Transaction(Snapshot):
-    """All or nothing, and the only way to write. Everything in it happens at one instant, *now*."""
+    """Atomic, and the only way to write. Everything in it happens at one instant, *now*."""
 
     def __init__(self, now: Instant) -> None:
         self.now = now
@@ -73,7 +73,7 @@ class Pace:
         self._threaded = 0
 
     def brief(self) -> bool:
-        """Whether to try the next one on the event loop."""
+        """Whether to try the next read on the event loop."""
         if self._threaded:
             self._threaded -= 1
             return False
@@ -84,10 +84,10 @@ class Pace:
 
 
 class Database(ABC):
-    """What is read and written by everybody. Open one with opening.opened().
+    """An open database. Open one with opening.opened().
 
-    Whoever reads or writes says in which workspace; None stands for all of them, which only the
-    operator's commands and the look for a key have reason to ask for.
+    Every read and write names its workspace. None stands for all workspaces; only the operator's
+    commands and the lookup of a key use it.
     """
 
     def __init__(self, url: URL, clock: Callable[[], Instant]) -> None:
@@ -96,15 +96,15 @@ class Database(ABC):
 
     @abstractmethod
     async def open(self, *, migrate: bool = True) -> None:
-        """Connect and bring the schema up to date. Raises Unavailable, Damaged: what to do."""
+        """Connect, and update the schema. Raises Unavailable or Damaged, saying what to do."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
 
     @abstractmethod
     def read(self, workspace_id: int | None = None) -> AbstractAsyncContextManager[Snapshot]:
-        """One snapshot, read-only, for as long as the block lasts: keep it short."""
+        """One read-only snapshot for the length of the block: keep it short."""
 
     @abstractmethod
     async def run(
@@ -113,10 +113,10 @@ class Database(ABC):
         pace: Pace,
         workspace_id: int | None = None,
     ) -> T:
-        """Do *work* in one snapshot.
+        """Run *work* in one snapshot.
 
-        It waits for nothing but its rows, and may be done a second time. *pace* is kept by the
-        caller for each kind of work. Raises TimedOut, Unavailable, Damaged, and what *work* raises.
+        *work* must await nothing but its rows, and may run twice. The caller keeps one *pace* for
+        each kind of work. Raises TimedOut, Unavailable, Damaged, and any error of *work*.
         """
 
     @abstractmethod
@@ -136,24 +136,24 @@ class Database(ABC):
     ) -> None:
         """Copy the database to the file *target* while it is in use.
 
-        *on_progress* is told the pages that are done and those in all. Raises Invalid if *target*
-        exists and may not be overwritten, or if the database has tools of its own for this;
-        Unavailable if the copy cannot be written, and Damaged if the database cannot be read.
+        *on_progress* receives the pages copied and the total. Raises Invalid if *target* exists
+        and may not be overwritten, or if the database has its own tools for this; Unavailable if
+        the copy cannot be written, and Damaged if the database cannot be read.
         """
 
     @abstractmethod
     async def damage(self) -> list[tuple[str, str]]:
-        """What the database itself finds wrong: a place and a sentence for each."""
+        """The problems that the database itself reports: a place and a sentence for each."""
 
     @abstractmethod
     async def rewrite(self) -> None:
-        """Give back the room of what was erased, so that as little as possible of it is left."""
+        """Release the space of erased data, so that as little as possible of it remains."""
 
     @abstractmethod
     async def ready(self) -> None:
         """Raise a DomainError unless a read works.
 
-        Whether a write would work is not asked: on a full disk, reading goes on.
+        Writes are not tested, because reads still work on a full disk.
         """
 
 

@@ -16,12 +16,12 @@ from domain.errors import Unavailable
 
 
 async def run(url: URL, work: Callable[[Connection], None]) -> None:
-    """Do *work*, one of the functions below, in a transaction of its own."""
+    """Run *work*, one of the functions below, in its own transaction."""
     engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves, below
+        connection.isolation_level = None  # BEGIN is issued explicitly, below
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA foreign_keys=ON")
 
@@ -39,7 +39,7 @@ async def run(url: URL, work: Callable[[Connection], None]) -> None:
 async def run_on_server(
     connect: Callable[[], Awaitable[Any]], turn: TextClause, work: Callable[[Connection], None]
 ) -> None:
-    """As run(), on a PostgreSQL server: one process at a time, which *turn* sees to."""
+    """Like run(), on a PostgreSQL server: the statement *turn* admits one process at a time."""
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=connect, poolclass=NullPool, hide_parameters=True
     )
@@ -53,9 +53,9 @@ async def run_on_server(
 
 
 def upgrade(connection: Connection) -> None:
-    """Run the migrations that are missing, within the caller's transaction.
+    """Run the missing migrations within the caller's transaction.
 
-    Raises Unavailable if the database is not one of casegraph's, or a newer one.
+    Raises Unavailable if the database is not casegraph's, or has a newer schema.
     """
     revision = current(connection)
     if revision == head():
@@ -71,13 +71,13 @@ def upgrade(connection: Connection) -> None:
 
 
 def check(connection: Connection) -> None:
-    """Raise Unavailable unless the schema is the one this version of the program expects."""
+    """Raise Unavailable unless the schema is the one that this version expects."""
     revision = current(connection)
     if revision is None:
         raise Unavailable(_FOREIGN if inspect(connection).get_table_names() else _EMPTY)
     if revision != head():
-        known = {script.revision for script in _scripts().walk_revisions()}
-        raise Unavailable(_OLDER if revision in known else _NEWER)
+        revisions = {script.revision for script in _scripts().walk_revisions()}
+        raise Unavailable(_OLDER if revision in revisions else _NEWER)
 
 
 def current(connection: Connection) -> str | None:
@@ -91,7 +91,7 @@ def head() -> str:
 
 
 _EMPTY = "The database is empty. Run: casegraph init"
-_FOREIGN = "The file is a database of another program. Choose another file."
+_FOREIGN = "The database belongs to another program. Choose another database."
 _OLDER = "The database has an older schema. Run: casegraph init"
 _NEWER = "The database was written by a newer casegraph. Install that version."
 

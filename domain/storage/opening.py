@@ -1,4 +1,4 @@
-"""A URL becomes an open database: SQLite in a file, or PostgreSQL."""
+"""Opens the database at a URL: SQLite in a file, or PostgreSQL."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
@@ -21,10 +21,10 @@ async def opened(
     clock: Callable[[], Instant] = instants.now,
     read_seconds: float | None = None,
 ) -> AsyncIterator[Database]:
-    """The database at *url*, open for as long as the block lasts.
+    """The database at *url*, open for the length of the block.
 
     A snapshot that is read for longer than *read_seconds* ends with TimedOut. Only a server sets
-    that, and its writes do not wait for long either. Raises Unavailable, Damaged.
+    it; its writes do not wait long either. Raises Unavailable, Damaged.
     """
     database = _database(parse_url(url), clock, read_seconds)
     try:
@@ -35,7 +35,7 @@ async def opened(
 
 
 def parse_url(text: str) -> URL:
-    """sqlite:///path, just a path, or postgresql://...; Unavailable for anything else."""
+    """Parse sqlite:///path, a bare path or postgresql://...; anything else raises Unavailable."""
     try:
         url = make_url(text if "://" in text else f"sqlite:///{text}")
     except (sqlalchemy.exc.ArgumentError, ValueError):
@@ -54,7 +54,7 @@ _WRONG_URL = (
 
 
 def _database(url: URL, clock: Callable[[], Instant], read_seconds: float | None) -> Database:
-    # A driver that is not used need not be loaded.
+    # Imported here so that an unused driver is not loaded.
     if url.get_backend_name() == "postgresql":
         from domain.storage.postgresql.server import PostgresqlDatabase
 

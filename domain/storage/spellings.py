@@ -1,8 +1,8 @@
-"""What the two databases spell differently: each has one name here.
+"""The SQL that the two databases spell differently: each construct has one name here.
 
-Texts are compared and ordered by code point on both. SQLite does so by itself (BINARY); PostgreSQL
-is told to (COLLATE "C"), since the order of its other collations depends on the libraries of the
-machine. What people see as order is in the folded columns, which code points put right.
+Both compare and sort text by code point. SQLite does so by default (BINARY); PostgreSQL needs
+COLLATE "C", because the order of its other collations depends on the machine's libraries. The
+order that people see comes from the folded columns, which sort correctly by code point.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ Text = sqlalchemy.Text().with_variant(postgresql.TEXT(collation="C"), "postgresq
 
 
 class each(FunctionElement[Any]):
-    """The texts of a JSON array, as rows with a column *value*."""
+    """The strings of a JSON array, as rows with a column *value*."""
 
     name = "each"
     inherit_cache = True
@@ -30,7 +30,7 @@ class each(FunctionElement[Any]):
 
     @classmethod
     def numbered(cls, parameter: Any, alias: str = "each") -> Any:
-        """With the place of each text in the array, from 0 on, as the column *key*."""
+        """As rows that also have a column *key*: the string's index in the array, from 0."""
         return cls(parameter).table_valued(column("key", Integer), "value", name=alias)
 
 
@@ -46,14 +46,14 @@ def _each_postgresql(element: each, compiler: SQLCompiler, **options: Any) -> st
 
 
 class found_by_index(FunctionElement[Any]):
-    """The ids that the trigram index finds: see search.terms() for the parameters."""
+    """The ids that the trigram index finds; search.terms() explains the parameters."""
 
     name = "found_by_index"
     inherit_cache = True
 
     @classmethod
     def of(cls, workspace_id: Any, kind: Any, *terms: Any) -> Any:
-        """A subquery with one column, to stand behind IN."""
+        """A subquery with one column, for use after IN."""
         return select(
             cls(workspace_id, kind, *terms).table_valued(column("id", sqlalchemy.Text)).c.id
         )
@@ -61,9 +61,9 @@ class found_by_index(FunctionElement[Any]):
 
 @compiles(found_by_index, "sqlite")
 def _found_sqlite(element: found_by_index, compiler: SQLCompiler, **options: Any) -> str:
-    # What is not needed is not a parameter, either.
+    # Clauses that are not needed are not compiled, so that they do not become parameters.
     workspace, kind, query = _each_argument(list(element.clauses)[:3], compiler, options)
-    # The + 0 keeps SQLite from walking all entries of the workspace instead of those found.
+    # The + 0 keeps SQLite from scanning all entries of the workspace instead of the matches.
     return (
         "(SELECT id FROM search_entry WHERE entry IN "  # noqa: S608
         f"(SELECT rowid FROM search_index WHERE search_index MATCH {query}) "
@@ -77,11 +77,11 @@ def _found_postgresql(element: found_by_index, compiler: SQLCompiler, **options:
     needed = [workspace_id, of_kind, *rest]
     workspace, kind, scope, *terms = _each_argument(needed, compiler, options)
     any_of = " OR ".join(
-        # A subquery is asked once, where a function may be for each row.
+        # A subquery runs once, while a function call may run for each row.
         f"(grams @> (SELECT casegraph_grams({scope}, {term})) AND strpos({column}, {term}) > 0)"
         for column, term in zip(("plain", "loose", "number"), terms, strict=True)
     )
-    # Found once, whatever the planner expects of a table that it has not looked at yet.
+    # MATERIALIZED runs it once, whatever the planner assumes of a table it has not analyzed yet.
     return (
         f"(WITH found AS MATERIALIZED (SELECT id FROM search_entry "  # noqa: S608
         f"WHERE workspace_id = {workspace} AND kind = {kind} AND ({any_of})) "

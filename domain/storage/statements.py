@@ -1,4 +1,4 @@
-"""Statements that SQLAlchemy Core writes once and the driver runs many times."""
+"""Statements that SQLAlchemy Core compiles once and the driver runs many times."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -13,10 +13,10 @@ POSTGRESQL: Dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
 
 class Prepared:
-    """A statement with named parameters; its SQL is compiled once for a dialect.
+    """A statement with named parameters; its SQL is compiled once per dialect.
 
-    Of an INSERT, all columns are parameters; those without a value are null. Where PostgreSQL is
-    asked better in another way, that is its statement.
+    In an INSERT, all columns are parameters; those without a value are null. *postgresql* replaces
+    the statement on PostgreSQL, where a different one works better.
     """
 
     __slots__ = ("_compiled", "_postgresql", "statement")
@@ -39,16 +39,16 @@ class Prepared:
         statement = self.statement
         if self._postgresql is not None and dialect.name == "postgresql":
             statement = self._postgresql
-        made = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-        assert isinstance(made, SQLCompiler)
-        defaults = made.construct_params(_check=False)
-        names = tuple((name, defaults.get(name)) for name in made.positiontup or ())
-        found = self._compiled[dialect.name] = str(made), names
-        return found
+        compiler = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        assert isinstance(compiler, SQLCompiler)
+        defaults = compiler.construct_params(_check=False)
+        names = tuple((name, defaults.get(name)) for name in compiler.positiontup or ())
+        entry = self._compiled[dialect.name] = str(compiler), names
+        return entry
 
 
 class Fetch(NamedTuple):
-    """Something to be read: a statement and the values of its parameters."""
+    """A query: a statement and the values of its parameters."""
 
     statement: Prepared
     values: Mapping[str, Any]

@@ -1,8 +1,8 @@
-"""The tables. Every key leads with workspace_id, so a row cannot refer to another workspace's.
+"""The tables. Every key starts with workspace_id, so a row cannot refer to another workspace's.
 
-On SQLite they are WITHOUT ROWID: rows lie in key order, which is the order they are read in.
-Full-text indexes and the triggers of the timeline are made by the migrations; what is
-declared here is checked against them by a test.
+On SQLite they are WITHOUT ROWID: rows are stored in key order, the order they are read in.
+The migrations create the full-text indexes and the timeline's triggers; a test checks the
+declarations here against the migrations.
 """
 
 from sqlalchemy import (
@@ -74,7 +74,7 @@ _VISIBLE = text("deleted_at IS NULL")
 
 
 def _case_order(name: str, *columns: str) -> Index:
-    """An index over the visible cases: what a page of them is read from."""
+    """An index over the visible cases, from which pages of them are read."""
     return Index(
         name,
         "workspace_id",
@@ -102,7 +102,7 @@ cases = Table(
     Column("deleted_at", Text),
     Column("name_order", Text, nullable=False),
     Column("number_order", Text, nullable=False),
-    # The highest position given to a party or staff member: positions are never used again.
+    # The highest position given to a party or staff member: positions are never reused.
     Column("last_position", Integer, nullable=False),
     PrimaryKeyConstraint("workspace_id", "id"),
     CheckConstraint("status IN ('active', 'closed', 'archived')", name="status"),
@@ -190,7 +190,7 @@ staff_assignment = Table(
     sqlite_with_rowid=False,
 )
 
-# Two rows a link, one as seen from each end, so that a case finds its links by its own key.
+# Two rows per link, one as seen from each end, so that a case finds its links by its own key.
 case_link = Table(
     "case_link",
     metadata,
@@ -239,8 +239,8 @@ timeline_head = Table(
     Column("hash", Text, nullable=False),
 )
 
-# Folded keys of cases, parties and staff. *scope* is one trigram that stands for the workspace
-# and the kind, so that the trigram index itself keeps tenants apart.
+# Folded keys of cases, parties and staff. *scope* is one trigram for the workspace and the kind,
+# so that the trigram index itself keeps tenants apart.
 search_entry = Table(
     "search_entry",
     metadata,
@@ -268,7 +268,7 @@ idempotency_key = Table(
     sqlite_with_rowid=False,
 )
 
-# What an import brought in: a line of a file, or a name in it, and the object it became.
+# Maps each thing that an import read, a line of a file or a name in it, to the object it became.
 imported = Table(
     "imported",
     metadata,

@@ -37,7 +37,7 @@ def test_a_database_of_another_program_is_told_of(tmp_path):
 
     told = server.command("serve", "--port", "0", status=1)
 
-    assert told == "casegraph: The file is a database of another program. Choose another file.\n"
+    assert told == "casegraph: The database belongs to another program. Choose another database.\n"
 
 
 def test_a_lock_that_stays_ends_the_start(stopped):

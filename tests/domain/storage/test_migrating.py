@@ -210,7 +210,7 @@ async def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path,
         raw.execute("CREATE TABLE bookmarks (url TEXT)")
     before = dump(f"sqlite:///{path}")
 
-    with pytest.raises(Unavailable, match="of another program"):
+    with pytest.raises(Unavailable, match="belongs to another program"):
         async with opened(f"sqlite:///{path}", migrate=migrate):
             pass
 

@@ -1,4 +1,4 @@
-"""The first schema. One file, as a revision is one step: it is never edited again."""
+"""The first schema. It is one file because a revision is one step, and is never edited again."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,7 +9,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# By code point, as SQLite does by itself.
+# Sorted by code point, as SQLite does by default.
 TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 
 
@@ -360,7 +360,7 @@ SQLITE = (
     """CREATE TRIGGER timeline_event_is_final BEFORE UPDATE ON timeline_event BEGIN
         SELECT RAISE(ABORT, 'timeline events are append-only');
     END""",
-    # Only purging takes events away, and only those of a case that was deleted before.
+    # Only purging removes events, and only those of a case that is already deleted.
     """CREATE TRIGGER timeline_event_is_kept BEFORE DELETE ON timeline_event
     WHEN NOT EXISTS (SELECT 1 FROM cases WHERE workspace_id = old.workspace_id
         AND id = old.case_id AND deleted_at IS NOT NULL)
@@ -369,9 +369,9 @@ SQLITE = (
     END""",
 )
 
-# A row that belongs to another workspace than the one a transaction says it works for is not there,
-# whatever a statement asks for; '*' is for the operator. Each is asked once a statement. Not on
-# search_entry, since its index would not be used then: of what is found there only ids are read.
+# Row-level security hides the rows of every workspace but the one that the transaction names; '*'
+# is for the operator. The functions below run once per statement. search_entry has no policy,
+# because its index would then go unused; only ids are read from it.
 SECURED = (
     "cases",
     "party",
