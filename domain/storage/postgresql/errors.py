@@ -1,7 +1,7 @@
-"""What PostgreSQL and its driver raise, in the domain's words; see driver_errors for SQLite's.
+"""Translates the errors of PostgreSQL and its driver into the domain's.
 
-Trouble that may pass is Unavailable, and tells the operator what to do where there is something to
-be done. Nobody is shown SQL or a value.
+A temporary problem is Unavailable; its message tells the operator what to do where something can
+be done. SQL and values are never shown. For SQLite, see sqlite/errors.py.
 """
 
 import contextlib
@@ -17,16 +17,16 @@ log = logging.getLogger("casegraph.sql")
 
 LOST = "The connection to the database was lost."
 UNREACHABLE = "The database server cannot be reached."
-REFUSED = "The database server refuses the user or the password of the database URL."
-MISSING = "The database of the database URL does not exist. Make it with: createdb"
+REFUSED = "The database server rejects the user or the password in the database URL."
+MISSING = "The database in the database URL does not exist. Create it with: createdb"
 FORBIDDEN = "The database user may not do this: it must own casegraph's tables."
 STARTING = "The database server is starting or stopping."
 CROWDED = "The database server has no connection left for casegraph: see max_connections."
-STANDBY = "The database server is a standby and takes no writes."
-HELD = "Another transaction keeps what is to be written locked."
+STANDBY = "The database server is a standby and accepts no writes."
+HELD = "Another transaction holds a lock on the rows to be written."
 UNKNOWN = (
-    "The connection to the database was lost while the change was being stored: it may be there or "
-    "not. Send it again with the same idempotency key, or look."
+    "The connection to the database was lost during the commit: the change may or may not be "
+    "stored. Send it again with the same idempotency key, or check."
 )
 
 # PostgreSQL, appendix A: the class is in the first two characters.
@@ -48,42 +48,42 @@ _BY_CODE: dict[str, type[Damaged] | type[TimedOut] | str] = {
     "40P01": HELD,
     "40001": HELD,
 }
-_BY_CLASS = {"08": LOST, "53": "The database server has too little memory or room."}
+_BY_CLASS = {"08": LOST, "53": "The database server is short of memory or disk space."}
 
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """The driver's trouble becomes a DomainError: see translation()."""
+    """Raise the driver's errors as DomainErrors: see translation()."""
     try:
         yield
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        found = translation(error)
-        if found is error:
+        refusal = translation(error)
+        if refusal is error:
             raise
-        raise found from error
+        raise refusal from error
 
 
 def translation(error: Exception) -> Exception:
-    """What to raise for *error*: a DomainError, or itself where it tells of a defect of ours."""
-    found: Exception = error
+    """The exception to raise for *error*: a DomainError, or *error* if it is a defect of ours."""
+    defect: Exception = error
     if isinstance(error, asyncpg.PostgresError):
         code = error.sqlstate or ""
-        known = _BY_CODE.get(code) or _BY_CLASS.get(code[:2])
-        if known is None:
-            return found
-        if known is TimedOut:
+        refusal = _BY_CODE.get(code) or _BY_CLASS.get(code[:2])
+        if refusal is None:
+            return defect
+        if refusal is TimedOut:
             return TimedOut()
-        # The code alone: the message may quote a row.
+        # Only the code is logged: the message may quote a row.
         log.error("database: %s (%s)", type(error).__name__, code)
-        return Unavailable(known) if isinstance(known, str) else known()
+        return Unavailable(refusal) if isinstance(refusal, str) else refusal()
     if isinstance(error, asyncpg.DataError):
-        return found
+        return defect
     log.error("database: %s", type(error).__name__)
     return Unavailable(LOST if isinstance(error, asyncpg.InterfaceError) else UNREACHABLE)
 
 
 def lost(error: Exception) -> bool:
-    """Whether the connection is gone, and with it whatever it was about to do."""
+    """Whether the connection is gone, and with it any work in progress."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in ("08", "57") and error.sqlstate != "57014"
     return isinstance(error, asyncpg.InterfaceError | OSError)

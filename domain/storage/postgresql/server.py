@@ -1,9 +1,8 @@
-"""A database on a PostgreSQL server, shared by as many processes and hosts as there are.
+"""A database on a PostgreSQL server, shared by any number of processes and hosts.
 
-Every transaction says for which workspace it works: the row-level policies of the schema hide the
-rows of all others (PostgreSQL, 5.9). Writes of one workspace take turns at the head of its
-timeline, which gives them the same semantics as SQLite's single writer; those of others go on
-beside them.
+Every transaction names its workspace: the schema's row-level policies hide the rows of all others
+(PostgreSQL, 5.9). Writes to one workspace take turns on the head of its timeline, which gives
+them the same semantics as SQLite's single writer. Writes to different workspaces run in parallel.
 """
 
 import asyncio
@@ -43,15 +42,15 @@ Connection = Any
 """asyncpg.Connection, or a pool's proxy for one."""
 
 READERS = 8
-"""Connections of a process that read, at most; as many snapshots are open at once."""
+"""The most read connections in a process, and so the most snapshots open at once."""
 WRITERS = 4
-"""Connections of a process that write, at most."""
+"""The most write connections in a process."""
 CONNECT_SECONDS = 5.0
 STATEMENTS = 500
-"""How many statements a connection keeps prepared."""
+"""How many prepared statements a connection keeps."""
 
 EVERY = "*"
-"""What a transaction says that works for all workspaces: only the operator's do."""
+"""The name of all workspaces together, for the operator's transactions only."""
 _READY = Prepared(text("SELECT 1 FROM alembic_version"))
 _TURN = "SELECT seq FROM timeline_head WHERE workspace_id = $1 FOR UPDATE"
 _OPERATOR_TURN = "SELECT pg_advisory_xact_lock(7381, 1)"
@@ -59,7 +58,7 @@ _MIGRATOR_TURN = text("SELECT pg_advisory_xact_lock(7381, 2)")
 
 
 class PostgresqlDatabase(Database):
-    """A pool of connections that read and one of those that write."""
+    """A pool of read connections and a pool of write connections."""
 
     def __init__(self, url: URL, clock: Callable[[], Instant], read_seconds: float | None) -> None:
         super().__init__(url, clock)
@@ -101,7 +100,7 @@ class PostgresqlDatabase(Database):
         pace: Pace,
         workspace_id: int | None = None,
     ) -> T:
-        """Done again if the connection was lost: the server may be back already."""
+        """Runs *work* again if the connection was lost: the server may be back already."""
         try:
             async with self.read(workspace_id) as snapshot:
                 return await work(snapshot)
@@ -131,21 +130,21 @@ class PostgresqlDatabase(Database):
         overwrite: bool = False,
         on_progress: Callable[[int, int], object] = lambda _done, _total: None,
     ) -> None:
-        raise invalid("PostgreSQL has its own: pg_dump, or pg_basebackup.", "database")
+        raise invalid("PostgreSQL has its own backup tools: pg_dump and pg_basebackup.", "database")
 
     async def damage(self) -> list[tuple[str, str]]:
-        """Indexes that are not valid, and references to nothing; verify() reads all the rest."""
-        found: list[tuple[str, str]] = []
+        """Invalid indexes and dangling references; verify() checks everything else."""
+        problems: list[tuple[str, str]] = []
         async with self.read() as db:
             for (name,) in await db.fetch(Fetch(_INVALID_INDEXES, {})):
-                found.append((f"index {name}", "it is not valid. See: REINDEX"))
+                problems.append((f"index {name}", "it is not valid. See: REINDEX"))
             for table, parent, statement in _references():
                 if await db.fetch(Fetch(statement, {})):
-                    found.append((f"table {table}", f"a row refers to nothing in {parent}."))
-        return found
+                    problems.append((f"table {table}", f"a row refers to nothing in {parent}."))
+        return problems
 
     async def rewrite(self) -> None:
-        """VACUUM: the room is used again. What backups and the WAL hold is the server's matter."""
+        """VACUUM frees the space for reuse. Backups and the WAL are the server's concern."""
         pool = self._pool_of(self._writers)
         with translated():
             async with pool.acquire() as connection:
@@ -164,7 +163,7 @@ class PostgresqlDatabase(Database):
                 connection = await pool.acquire(timeout=self._read_seconds or PATIENT_SECONDS)
         except Unavailable as error:
             if isinstance(error.__cause__, TimeoutError):
-                raise Unavailable("Too much is being read right now.") from None
+                raise Unavailable("Too many reads are in progress right now.") from None
             raise
         try:
             with translated():
@@ -177,7 +176,7 @@ class PostgresqlDatabase(Database):
         return connection
 
     def _end(self, connection: Connection) -> None:
-        """End a snapshot's transaction, which nobody has to wait for."""
+        """End a snapshot's transaction in the background."""
 
         async def ended() -> None:
             await _rolled_back(connection)
@@ -188,7 +187,7 @@ class PostgresqlDatabase(Database):
         task.add_done_callback(self._ending.discard)
 
     async def _writing(self, workspace_id: int | None) -> Connection:
-        """A connection in a transaction that has its turn."""
+        """A connection in a transaction whose turn it is to write."""
         pool = self._pool_of(self._writers)
         milliseconds = int(self._patience * 1000)
         for attempt in (1, 2):
@@ -205,13 +204,13 @@ class PostgresqlDatabase(Database):
             except BaseException as error:
                 await self._in_full(_rolled_back(connection))
                 await pool.release(connection)
-                # Nothing was done yet. The server may have been started anew since the last time.
+                # Nothing is done yet, so a retry is safe: the server may have restarted since.
                 if attempt == 2 or not (isinstance(error, Exception) and lost(error)):
                     raise
         raise AssertionError
 
     async def _has_schema(self) -> bool:
-        """Whether there is nothing to migrate, which Alembic takes its time to find out."""
+        """Whether there is nothing to migrate; Alembic would take longer to find out."""
         connection = await self._connect()
         try:
             revision = await connection.fetchval("SELECT version_num FROM alembic_version")
@@ -230,7 +229,7 @@ class PostgresqlDatabase(Database):
             raise
 
     async def _in_full(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do *work* to the end even if the caller is cancelled, perhaps more than once."""
+        """Run *work* to completion even if the caller is cancelled, perhaps more than once."""
         task = asyncio.ensure_future(work)
         try:
             return await asyncio.shield(task)
@@ -275,7 +274,7 @@ class PostgresqlDatabase(Database):
 class _Snapshot(Snapshot):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        # Whoever reads for several places at once shares the snapshot; a connection does one thing.
+        # Concurrent reads may share a snapshot, but a connection runs one statement at a time.
         self._turn = asyncio.Lock()
 
     async def fetch(self, wanted: Fetch) -> list[Row]:
@@ -283,9 +282,9 @@ class _Snapshot(Snapshot):
         log.debug("%s", sql)
         with translated():
             async with self._turn:
-                found = await self._connection.fetch(sql, *parameters)
-            # asyncpg's records can do whatever is done with rows, and are tuples but by name.
-            return cast("list[Row]", found)
+                rows = await self._connection.fetch(sql, *parameters)
+            # asyncpg's records are not declared as tuples, but support all that is done with rows.
+            return cast("list[Row]", rows)
 
 
 class _Transaction(Transaction):
@@ -301,16 +300,16 @@ class _Transaction(Transaction):
     async def run(
         self, statement: Statement, values: Values | Sequence[Values] | None = None
     ) -> None:
-        made = prepared(statement)
+        compiled = prepared(statement)
         if not isinstance(values, Sequence):
-            await self.rows(made, values)
+            await self.rows(compiled, values)
         elif len(values) == 1:
-            await self.rows(made, values[0])
+            await self.rows(compiled, values[0])
         elif values:
-            sql = made.sql(POSTGRESQL)
+            sql = compiled.sql(POSTGRESQL)
             log.debug("%s", sql)
             await self._connection.executemany(
-                sql, [made.bound(POSTGRESQL, row)[1] for row in values]
+                sql, [compiled.bound(POSTGRESQL, row)[1] for row in values]
             )
 
 
@@ -319,7 +318,7 @@ def _works_for(workspace_id: int | None) -> str:
 
 
 async def _rolled_back(connection: Connection) -> None:
-    """End what is left of a transaction. A connection that cannot is closed."""
+    """Roll back the transaction, if one is open. Closes the connection if that fails."""
     if connection.is_closed() or not connection.is_in_transaction():
         return
     try:
@@ -329,7 +328,7 @@ async def _rolled_back(connection: Connection) -> None:
 
 
 async def _nothing(_connection: Connection) -> None:
-    """What is done to a connection that goes back to its pool: it has no state but transactions."""
+    """The pool's reset hook. Does nothing: connections keep no state but their transactions."""
 
 
 _INVALID_INDEXES = Prepared(
@@ -338,8 +337,8 @@ _INVALID_INDEXES = Prepared(
 
 
 def _references() -> list[tuple[str, str, Prepared]]:
-    """For each foreign key: the table, what it refers to, and a statement that finds a bad row."""
-    found = []
+    """For each foreign key: its table, the parent table, and a query for a dangling reference."""
+    references = []
     for table in metadata.sorted_tables:
         for key in table.foreign_key_constraints:
             parent = key.referred_table.alias("parent")
@@ -348,5 +347,5 @@ def _references() -> list[tuple[str, str, Prepared]]:
             missing = [mine.is_not(None) for mine, _theirs in pairs]
             nobody = ~parent.select().where(*there).correlate(table).exists()
             statement = table.select().where(*missing, nobody).with_only_columns(pairs[0][0])
-            found.append((table.name, key.referred_table.name, Prepared(statement.limit(1))))
-    return found
+            references.append((table.name, key.referred_table.name, Prepared(statement.limit(1))))
+    return references

@@ -1,8 +1,8 @@
-"""A database in a SQLite file, in WAL.
+"""A database in a SQLite file, in WAL mode.
 
 file     the database itself
-readers  snapshots: on the event loop what is brief, the rest in threads
+readers  snapshots: short reads on the event loop, the rest in threads
 writer   one transaction at a time, with a lock between processes (lock)
-errors   what the driver raises, in the domain's words
-backup   a copy while it is in use
+errors   translates the driver's errors into the domain's
+backup   copies the database while it is in use
 """

@@ -1,4 +1,4 @@
-"""A copy of the database while it is in use."""
+"""Copies the database while it is in use."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from domain.errors import Damaged, Unavailable, invalid
 from domain.storage.sqlite.errors import translation
 
 PAGES = 1_000
-"""How many pages are copied in one step; between two, writers may go on."""
+"""How many pages are copied in one step; writers may run between steps."""
 
 
 async def copy(
@@ -19,7 +19,7 @@ async def copy(
 ) -> None:
     """Copy the database *source* to *target*, complete and consistent, readable by its owner only.
 
-    The file appears when it is complete: see Database.backup().
+    *target* appears only once it is complete: see Database.backup().
     """
     try:
         await asyncio.to_thread(_check, source, target, overwrite)
@@ -34,9 +34,9 @@ def _check(source: Path, target: Path, overwrite: bool) -> None:
     if target.exists() and not overwrite:
         raise invalid(f"{target} exists. Choose another name, or --overwrite.", "target")
     if target.exists() and target.samefile(source):
-        raise invalid("The copy must be another file than the database.", "target")
+        raise invalid("The copy must not be the database file itself.", "target")
     if target.with_name(f"{target.name}-wal").exists():
-        # SQLite would take the old file's log for the copy's own.
+        # SQLite would take the old file's WAL for the copy's own.
         raise invalid(f"{target} is a database in use. Choose another name.", "target")
 
 
@@ -51,9 +51,9 @@ def _copy(source: Path, target: Path, on_progress: Callable[[int, int], object])
             ) as db,
             contextlib.closing(sqlite3.connect(partial)) as copy,
         ):
-            # Whatever ends this half-way leaves a file that nobody opens; it needs no journal.
+            # An interrupted copy leaves a file that nobody opens, so it needs no journal.
             copy.execute("PRAGMA journal_mode=OFF")
-            copy.execute("PRAGMA synchronous=OFF")  # done once, below
+            copy.execute("PRAGMA synchronous=OFF")  # fsync runs once, below
             # Held open for the whole copy, so that it is one state even while others write.
             db.execute("BEGIN")
             db.execute("SELECT 1 FROM alembic_version").fetchall()
@@ -62,8 +62,8 @@ def _copy(source: Path, target: Path, on_progress: Callable[[int, int], object])
                 pages=PAGES,
                 progress=lambda _status, remaining, total: on_progress(total - remaining, total),
             )
-        with open(partial, "rb+") as written:
-            os.fsync(written.fileno())
+        with open(partial, "rb+") as file:
+            os.fsync(file.fileno())
         partial.replace(target)
         folder = os.open(target.resolve().parent, os.O_RDONLY)
         try:

@@ -1,7 +1,7 @@
-"""What the driver raises, in the domain's words.
+"""Translates the driver's errors into the domain's.
 
-Trouble with the database is Unavailable where it may pass, and Damaged where it will not. What is
-left is a defect of ours, and raised as it is. Nobody is shown SQL or a value.
+A temporary problem with the database is Unavailable, a lasting one Damaged. Any other error is a
+defect of ours and is raised unchanged. SQL and values are never shown.
 """
 
 import contextlib
@@ -16,15 +16,15 @@ from domain.errors import Damaged, TimedOut, Unavailable
 from domain.storage.database import DISK_FULL
 
 log = logging.getLogger("casegraph.sql")
-# On the command line nothing is set up, and the refusal alone is told.
+# The command line configures no logging and prints only the refusal.
 log.addHandler(logging.NullHandler())
 
-UNWRITABLE = "The database cannot be written: its disk is full, read-only, failing, or limited."
+UNWRITABLE = "The database cannot be written: its disk is full, read-only, failing or at a limit."
 READ_ONLY = "The database cannot be written: the file or its folder is read-only."
 LOCKED = "Another program keeps the database locked."
-UNOPENED = "The database file cannot be opened, or files beside it cannot be made."
-UNREADABLE = "The disk that the database is on reports errors."
-NO_DATABASE = "The file is not a database, or its beginning is damaged."
+UNOPENED = "The database file cannot be opened, or files beside it cannot be created."
+UNREADABLE = "The disk that holds the database reports errors."
+NO_DATABASE = "The file is not a database, or its header is damaged."
 
 _PRIMARY = 0xFF
 _DEFECTS = {
@@ -63,7 +63,7 @@ _BY_ERRNO = {
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """The driver's trouble becomes a DomainError: see translation()."""
+    """Raise the driver's errors as DomainErrors: see translation()."""
     try:
         yield
     except (
@@ -72,14 +72,14 @@ def translated() -> Iterator[None]:
         sqlalchemy.exc.TimeoutError,
         OSError,
     ) as error:
-        found = translation(error)
-        if found is error:
+        refusal = translation(error)
+        if refusal is error:
             raise
-        raise found from error
+        raise refusal from error
 
 
 def translation(error: Exception) -> Exception:
-    """What to raise for *error*: a DomainError, or itself where it tells of a defect of ours."""
+    """The exception to raise for *error*: a DomainError, or *error* if it is a defect of ours."""
     cause = getattr(error, "orig", error)
     if isinstance(cause, OSError):
         log.error("database: %s", cause)
@@ -102,9 +102,9 @@ def translation(error: Exception) -> Exception:
 
 
 def _without_code(error: Exception, cause: Exception) -> Exception:
-    """For what Python's driver, or SQLAlchemy, raises on its own account."""
+    """The translation of an error that comes from Python's driver or SQLAlchemy itself."""
     if isinstance(cause, sqlite3.OperationalError):
-        # A text that is no UTF-8. Not logged: the message shows it.
+        # Text that is not UTF-8. The message is not logged, because it quotes the text.
         log.error("database: a text cannot be decoded")
         return Damaged()
     if isinstance(cause, sqlalchemy.exc.TimeoutError):
@@ -113,11 +113,11 @@ def _without_code(error: Exception, cause: Exception) -> Exception:
 
 
 def interrupted(error: Exception) -> bool:
-    """Whether a statement was stopped by the progress handler of its connection."""
+    """Whether the connection's progress handler stopped the statement."""
     return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT
 
 
 def busy(error: Exception) -> bool:
-    """Whether a lock was held by somebody else."""
+    """Whether another connection held the lock."""
     code = getattr(error, "sqlite_errorcode", 0)
     return code & _PRIMARY in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
