@@ -1,4 +1,4 @@
-"""A database in a SQLite file, in WAL: one writer connection in a process, and readers."""
+"""A database in a SQLite file, in WAL mode: one writer connection per process, and readers."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ _READY = Prepared(text("SELECT 1 FROM alembic_version"))
 
 
 class SqliteDatabase(Database):
-    """A file that this process has open, perhaps together with others on the same machine."""
+    """A file that this process has open; other processes on the machine may have it open, too."""
 
     def __init__(self, url: URL, clock: Callable[[], Instant], read_seconds: float | None) -> None:
         super().__init__(url, clock)
@@ -52,9 +52,9 @@ class SqliteDatabase(Database):
             raise Unavailable(
                 f"{self.path} cannot be opened for writing: {error.strerror}."
             ) from error
-        # Held open until the writer is: the last connection to close would checkpoint.
-        with contextlib.closing(_looking(self.path)) as looking:
-            if not await asyncio.to_thread(_has_schema, looking):
+        # Held open until the writer is open: the last connection to close would checkpoint.
+        with contextlib.closing(_probe(self.path)) as probe:
+            if not await asyncio.to_thread(_has_schema, probe):
                 async with self._writer.turn(PATIENT_SECONDS):
                     await migrating.run(self.url, migrating.upgrade if migrate else migrating.check)
             with translated():
@@ -79,7 +79,7 @@ class SqliteDatabase(Database):
         pace: Pace,
         workspace_id: int | None = None,
     ) -> T:
-        """On the event loop if it is brief, else in a thread, where it is done again."""
+        """Runs *work* on the event loop if it is short, else again, in a thread."""
         if self._inline is not None and pace.brief():
             try:
                 return self._inline.run(work)
@@ -89,7 +89,7 @@ class SqliteDatabase(Database):
             return await work(snapshot)
 
     def write(self, workspace_id: int | None = None) -> AbstractAsyncContextManager[Transaction]:
-        """One at a time, of whichever workspace."""
+        """One at a time, whatever the workspace."""
         return self._writer.transaction(self.clock)
 
     async def backup(
@@ -102,43 +102,43 @@ class SqliteDatabase(Database):
         await backup.copy(self.path, target, overwrite=overwrite, on_progress=on_progress)
 
     async def damage(self) -> list[tuple[str, str]]:
-        # Not at the writer's connection: writes would have to wait for the whole of it.
-        found = await asyncio.to_thread(_damage, self.path)
-        return found + await self._writer.maintain(_search_damage)
+        # Not on the writer's connection: writes would have to wait for the whole check.
+        problems = await asyncio.to_thread(_damage, self.path)
+        return problems + await self._writer.maintain(_search_damage)
 
     async def rewrite(self) -> None:
-        """Write the file anew: nothing that was erased is left in it."""
+        """Rewrite the file, so that no erased data remains in it."""
         await self._writer.maintain(_rewrite)
 
     async def ready(self) -> None:
-        """Also refuses a file that is not the one of its name any more."""
+        """Also refuses if the open file is no longer the one at its path."""
         async with self.read() as snapshot:
             await snapshot.fetch(Fetch(_READY, {}))
         self._writer.check_in_place()
 
 
 def _make(path: Path, *, missing: bool) -> None:
-    """See that there is a file that can be written; make one that is *missing*, or refuse."""
-    # Before anything is opened: closing takes a lock, which would need the folder and leave a file.
+    """Ensure that a writable file exists. Without *missing*, refuse rather than create one."""
+    # Checked before opening: closing takes a lock, which needs the folder and leaves a file.
     if not path.parent.is_dir():
         raise Unavailable(f"There is no folder {path.parent}.")
     if not missing and not path.exists():
         raise Unavailable(f"There is no database at {path}. Run: casegraph init")
-    # Clients' names: a new file is for its owner only, and SQLite's -wal and -shm take after it.
+    # The data names clients: only its owner may read a new file, or SQLite's -wal and -shm.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
-def _looking(path: Path) -> sqlite3.Connection:
-    """A connection that changes nothing, not even the journal mode of a foreign file."""
+def _probe(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, not even the journal mode of another program's file."""
     with translated():
         uri = f"{path.resolve().as_uri()}?mode=rw"
         return sqlite3.connect(uri, uri=True, timeout=0, check_same_thread=False)
 
 
 def _has_schema(connection: sqlite3.Connection) -> bool:
-    """Whether there is nothing to migrate, which Alembic takes its time to find out.
+    """Whether there is nothing to migrate; Alembic would take longer to find out.
 
-    False also if that cannot be told: whoever migrates will say why.
+    Also False if the answer cannot be read: the migration will then say why.
     """
     try:
         if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
@@ -150,18 +150,18 @@ def _has_schema(connection: sqlite3.Connection) -> bool:
 
 
 def _damage(path: Path) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
+    problems: list[tuple[str, str]] = []
     uri = f"{path.resolve().as_uri()}?mode=ro"
     with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
         try:
             for (message,) in connection.execute("PRAGMA integrity_check"):
                 if message != "ok":
-                    found.append(("file", f"{message}."))
+                    problems.append(("file", f"{message}."))
             for table, _row, parent, _key in connection.execute("PRAGMA foreign_key_check"):
-                found.append((f"table {table}", f"a row refers to nothing in {parent}."))
+                problems.append((f"table {table}", f"a row refers to nothing in {parent}."))
         except sqlite3.DatabaseError as error:
-            found.append(("file", f"checking it failed: {error}."))
-    return found
+            problems.append(("file", f"the check failed: {error}."))
+    return problems
 
 
 def _search_damage(connection: sqlite3.Connection) -> list[tuple[str, str]]:
@@ -172,7 +172,7 @@ def _search_damage(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     except sqlite3.DatabaseError as error:
         if not isinstance(translation(error), Damaged):
             raise
-        return [("search index", "it does not fit the search entries.")]
+        return [("search index", "it does not match the search entries.")]
     return []
 
 

@@ -1,4 +1,4 @@
-"""A lock between the processes of one machine, held by a file."""
+"""A lock between the processes of one machine, held on a file."""
 
 import asyncio
 import os
@@ -14,11 +14,11 @@ except ImportError:  # pragma: no cover - Windows has no fcntl; SQLite's own loc
 
 
 ASK_AGAIN_SECONDS = 0.001
-HELD = "Another process is writing to the database, and has not finished yet."
+HELD = "Another process is writing to the database and has not finished yet."
 
 
 class FileLock:
-    """Exclusive among processes; the kernel frees it when its holder dies.
+    """An exclusive lock between processes; the kernel releases it when its holder dies.
 
     Within one process, callers take turns by other means: flock() belongs to the open file.
     """
@@ -28,14 +28,14 @@ class FileLock:
         self._file: int | None = None
 
     async def acquire(self, until: float) -> None:
-        """Wait for it until *until*, in seconds of time.monotonic(), but try at least once.
+        """Wait for the lock until *until*, in seconds of time.monotonic(); try at least once.
 
-        Raises Unavailable when the time is up, and OSError if there can be no such file.
+        Raises Unavailable at that time, and OSError if the file cannot be created.
         """
         if fcntl is None:  # pragma: no cover
             return
-        # Not waiting in a thread: if the caller were cancelled, it would get the lock for nobody.
-        while not self._taken():
+        # Polled, since a waiting thread would get the lock even after its caller was cancelled.
+        while not self._try_lock():
             if time.monotonic() > until:
                 raise Unavailable(HELD)
             await asyncio.sleep(ASK_AGAIN_SECONDS)
@@ -45,12 +45,12 @@ class FileLock:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Let go of it and of the file; it can be acquired again."""
+        """Release the lock and close the file; the lock can be acquired again."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
-    def _taken(self) -> bool:
+    def _try_lock(self) -> bool:
         if self._file is None:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -58,7 +58,7 @@ class FileLock:
         except BlockingIOError:
             return False
         if os.fstat(self._file).st_nlink == 0:
-            # Somebody deleted the file. Other processes would lock another one of that name.
+            # The file was deleted. Other processes would lock a new file of the same name.
             self.close()
             return False
         return True

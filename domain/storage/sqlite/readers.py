@@ -1,7 +1,7 @@
-"""Reading one snapshot of a SQLite file: on the event loop what is brief, the rest in a thread.
+"""Reads snapshots of a SQLite file: short reads run on the event loop, the rest in threads.
 
-Whoever reads is a coroutine function that is given a Snapshot, and need not know which kind. On
-the event loop nothing is waited for, so its coroutine is simply run to the end.
+A reader is a coroutine function that takes a Snapshot of either kind. On the event loop it waits
+for nothing, so its coroutine simply runs to the end.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ T = TypeVar("T")
 
 READERS = 4
 BUSY_TIMEOUT_MS = 5_000
-"""How long a thread waits for a lock; on the event loop nothing is waited for."""
+"""How long a thread waits for a lock; the event loop does not wait."""
 BRIEF_SECONDS = 0.003
-"""How long a statement may hold up the event loop before it is given to a thread instead."""
-_CHECK_EVERY = 2_000  # virtual machine instructions, some 20 to 50 microseconds
+"""How long a statement may block the event loop before a thread runs it instead."""
+_CHECK_EVERY = 2_000  # virtual machine instructions, about 20 to 50 microseconds
 _THREADED = (
     "PRAGMA query_only=ON",
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
@@ -40,14 +40,14 @@ _INLINE = ("PRAGMA query_only=ON", "PRAGMA busy_timeout=0", "PRAGMA cache_size=-
 
 
 class Overrun(Exception):
-    """A read was not brief; nothing of it was used."""
+    """A read was not short; none of its rows were used."""
 
 
 class InlineReader(Snapshot):
     """A connection that is read on the event loop itself.
 
-    Asking a thread takes longer than most reads do. SQLite stops a statement that is not done
-    when the time is up.
+    A round trip to a thread takes longer than most reads. SQLite stops a statement that is still
+    running when its time is up.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,29 +56,29 @@ class InlineReader(Snapshot):
         self._connection = self._connected()
 
     def run(self, work: Callable[[Snapshot], Coroutine[Any, Any, T]]) -> T:
-        """Do *work*, which waits for nothing but its rows, in one snapshot.
+        """Run *work*, which must await nothing but its rows, in one snapshot.
 
-        Raises Overrun, Unavailable, Damaged, and what *work* raises.
+        Raises Overrun, Unavailable, Damaged, and any error of *work*.
         """
         try:
             self._connection.execute("BEGIN")
             coroutine = work(self)
             coroutine.send(None)
         except StopIteration as done:
-            found: T = done.value
-            return found
+            result: T = done.value
+            return result
         except sqlite3.Error as error:
             if interrupted(error) or busy(error):
                 raise Overrun from None
-            known = translation(error)
-            raise known from None if known is error else error
+            refusal = translation(error)
+            raise refusal from None if refusal is error else error
         finally:
             try:
                 self._connection.execute("ROLLBACK")
             except sqlite3.Error:
                 self._renew_if_lost()
         coroutine.close()
-        raise AssertionError("what reads must wait for nothing but its rows")
+        raise AssertionError("a reader must await nothing but its rows")
 
     def close(self) -> None:
         self._connection.close()
@@ -97,9 +97,9 @@ class InlineReader(Snapshot):
         return connection
 
     def _renew_if_lost(self) -> None:
-        """After a ROLLBACK that failed: there was nothing to roll back, or the connection is bad.
+        """Handle a failed ROLLBACK: nothing was open, or the connection is bad.
 
-        A bad one would fail each time from now on. If it cannot be replaced now, the next time.
+        A bad connection would fail every time. If it cannot be replaced now, it is next time.
         """
         with contextlib.suppress(sqlite3.Error):
             try:
@@ -138,9 +138,9 @@ class _ThreadSnapshot(Snapshot):
 
 
 class _Reader:
-    """A connection with a thread of its own, and when its work must be done by.
+    """A connection with its own thread, and the deadline of its work.
 
-    aiosqlite's word for a connection that was lost is ValueError.
+    aiosqlite raises ValueError for a lost connection.
     """
 
     def __init__(self, path: Path) -> None:
@@ -151,27 +151,27 @@ class _Reader:
     async def connection(self) -> aiosqlite.Connection:
         """The connection, opened now if there is none."""
         if self._connection is None:
-            made = await aiosqlite.connect(_read_only(self._path), uri=True, isolation_level=None)
+            fresh = await aiosqlite.connect(_read_only(self._path), uri=True, isolation_level=None)
             try:
                 for pragma in _THREADED:
-                    await made.execute(pragma)
-                await made.set_progress_handler(self._late, _CHECK_EVERY)
+                    await fresh.execute(pragma)
+                await fresh.set_progress_handler(self._late, _CHECK_EVERY)
             except BaseException:
-                await asyncio.shield(made.close())
+                await asyncio.shield(fresh.close())
                 raise
-            self._connection = made
+            self._connection = fresh
         return self._connection
 
     async def end(self) -> None:
         """End the transaction. If that fails, the next one gets another connection."""
         if self._connection is None:
             return
-        # A statement that nobody waits for any more is stopped.
+        # Stops a statement that nobody awaits any more.
         self.deadline = 0.0
         try:
             await self._connection.execute("ROLLBACK")
         except sqlite3.OperationalError:
-            # It was begun in vain; or an error has ended it already.
+            # BEGIN failed, or an error has already ended the transaction.
             if self._connection.in_transaction:
                 await self.close()
         except (sqlite3.Error, ValueError):
@@ -188,7 +188,7 @@ class _Reader:
 
 
 class Readers:
-    """Connections that are read in threads, each by one snapshot at a time."""
+    """Connections that are read in threads, each used by one snapshot at a time."""
 
     def __init__(self, path: Path) -> None:
         self._idle: asyncio.LifoQueue[_Reader] = asyncio.LifoQueue()
@@ -208,13 +208,13 @@ class Readers:
 
     @contextlib.asynccontextmanager
     async def snapshot(self, seconds: float | None) -> AsyncIterator[Snapshot]:
-        """A snapshot whose statements are stopped *seconds* from now, if that is given."""
+        """A snapshot whose statements are stopped *seconds* from now, unless that is None."""
         if not self._open:
             raise Unavailable
         try:
             reader = await asyncio.wait_for(self._idle.get(), seconds)
         except TimeoutError:
-            raise Unavailable("Too much is being read right now.") from None
+            raise Unavailable("Too many reads are in progress right now.") from None
         try:
             if not self._open:
                 raise Unavailable
@@ -229,7 +229,7 @@ class Readers:
                         raise Unavailable from error
                 yield _ThreadSnapshot(connection)
             finally:
-                # Shielded: a cancelled request must not give back a reader in mid-transaction.
+                # Shielded: a cancelled request must not return a reader in mid-transaction.
                 await asyncio.shield(reader.end())
         finally:
             self._idle.put_nowait(reader)

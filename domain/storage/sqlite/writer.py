@@ -1,9 +1,9 @@
-"""Writing one transaction at a time to a SQLite file.
+"""Writes one transaction at a time to a SQLite file.
 
-Statements run on the event loop, each for some ten microseconds; only the commit, which waits for
-the disk, is given to a thread. SQLite 3.40, which Debian 12 ships, may corrupt a WAL that one
-connection checkpoints while another commits, so transactions of all processes on the machine take
-turns by a lock on a file beside the database.
+Statements run on the event loop, each for about ten microseconds; only the commit, which waits
+for the disk, runs in a thread. SQLite 3.40, which Debian 12 ships, may corrupt a WAL that one
+connection checkpoints while another commits. So the transactions of all processes on the machine
+take turns, through a lock on a file beside the database.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ _PRAGMAS = (
     "PRAGMA recursive_triggers=ON",
     "PRAGMA secure_delete=ON",
     "PRAGMA cache_size=-16000",
-    # Waiting within SQLite would hold up the event loop: begin() waits instead.
+    # Waiting inside SQLite would block the event loop: Writer._begun() waits instead.
     "PRAGMA busy_timeout=0",
 )
 
@@ -56,20 +56,20 @@ class _Transaction(Transaction):
     async def run(
         self, statement: Statement, values: Values | Sequence[Values] | None = None
     ) -> None:
-        made = prepared(statement)
+        compiled = prepared(statement)
         if not isinstance(values, Sequence):
-            await self.rows(made, values)
+            await self.rows(compiled, values)
         elif values:
-            sql = made.sql(SQLITE)
+            sql = compiled.sql(SQLITE)
             log.debug("%s", sql)
-            self._connection.executemany(sql, [made.bound(SQLITE, row)[1] for row in values])
+            self._connection.executemany(sql, [compiled.bound(SQLITE, row)[1] for row in values])
 
 
 class Writer:
-    """The one connection of a process that writes, and the turns that are taken at it.
+    """The process's one write connection, and the turns that writers take on it.
 
-    After trouble with the file the connection is opened anew before the next transaction, so that
-    writing goes on as soon as it can. Who may wait for long says so with *patience*, in seconds.
+    After trouble with the file, the connection is reopened before the next transaction, so that
+    writing resumes as soon as it can. *patience* is the longest wait for a turn, in seconds.
     """
 
     def __init__(self, path: Path, patience: float = BUSY_SECONDS) -> None:
@@ -84,16 +84,16 @@ class Writer:
         self._doubtful = False
 
     async def open(self) -> None:
-        """Connect to a file that is in WAL already: that neither commits nor checkpoints."""
-        self._file = self._found()
+        """Connect to a file already in WAL mode: this neither commits nor checkpoints."""
+        self._file = self._identity()
         self._connection = await self._in_thread(_connect, self._path)
 
     async def close(self) -> None:
         async with self._turn:
             self._file = None
             if self._connection is not None:
-                # The last connection to close checkpoints the WAL, so closing takes its turn, too.
-                # If it cannot, it is not the last: who writes has the file open.
+                # The last connection to close checkpoints the WAL, so closing takes a turn, too.
+                # If it gets none, it is not the last: the current writer has the file open.
                 with contextlib.suppress(Unavailable, OSError):
                     await self._lock.acquire(time.monotonic() + self._patience)
                 with contextlib.suppress(sqlite3.Error):
@@ -104,10 +104,10 @@ class Writer:
 
     @contextlib.asynccontextmanager
     async def turn(self, patience: float | None = None) -> AsyncIterator[float]:
-        """Nobody else writes for as long as the block lasts, in any process.
+        """Keep out all other writers, in every process, for the length of the block.
 
-        Gives until when its holder may wait, in seconds of time.monotonic(). That is reckoned from
-        the call: those who queue up behind a write that waits in vain do not add up their waits.
+        Yields the deadline, in seconds of time.monotonic(). It counts from the call, so that
+        callers queued behind a write that waits in vain do not add up their waits.
         """
         until = time.monotonic() + (self._patience if patience is None else patience)
         async with self._turn:
@@ -120,7 +120,7 @@ class Writer:
 
     @contextlib.asynccontextmanager
     async def transaction(self, clock: Callable[[], Instant]) -> AsyncIterator[Transaction]:
-        """Committed durably when the block ends, rolled back if it raises."""
+        """A transaction: committed durably when the block ends, rolled back if it raises."""
         async with self.turn() as until:
             connection = await self._begun(until)
             try:
@@ -134,22 +134,22 @@ class Writer:
                     self._undo(connection)
 
     async def maintain(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do *work* outside of a transaction, in a thread."""
+        """Run *work* outside a transaction, in a thread."""
         async with self.turn():
             return await self._in_thread(work, await self._usable())
 
     def check_in_place(self) -> None:
-        """Raise Unavailable unless the file that is open is still the one of its name."""
-        # Else what is written now would be gone when the process ends.
-        if self._found() != self._file:
+        """Raise Unavailable unless the open file is still the one at its path."""
+        # Otherwise, new writes would be lost when the process ends.
+        if self._identity() != self._file:
             raise Unavailable(MOVED)
 
-    def _found(self) -> tuple[int, int]:
+    def _identity(self) -> tuple[int, int]:
         try:
-            found = os.stat(self._name)
+            status = os.stat(self._name)
         except FileNotFoundError:
             raise Unavailable(MOVED) from None
-        return found.st_dev, found.st_ino
+        return status.st_dev, status.st_ino
 
     async def _begun(self, until: float) -> sqlite3.Connection:
         connection = await self._usable()
@@ -166,7 +166,7 @@ class Writer:
             await asyncio.sleep(0.01)
 
     async def _usable(self) -> sqlite3.Connection:
-        """The connection, opened anew if it is in doubt. Its file must be in its place."""
+        """The connection, reopened if it is in doubt. Its file must be in place."""
         if self._file is None:
             raise Unavailable  # it was closed, or never opened
         self.check_in_place()
@@ -190,12 +190,12 @@ class Writer:
             self._doubtful = True
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Do *work* in the writer's thread, to the end even if the caller is cancelled."""
+        """Run *work* in the writer's thread, to completion even if the caller is cancelled."""
         future = asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            # Whoever is cancelled, perhaps more than once, leaves nothing half done behind.
+            # A caller may be cancelled more than once, but leaves nothing half done.
             while not future.done():
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.wait([future])
@@ -203,7 +203,7 @@ class Writer:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # mode=rw: a file that is gone must not be made anew, and empty.
+    # mode=rw: a missing file must not be recreated, empty.
     connection = sqlite3.connect(
         f"{path.resolve().as_uri()}?mode=rw",
         uri=True,
