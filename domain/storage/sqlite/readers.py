@@ -99,7 +99,7 @@ class InlineReader(Snapshot):
     def _renew_if_lost(self) -> None:
         """Handle a failed ROLLBACK: nothing was open, or the connection is bad.
 
-        A bad connection would fail every time. If it cannot be replaced now, it is next time.
+        A bad connection would fail every time. If replacing it fails, the next call tries again.
         """
         with contextlib.suppress(sqlite3.Error):
             try:

@@ -141,7 +141,7 @@ async def test_a_cancelled_write_leaves_nothing_behind(database, clerk, given_ca
     [
         ({"database": "nowhere"}, "does not exist"),
         ({"port": 1}, "cannot be reached"),
-        ({"username": "nobody_there"}, "refuses the user or the password"),
+        ({"username": "nobody_there"}, "rejects the user or the password"),
     ],
 )
 async def test_what_is_wrong_with_the_url_is_told(database, change, told):

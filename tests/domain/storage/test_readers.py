@@ -95,7 +95,7 @@ async def test_work_that_waits_for_anything_else_is_a_defect(database):
         await asyncio.sleep(0)
         return await db.fetch(BRIEF)
 
-    with pytest.raises(AssertionError, match="wait for nothing but"):
+    with pytest.raises(AssertionError, match="await nothing but"):
         await database.run(work, Pace())
 
 

@@ -369,9 +369,9 @@ SQLITE = (
     END""",
 )
 
-# Row-level security hides the rows of every workspace but the one that the transaction names; '*'
-# is for the operator. The functions below run once per statement. search_entry has no policy,
-# because its index would then go unused; only ids are read from it.
+# Row-level security hides, from any statement, the rows of every workspace but the one that the
+# transaction names; '*' is for the operator. The functions below run once per statement.
+# search_entry has no policy, because its index would then go unused; only ids are read from it.
 SECURED = (
     "cases",
     "party",
