@@ -56,10 +56,6 @@ class RateLimiter:
         start, used, now = self._window(name)
         return _seconds_left(start, now) if used >= self.limit else 0
 
-    def untouched(self) -> Allowance:
-        """The allowance of an unknown caller, for the headers of a refusal."""
-        return Allowance(self.limit, self.limit, WINDOW_SECONDS)
-
     def used_up(self, refusal: RateLimited) -> Allowance:
         """The allowance of a caller refused by *refusal*."""
         return Allowance(self.limit, 0, refusal.retry_after)
