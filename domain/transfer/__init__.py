@@ -1,8 +1,9 @@
 """Cases as JSON lines, in and out.
 
-importing  lines in; batches, each one transaction
-lines      one line, read and checked
-links      the links between lines, once all are in
-marks      what became of lines and names, so that an import can be run twice
-exporting  the same shape, with everything in it
+importing  reads lines and imports them in batches
+batches    one batch: the lines of one transaction
+lines      one line, parsed and checked
+links      the links between lines, made after all lines are in
+marks      records imported lines and names, so that an import can be repeated
+exporting  writes complete cases in the same shape
 """

@@ -1,4 +1,4 @@
-"""One batch of an import: the lines of one transaction, and the rows that they become."""
+"""One batch of an import: the lines of one transaction, and the rows they become."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ from domain.writing.timeline import NewEvent
 
 
 class OnConflict(StrEnum):
-    """What becomes of a line whose file number or id belongs to another case already."""
+    """How to treat a line whose file number or id already belongs to another case."""
 
     REJECT = "reject"
     SKIP = "skip"
@@ -30,7 +30,7 @@ class OnConflict(StrEnum):
 
 @dataclass(slots=True)
 class Report:
-    """What an import did. *unchanged* lines were imported before."""
+    """Counts of an import. *unchanged* lines were imported before or brought nothing new."""
 
     imported: int = 0
     updated: int = 0
@@ -44,7 +44,7 @@ class Report:
 
 @dataclass(slots=True)
 class Batch:
-    """The lines of one transaction: what is known of them, and the rows that are to be put in."""
+    """The lines of one transaction, the existing rows they meet, and the rows to insert."""
 
     who: Principal
     db: Transaction
@@ -53,7 +53,7 @@ class Batch:
     report: Report
     reject: Callable[[Line, str], None]
     linked: list[tuple[Line, str]] = field(default_factory=list)
-    # What is there already, or will be after flush().
+    # What the workspace already holds, or will hold after flush().
     marks: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
     case_ids: set[str] = field(default_factory=set)
@@ -70,7 +70,7 @@ class Batch:
     events: list[NewEvent] = field(default_factory=list)
 
     async def load(self, lines: list[Line]) -> None:
-        """Look up everything that the lines name, in one statement a table."""
+        """Look up everything the lines name, with one statement per table."""
         names = [
             mark_of(kind, self.source, one.name)
             for line in lines
@@ -85,14 +85,14 @@ class Batch:
         numbers = [number for line in lines if (number := line.values.get("file_number"))]
         self.numbers = await owners_of_numbers(self.db, self.who, numbers)
         for kind, table in (("parties", party), ("staff", staff)):
-            wanted = {one.id for line in lines for one in getattr(line, kind) if one.id}
-            wanted |= set(self.marks.values())
-            self.names[kind] = dict(await self._present(table.c.id, [*wanted], table.c.name))
+            node_ids = {one.id for line in lines for one in getattr(line, kind) if one.id}
+            node_ids |= set(self.marks.values())
+            self.names[kind] = dict(await self._present(table.c.id, [*node_ids], table.c.name))
         event_ids = [event.id for line in lines for event in line.events if event.id]
         self.event_ids = {row[0] for row in await self._present(timeline_event.c.id, event_ids)}
 
     async def take(self, line: Line) -> None:
-        """Decide on a line: rows for flush(), an update, or a rejection."""
+        """Queue a line's rows for flush(), update its case, or reject the line."""
         if line.mark in self.marks:
             self.report.unchanged += 1
             if line.links:
@@ -102,45 +102,45 @@ class Batch:
         if len(set(event_ids)) < len(event_ids):
             self.reject(line, "timeline: Two events have the same id.")
             return
-        if nameless := self._nameless(line):
-            self.reject(line, nameless)
+        if refusal := self._unknown_id(line):
+            self.reject(line, refusal)
             return
         if not line.is_case:
             self._involve(line.parties, "parties")
             self._involve(line.staff, "staff")
             self._mark(line.mark, "")
             return
-        taken = self._taken_by(line)
-        if taken is None and self.event_ids & set(event_ids):
-            self.reject(line, "timeline: An event with this id is there already.")
-        elif taken is None:
+        conflict = self._conflict(line)
+        if conflict is None and self.event_ids & set(event_ids):
+            self.reject(line, "timeline: An event with this id already exists.")
+        elif conflict is None:
             self._open(line)
         elif self.on_conflict is OnConflict.SKIP:
             self.report.skipped += 1
-        elif self.on_conflict is OnConflict.UPDATE and taken[0] is not None:
+        elif self.on_conflict is OnConflict.UPDATE and conflict[0] is not None:
             await self.flush()
-            await self._update(line, taken[0])
+            await self._update(line, conflict[0])
         else:
-            self.reject(line, taken[1])
+            self.reject(line, conflict[1])
 
-    def _taken_by(self, line: Line) -> tuple[str | None, str] | None:
-        """The case that a line is in conflict with, if any, and the reason to reject it."""
+    def _conflict(self, line: Line) -> tuple[str | None, str] | None:
+        """The case a line conflicts with, if any, and the reason to reject the line."""
         number = line.values.get("file_number")
         owner = self.numbers.get(number) if number else None
         if line.id is not None and line.id in self.case_ids:
             if owner not in (None, line.id):
                 return None, "id: The id and the file number belong to two different cases."
-            return line.id, "id: A case with this id is there already, or was deleted."
+            return line.id, "id: A case with this id already exists or was deleted."
         if owner is not None:
             return owner, f"file_number: Another case has the file number {number}."
         return None
 
-    def _nameless(self, line: Line) -> str | None:
-        """Why a line cannot go in that names someone by an unknown id only."""
+    def _unknown_id(self, line: Line) -> str | None:
+        """The reason to reject a line that names someone only by an unknown id."""
         for kind in ("parties", "staff"):
             for one in getattr(line, kind):
                 if one.name is None and one.id not in self.names[kind]:
-                    return f"{kind}: There is no {one.id}; give a name, too."
+                    return f"{kind}: There is no {one.id}; give a name as well."
         return None
 
     def _open(self, line: Line) -> None:
@@ -155,7 +155,7 @@ class Batch:
         )
         party_ids = self._involve(line.parties, "parties")
         staff_ids = self._involve(line.staff, "staff")
-        # Two names of one line may be one party; a role is had once.
+        # Two names on one line may be the same party, who gets each role only once.
         party_roles = self._roles(case.id, 1, line.parties, party_ids)
         staff_roles = self._roles(case.id, 1 + len(party_roles), line.staff, staff_ids)
         self.party_roles += party_roles
@@ -168,8 +168,8 @@ class Batch:
         self.event_ids |= {event.id for event in line.events if event.id}
         if not any(event.type == "case_created" for event in line.events):
             changes = timeline.changes_between(None, case, CASE_FIELDS)
-            changes += self._told(PARTY_ROLES, party_roles)
-            changes += self._told(STAFF_ROLES, staff_roles)
+            changes += self._changes(PARTY_ROLES, party_roles)
+            changes += self._changes(STAFF_ROLES, staff_roles)
             self.events.append(
                 NewEvent("case_created", case_id=case.id, changes=changes, occurred_at=created_at)
             )
@@ -180,7 +180,7 @@ class Batch:
             self.linked.append((line, case.id))
 
     async def _update(self, line: Line, case_id: str) -> None:
-        """Bring an existing case up to a line: nothing is removed from it."""
+        """Update an existing case from a line; nothing is removed from the case."""
         if await self._is_deleted(case_id):
             self.reject(line, "id: The case with this id was deleted.")
             return
@@ -192,7 +192,7 @@ class Batch:
         }
         events = await self._new_events(line, case_id)
         if self.event_ids & {event.id for event in events if event.id}:
-            self.reject(line, "timeline: An event with this id is there already.")
+            self.reject(line, "timeline: An event with this id already exists.")
             return
         lists = ((PARTY_ROLES, line.parties), (STAFF_ROLES, line.staff))
         present = [
@@ -230,10 +230,10 @@ class Batch:
     def _missing(
         self, table: RoleTable, present: Iterable[Role], involved: Iterable[Involved]
     ) -> list[Involved]:
-        """Those of a line whose role the case does not have yet."""
-        taken = {(role.node_id, role.role) for role in present}
+        """The entries of a line whose roles the case does not have yet."""
+        occupied = {(role.node_id, role.role) for role in present}
         return [
-            one for one in involved if (self._known_id(one, table.field), one.role) not in taken
+            one for one in involved if (self._known_id(one, table.field), one.role) not in occupied
         ]
 
     async def _add_roles(
@@ -244,7 +244,7 @@ class Batch:
         first = await role_rows.next_position(self.db, self.who, case_id, len(involved))
         new = self._roles(case_id, first, involved, node_ids)
         await role_rows.insert_roles(self.db, self.who.workspace_id, table, new)
-        return self._told(table, new)
+        return self._changes(table, new)
 
     async def _new_events(self, line: Line, case_id: str) -> list[NewEvent]:
         c = timeline_event.c
@@ -253,16 +253,16 @@ class Batch:
                 c.workspace_id == self.who.workspace_id, c.case_id == case_id
             )
         )
-        known = {tuple(row) for row in rows}
+        existing = {tuple(row) for row in rows}
         return [
             replace(event, case_id=case_id)
             for event in line.events
             if event.type != "case_created"
-            and (event.type, event.occurred_at, event.title) not in known
+            and (event.type, event.occurred_at, event.title) not in existing
         ]
 
     def _involve(self, involved: Iterable[Involved], kind: str) -> list[str]:
-        """The ids of parties or staff; those that are not there yet are to be entered."""
+        """The ids of parties or staff; new ones are queued for flush()."""
         return [self._node(one, kind) for one in involved]
 
     def _name_mark(self, one: Involved, kind: str) -> str:
@@ -270,7 +270,7 @@ class Batch:
         return mark_of(table, self.source, one.name) if one.name else ""
 
     def _known_id(self, one: Involved, kind: str) -> str | None:
-        """The id of a party or staff member, None for one who is yet to be entered."""
+        """The id of a party or staff member, or None for a new one."""
         return one.id or self.marks.get(self._name_mark(one, kind))
 
     def _node(self, one: Involved, kind: str) -> str:
@@ -280,7 +280,7 @@ class Batch:
         if one.id is None and mark in self.marks:
             return self.marks[mark]
         if one.id is not None and mark and mark not in self.marks:
-            # From here on the name alone means this one, too.
+            # From here on, the name alone also means this one.
             self._mark(mark, one.id)
         if one.id is not None and one.id in names:
             return one.id
@@ -289,9 +289,9 @@ class Batch:
         created_at = one.created_at or self.db.now
         updated_at = max(created_at, one.updated_at or created_at)
         if is_party:
-            made = Party(id, str(one.detail), name, created_at, updated_at, one.version)
-            self.parties.append(made)
-            self.events.append(register.party_created(made))
+            new_party = Party(id, str(one.detail), name, created_at, updated_at, one.version)
+            self.parties.append(new_party)
+            self.events.append(register.party_created(new_party))
             self.report.parties += 1
         else:
             member = Staff(id, name, one.detail, created_at, updated_at, one.version)
@@ -321,10 +321,10 @@ class Batch:
             )
         return list(rows.values())
 
-    def _told(self, table: RoleTable, given: Iterable[Role]) -> list[Change]:
-        """New roles as the timeline tells of them."""
+    def _changes(self, table: RoleTable, new: Iterable[Role]) -> list[Change]:
+        """New roles as the timeline shows them."""
         names = self.names[table.field]
-        return [Change(table.field, None, one) for one in roles.described(table, given, names)]
+        return [Change(table.field, None, one) for one in roles.described(table, new, names)]
 
     def _mark(self, mark: str, object_id: str) -> None:
         self.marks[mark] = self.new_marks[mark] = object_id
@@ -337,7 +337,7 @@ class Batch:
         return row is not None and row[0] is not None
 
     async def flush(self) -> None:
-        """Put in the rows so far, in an order that foreign keys allow."""
+        """Insert the queued rows, in an order the foreign keys allow."""
         workspace_id = self.who.workspace_id
         await rows.insert_parties(self.db, workspace_id, self.parties)
         await rows.insert_staff(self.db, workspace_id, self.staff)
@@ -361,5 +361,5 @@ class Batch:
     async def _present(
         self, column: Any, values: list[str], *more: Any, where: Sequence[Any] = ()
     ) -> list[tuple[Any, ...]]:
-        """Those of *values* that *column* has in this workspace, with other columns beside."""
+        """The workspace's rows whose *column* is one of *values*: that column, then *more*."""
         return await present(self.db, self.who, column, values, *more, where=where)

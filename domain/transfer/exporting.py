@@ -1,6 +1,6 @@
-"""Exporting cases: everything of a workspace as the lines that an import reads.
+"""Exporting cases: everything in a workspace, as lines that an import can read.
 
-Importing an export into a new database gives the same answers, the timeline's numbers excepted.
+A new database that imports them gives the same answers, except for the timeline's numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from domain.storage.database import Database, Snapshot
 OLDEST_FIRST = CaseOrder(CaseOrderField.CREATED_AT, descending=False)
 _CASE = tuple(name for name in Case.__dataclass_fields__)
 REGISTER_LINE = 500
-"""How many parties or staff of no case stand in one line."""
+"""The most parties or staff without a case on one line."""
 
 
 async def export_cases(
@@ -30,9 +30,9 @@ async def export_cases(
     *,
     on_progress: Callable[[int, int], object] = lambda _done, _total: None,
 ) -> int:
-    """Write a line for each visible case, and lines for those who are in none; the number of cases.
+    """Write a line per visible case, then everyone who is in no case; return the number of cases.
 
-    All of it is one snapshot. *on_progress* is told the cases written and how many there are.
+    All lines come from one snapshot. *on_progress* takes the cases written and their total.
     """
     who.require(Scope.CASES_READ)
     done = 0
@@ -81,7 +81,7 @@ async def _lines(who: Principal, db: Snapshot, cases: Sequence[Case]) -> list[di
                 }
                 for part in staff[case.id]
             ],
-            # A link is at both ends; it is written at one of them.
+            # Both cases have the link; only one of them exports it.
             "links": [_link(link) for link in links[case.id] if case.id < link.linked_case_id],
             "timeline": [
                 {
@@ -104,7 +104,7 @@ async def _lines(who: Principal, db: Snapshot, cases: Sequence[Case]) -> list[di
 async def _register_lines(
     who: Principal, db: Snapshot, seen: dict[str, set[str]]
 ) -> list[dict[str, Any]]:
-    """Those who are in no case, as lines without a case."""
+    """The parties and staff in no case, as lines without a case."""
     lines: list[dict[str, Any]] = []
     registers: tuple[tuple[str, Any, Callable[[Any], dict[str, Any]]], ...] = (
         ("parties", objects.parties, _party),
@@ -127,14 +127,14 @@ async def _all(
     who: Principal, db: Snapshot, relation: Relation, ids: Sequence[str]
 ) -> dict[str, list[Any]]:
     pages = await objects.related(who, db, relation, ids, Paging(MAX_LIMIT))
-    found = {id: list(page) for id, page in pages.items()}
+    items = {id: list(page) for id, page in pages.items()}
     for id, page in pages.items():
         paging = _next(page)
         while paging is not None:
             more = (await objects.related(who, db, relation, [id], paging))[id]
-            found[id] += more
+            items[id] += more
             paging = _next(more)
-    return found
+    return items
 
 
 def _next(page: Page[Any]) -> Paging | None:

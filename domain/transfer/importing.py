@@ -1,7 +1,7 @@
 """Importing cases: lines in, batches of rows out, each batch one transaction.
 
-It can be run twice, or after being broken off: the table *imported* remembers each line and each
-name of a source, and what became of them. A line that cannot go in is rejected alone.
+An import can be repeated, or resumed after an interruption: the table *imported* records each line
+and each name of a source, and the object it became. A bad line is rejected on its own.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an import has come, in lines."""
+    """The lines processed so far, and those rejected."""
 
     lines: int
     rejected: int
@@ -29,7 +29,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A line that did not go in, or whose link did not."""
+    """A line that was not imported, or one of whose links was not."""
 
     line_number: int
     reason: str
@@ -46,9 +46,9 @@ async def import_cases(
     on_progress: Callable[[Progress], object] = lambda _progress: None,
     on_reject: Callable[[Rejected], object] = lambda _rejected: None,
 ) -> Report:
-    """Import lines, each a JSON case object; within *source* the same name is the same person.
+    """Import lines, each a JSON case object; the same name within *source* is the same person.
 
-    Rejected lines go to *on_reject* as they were read; nothing else of them goes in.
+    *on_reject* takes each rejected line as it was read. If only a link is wrong, the case stays.
     """
     who.require(Scope.CASES_WRITE)
     report = Report()

@@ -1,6 +1,6 @@
-"""One line of an import: a JSON case object in the REST shape, checked and taken apart.
+"""One line of an import: a JSON case object in the REST shape, parsed and checked.
 
-No database here: what a line says is one thing, what is there already another (importing.py).
+Nothing here reads the database; batches.py compares a line with the rows that exist.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES, RoleTable
 from domain.writing.timeline import NewEvent
 
 MAX_LINE = 5_000_000
-"""Bytes of a line."""
+"""The most bytes on a line."""
 _BOM = b"\xef\xbb\xbf"  # some programs begin UTF-8 files with it
 MAX_EVENTS = 10_000
 MAX_LINKS = 1_000
-MAX_VERSION = 1_000_000_000  # it goes on from there, and GraphQL's Int ends at 2^31
+MAX_VERSION = 1_000_000_000  # later writes count on, and GraphQL's Int ends at 2^31
 _CASE = {*CASE_FIELDS, "id", "created_at", "updated_at", "version"}
 _LISTS = {"parties", "staff", "timeline", "links"}
 _NODE = {"id", "name", "role", "created_at", "updated_at", "version"}
@@ -36,12 +36,12 @@ _LINK = {"id", "type", "linked_case_id", "created_at"}
 
 
 class BadLine(Exception):
-    """A line that cannot go in; the text says why."""
+    """A line that cannot be imported; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Involved:
-    """A party or staff member of a line, and, unless it is a register line, the role."""
+    """A party or staff member on a line, with a role unless it is a register line."""
 
     id: str | None
     name: str | None
@@ -64,7 +64,7 @@ class LineLink:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a good line says. *values* are all fields of a case, *mentioned* those it has itself."""
+    """A valid line. *values* has every field of a case; *mentioned* names those the line sets."""
 
     number: int
     raw: bytes
@@ -83,12 +83,12 @@ class Line:
 
 
 def dumped(case: dict[str, Any]) -> bytes:
-    """A line for a JSON object."""
+    """Serialize a JSON object as a line."""
     return orjson.dumps(case)
 
 
 def read_line(number: int, raw: bytes) -> Line:
-    """Take a line apart. Raises BadLine with everything that is wrong with it."""
+    """Parse a line. Raises BadLine with its first five problems."""
     if len(raw) > MAX_LINE:
         raise BadLine(f"The line must have at most {MAX_LINE:,} bytes.")
     try:
@@ -101,7 +101,7 @@ def read_line(number: int, raw: bytes) -> Line:
     try:
         canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
     except orjson.JSONEncodeError:
-        raise BadLine("The line must not be nested so deeply.") from None
+        raise BadLine("The line is nested too deeply.") from None
     line = _line(check, number, raw, mark_of("line", canonical), content)
     if check.problems:
         raise BadLine(reason(check.problems))
@@ -109,12 +109,12 @@ def read_line(number: int, raw: bytes) -> Line:
 
 
 def reason(problems: Sequence[Problem]) -> str:
-    """The problems in one line, each behind its place."""
-    return " ".join(f"{'.'.join(found.field)}: {found.message}" for found in problems[:5])
+    """The first five problems as one text, each after the path of its field."""
+    return " ".join(f"{'.'.join(problem.field)}: {problem.message}" for problem in problems[:5])
 
 
 def _line(check: Check, number: int, raw: bytes, mark: str, content: dict[str, Any]) -> Line:
-    _known(check, content, _CASE | _LISTS)
+    _check_names(check, content, _CASE | _LISTS)
     is_case = bool(content.keys() - {"parties", "staff"})
     parties = [
         _party(check, one, is_case, "parties", str(index))
@@ -128,8 +128,8 @@ def _line(check: Check, number: int, raw: bytes, mark: str, content: dict[str, A
         if not (parties or staff):
             check.wrong("A line without a name must have parties or staff.", "name")
         return Line(number, raw, mark, is_case=False, parties=parties, staff=staff)
-    given = dict.fromkeys(CASE_FIELDS) | {"status": CaseStatus.ACTIVE}
-    given |= {name: content[name] for name in CASE_FIELDS if name in content}
+    values = dict.fromkeys(CASE_FIELDS) | {"status": CaseStatus.ACTIVE}
+    values |= {name: content[name] for name in CASE_FIELDS if name in content}
     created_at = check.instant(content.get("created_at"), "created_at")
     updated_at = check.instant(content.get("updated_at"), "updated_at")
     if created_at and updated_at and updated_at < created_at:
@@ -151,7 +151,7 @@ def _line(check: Check, number: int, raw: bytes, mark: str, content: dict[str, A
         mark,
         is_case=True,
         id=id,
-        values=check_values(check, given),
+        values=check_values(check, values),
         mentioned=frozenset(content),
         created_at=created_at,
         updated_at=updated_at,
@@ -164,14 +164,14 @@ def _line(check: Check, number: int, raw: bytes, mark: str, content: dict[str, A
 
 
 def _party(check: Check, one: dict[str, Any], with_role: bool, *path: str) -> Involved:
-    _known(check, one, _PARTY, *path)
+    _check_names(check, one, _PARTY, *path)
     kind = one.get("kind", one.get("type", PartyKind.PERSON))
     kind = check.one_of(kind, tuple(PartyKind), *path, "kind")
     return _involved(check, one, kind, with_role, PARTY_ROLES, path)
 
 
 def _member(check: Check, one: dict[str, Any], with_role: bool, *path: str) -> Involved:
-    _known(check, one, _STAFF, *path)
+    _check_names(check, one, _STAFF, *path)
     email = check.email(one.get("email"), *path, "email")
     return _involved(check, one, email, with_role, STAFF_ROLES, path)
 
@@ -203,17 +203,17 @@ def _involved(
 
 
 def _merged(involved: Sequence[Involved], longest: int) -> list[Involved]:
-    """One entry for each one in each role; different remarks of the same are joined."""
-    found: dict[tuple[str | None, str | None, str], Involved] = {}
+    """One entry for each person in each role, with their different remarks joined."""
+    merged: dict[tuple[str | None, str | None, str], Involved] = {}
     for one in involved:
         key = (one.id, None if one.id else one.name, one.role)
-        before = found.get(key)
+        before = merged.get(key)
         if before is None:
-            found[key] = one
+            merged[key] = one
         elif one.remark and one.remark not in (before.remark or ""):
             joined = "; ".join(filter(None, (before.remark, one.remark)))
-            found[key] = replace(before, remark=joined[:longest])
-    return list(found.values())
+            merged[key] = replace(before, remark=joined[:longest])
+    return list(merged.values())
 
 
 def _events(check: Check, content: dict[str, Any]) -> list[NewEvent]:
@@ -222,13 +222,13 @@ def _events(check: Check, content: dict[str, Any]) -> list[NewEvent]:
         for index, one in enumerate(_objects(check, content, "timeline", MAX_EVENTS))
     ]
     if all(event.at is None and event.occurred_at is not None for event in events):
-        # From elsewhere: in the order things happened. An export is in the order it was written.
+        # Foreign files: sort events by when they happened. Exports keep the order of recording.
         events.sort(key=lambda event: event.occurred_at or "")
     return events
 
 
 def _event(check: Check, one: dict[str, Any], *path: str) -> NewEvent:
-    _known(check, one, _EVENT, *path)
+    _check_names(check, one, _EVENT, *path)
     occurred_at = check.instant(one.get("occurred_at"), *path, "occurred_at")
     if one.get("occurred_at") is None:
         check.wrong("occurred_at must be given.", *path, "occurred_at")
@@ -251,7 +251,7 @@ def _event(check: Check, one: dict[str, Any], *path: str) -> NewEvent:
 
 
 def _link(check: Check, one: dict[str, Any], index: str) -> LineLink:
-    _known(check, one, _LINK, "links", index)
+    _check_names(check, one, _LINK, "links", index)
     return LineLink(
         id=_optional_id(check, one, "id", "links", index),
         type=check.one_of(one.get("type"), tuple(LinkType), "links", index, "type"),
@@ -277,19 +277,19 @@ def _version(check: Check, one: dict[str, Any], path: tuple[str, ...]) -> int:
 def _objects(
     check: Check, content: dict[str, Any], name: str, most: int, *path: str
 ) -> list[dict[str, Any]]:
-    """The objects in a list that may be absent."""
-    found = content.get(name)
-    if found is None:
+    """The objects in an optional list."""
+    objects = content.get(name)
+    if objects is None:
         return []
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+    if not isinstance(objects, list) or not all(isinstance(one, dict) for one in objects):
         check.wrong(f"{name} must be a list of objects.", *path, name)
         return []
-    if len(found) > most:
+    if len(objects) > most:
         check.wrong(f"{name} must have at most {most:,} entries.", *path, name)
         return []
-    return found
+    return objects
 
 
-def _known(check: Check, content: dict[str, Any], names: set[str], *path: str) -> None:
+def _check_names(check: Check, content: dict[str, Any], names: set[str], *path: str) -> None:
     for name in sorted(content.keys() - names)[:5]:
         check.wrong("There is no such field.", *path, name[:80])

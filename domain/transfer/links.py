@@ -1,4 +1,4 @@
-"""The links of an import. They wait until all lines are in: a link may point to a later line."""
+"""The links of an import, made after all lines: a link may point to a later line."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,30 +22,30 @@ async def import_links(
     linked: Sequence[tuple[Line, str]],
     reject: Callable[[Line, str], None],
 ) -> int:
-    """Link the cases of *linked*, each a line and its case's id; the number of new links.
+    """Link the cases in *linked*, a line and its case's id each; return the number of new links.
 
-    A link that cannot be made is rejected with its line, whose case stays. One that an import
-    made before is not made again, even if it was removed since.
+    If a link cannot be made, its line is rejected but its case stays. A link made by an earlier
+    import is not made again, even if it was removed since.
     """
-    made = 0
+    count = 0
     for start in range(0, len(linked), BATCH):
         block = linked[start : start + BATCH]
         async with database.write(who.workspace_id) as db:
-            known = await _Known.load(db, who, block)
+            existing = await _Existing.load(db, who, block)
             for line, case_id in block:
                 for index, link in enumerate(line.links):
-                    wrong = await _take(db, who, known, line, case_id, link)
+                    wrong = await _take(db, who, existing, line, case_id, link)
                     if wrong is None:
                         continue
                     if wrong:
-                        reject(line, f"links.{index}: {wrong} The case itself went in.")
+                        reject(line, f"links.{index}: {wrong} The case itself was imported.")
                         break
-                    made += 1
-    return made
+                    count += 1
+    return count
 
 
-class _Known:
-    """What is there already of the cases and links that a batch names."""
+class _Existing:
+    """The cases, links and marks that exist already, of those a batch names."""
 
     def __init__(self) -> None:
         self.visible: set[str] = set()
@@ -56,36 +56,40 @@ class _Known:
     @classmethod
     async def load(
         cls, db: Transaction, who: Principal, block: Sequence[tuple[Line, str]]
-    ) -> "_Known":
-        known = cls()
-        wanted = [(case_id, link) for line, case_id in block for link in line.links]
-        case_ids = [id for case_id, link in wanted for id in (case_id, _other(link))]
+    ) -> "_Existing":
+        existing = cls()
+        new_links = [(case_id, link) for line, case_id in block for link in line.links]
+        case_ids = [id for case_id, link in new_links for id in (case_id, _other(link))]
         visible = await present(db, who, cases.c.id, case_ids, where=[cases.c.deleted_at.is_(None)])
-        known.visible = {row[0] for row in visible}
-        marks = [_mark(case_id, link) for case_id, link in wanted]
-        known.marks = {row[0] for row in await present(db, who, imported.c.id, marks)}
-        link_ids = [link.id for _case_id, link in wanted if link.id]
-        known.links = {row[0] for row in await present(db, who, case_link.c.id, link_ids)}
+        existing.visible = {row[0] for row in visible}
+        marks = [_mark(case_id, link) for case_id, link in new_links]
+        existing.marks = {row[0] for row in await present(db, who, imported.c.id, marks)}
+        link_ids = [link.id for _case_id, link in new_links if link.id]
+        existing.links = {row[0] for row in await present(db, who, case_link.c.id, link_ids)}
         columns: tuple[Any, ...] = (case_link.c.linked_case_id, case_link.c.type)
-        known.pairs = set(await present(db, who, case_link.c.case_id, case_ids, *columns))
-        return known
+        existing.pairs = set(await present(db, who, case_link.c.case_id, case_ids, *columns))
+        return existing
 
 
 async def _take(
-    db: Transaction, who: Principal, known: _Known, line: Line, case_id: str, link: LineLink
+    db: Transaction, who: Principal, existing: _Existing, line: Line, case_id: str, link: LineLink
 ) -> str | None:
-    """Make a link: "" if it was made, None if there is nothing to do, else what is wrong."""
+    """Make a link; return "" if it was made, None if there is nothing to do, else what is wrong."""
     other, mark = _other(link), _mark(case_id, link)
     kind = LinkType(link.type)
-    if mark in known.marks or case_id not in known.visible or (case_id, other, kind) in known.pairs:
+    if (
+        mark in existing.marks
+        or case_id not in existing.visible
+        or (case_id, other, kind) in existing.pairs
+    ):
         return None
-    if other not in known.visible:
+    if other not in existing.visible:
         return f"There is no case {link.linked_case_id}."
     if other == case_id:
         return "A case cannot be linked to itself."
-    if (case_id, other, kind.inverse) in known.pairs:
-        return f"The cases are linked as {kind.inverse} already."
-    if link.id in known.links:
+    if (case_id, other, kind.inverse) in existing.pairs:
+        return f"The cases are already linked as {kind.inverse}."
+    if link.id in existing.links:
         return "Another link has this id."
     case = await rows.case_to_change(db, who, case_id)
     linked = await rows.case_to_change(db, who, other)
@@ -94,15 +98,15 @@ async def _take(
     )
     await links.insert_links(db, who.workspace_id, [new])
     if not any(event.subject_id == new.id for event in line.events):
-        # An export brings the versions and the events of its links along; other files do not.
+        # An export carries the versions and events of its links; other files do not.
         for one in (case, linked):
             await rows.touch(db, who, one, updated_at=max(one.updated_at, new.created_at))
         events = links.link_events("case_linked", new)
         await timeline.record(db, who.workspace_id, who.key_name, events)
     await remember(db, who, {mark: new.id})
-    known.marks.add(mark)
-    known.links.add(new.id)
-    known.pairs |= {(case_id, other, kind), (other, case_id, kind.inverse)}
+    existing.marks.add(mark)
+    existing.links.add(new.id)
+    existing.pairs |= {(case_id, other, kind), (other, case_id, kind.inverse)}
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What the table *imported* remembers: lines, names and links, and what became of them."""
+"""The table *imported*: lines, names and links of imports, and the objects they became."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from domain.storage.tables import imported
 
 
 def mark_of(*parts: str) -> str:
-    """The key under which *imported* remembers something."""
+    """The id of a row in *imported*."""
     return hashlib.sha256(orjson.dumps(parts)).hexdigest()
 
 
@@ -27,7 +27,7 @@ async def present(
     *more: Any,
     where: Sequence[Any] = (),
 ) -> list[tuple[Any, ...]]:
-    """Those of *values* that *column* has in the workspace, with *more* columns beside."""
+    """The workspace's rows whose *column* is one of *values*: that column, then *more*."""
     if not values:
         return []
     listed = select(each.value(bindparam("listed")).c.value)
@@ -40,7 +40,7 @@ async def present(
 
 
 async def remember(db: Transaction, who: Principal, marks: dict[str, str]) -> None:
-    """Note what became of lines and names."""
+    """Record the objects that lines, names and links became."""
     rows = [
         {"workspace_id": who.workspace_id, "id": mark, "object_id": object_id}
         for mark, object_id in marks.items()

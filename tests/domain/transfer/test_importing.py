@@ -200,7 +200,7 @@ async def test_notes_of_one_role_are_joined(run, all_cases, related):
         (b'{"name": "\\ud800"}', "valid JSON"),
         (b"[]", "must be a JSON object"),
         (b"null", "must be a JSON object"),
-        (b'{"name": ' + b"[" * 600 + b"]" * 600 + b"}", "nested so deeply"),
+        (b'{"name": ' + b"[" * 600 + b"]" * 600 + b"}", "nested too deeply"),
         (b'\xef\xbb\xbf{"name": "N"}', "valid JSON"),
         ({}, "must have parties or staff"),
         ({"file_number": "1"}, "name: name must be a string."),
@@ -218,7 +218,7 @@ async def test_notes_of_one_role_are_joined(run, all_cases, related):
         ({"name": "N", "version": 0}, "version must be"),
         ({"name": "N", "parties": {}}, "parties must be a list"),
         ({"name": "N", "parties": [{"role": "client"}]}, "id or name must be given"),
-        ({"name": "N", "parties": [{"id": "unknown", "role": "client"}]}, "give a name, too"),
+        ({"name": "N", "parties": [{"id": "unknown", "role": "client"}]}, "give a name as well"),
         ({"name": "N", "parties": [{"name": "P"}]}, "role must be a string"),
         ({"name": "N", "parties": [{"name": "P", "role": "c", "x": 1}]}, "There is no such field"),
         ({"name": "N", "staff": [{"name": "S", "role": "c", "email": "x"}]}, "email must look"),
@@ -312,7 +312,7 @@ async def test_an_event_that_is_there_already_is_not_brought_in_again(run, all_c
     _report, rejects = await run(other, update, on_conflict=OnConflict.UPDATE)
 
     assert [number for number, _reason in rejects] == [1, 2]
-    assert all("An event with this id is there already." in reason for _number, reason in rejects)
+    assert all("An event with this id already exists." in reason for _number, reason in rejects)
     [case] = await all_cases()
     events = await related(relations.CASE_TIMELINE, case.id)
     assert [event.title for event in events] == ["Hearing", None]
