@@ -1,7 +1,7 @@
-"""Demo cases: the files of one invented law firm, as JSON objects which the importer reads.
+"""Demo cases: the files of one invented law firm, as JSON objects for the importer.
 
-Everything follows from the seed; no clock is read. What the firm says stands in demo_words. The
-file is long because one firm is one idea: who meets whom depends on all that came before.
+Everything follows from the seed; no clock is read. The firm's vocabulary is in words.py. This file
+is long because the firm is one simulation: who meets whom depends on everything before it.
 """
 
 import random
@@ -29,9 +29,9 @@ _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 
 def demo_cases(count: int = 320, seed: int = 7) -> list[dict[str, Any]]:
-    """*count* cases of one firm in German and English, oldest first; the same for the same seed.
+    """*count* cases of one firm in German and English, oldest first; a seed always gives the same.
 
-    Cases link to earlier ones of the list, each link on one end only; parties and staff recur.
+    Cases link to earlier ones in the list, each link at one end only. Parties and staff recur.
     """
     firm = _Firm(random.Random(seed))  # noqa: S311 (believable, not secret)
     firm.work(count)
@@ -43,7 +43,7 @@ Party = dict[str, str]
 
 @dataclass(slots=True)
 class _File:
-    """A case, with what a later case needs to know of it."""
+    """A case, with the facts later cases need."""
 
     case: dict[str, Any]
     matter: Matter
@@ -59,7 +59,7 @@ class _File:
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a case came: its events, oldest first, and when it was last touched."""
+    """A case's progress: its events, oldest first, its end and its last change."""
 
     events: list[tuple[datetime, words.Step]]
     ended_at: datetime | None
@@ -67,7 +67,7 @@ class _Progress:
 
 
 class _Firm:
-    """Opens cases in the order of time and remembers everyone it met."""
+    """Opens cases in chronological order and remembers everyone it has met."""
 
     def __init__(self, rng: random.Random) -> None:
         self.files: list[_File] = []
@@ -91,7 +91,9 @@ class _Firm:
         chance = self._rng.random()
         if chance < 0.18 and (lower := self._appealable(created_at)):
             lower.is_followed = True
-            lower.case["status"] = CaseStatus.CLOSED.value  # no archive while an appeal is pending
+            lower.case["status"] = (
+                CaseStatus.CLOSED.value
+            )  # not archived while an appeal is pending
             self._link(self._appeal(created_at, lower), lower, LinkType.LOWER_INSTANCE)
         elif chance < 0.21 and (earlier := self._repeatable(created_at)):
             earlier.is_followed = True
@@ -105,7 +107,7 @@ class _Firm:
             client = self._party(matter.client, "client", matter.language, home)
             city = matter.city or self._homes.setdefault(client["id"], home)
             if matter.is_umbrella and self._umbrella_of(client):
-                self._next_case(created_at)  # one retainer a client is enough
+                self._next_case(created_at)  # one retainer per client is enough
                 return
             opponent = None
             if matter.opponent:
@@ -138,15 +140,15 @@ class _Firm:
         )
 
     def _one_of(self, files: Iterable[_File]) -> _File | None:
-        found = list(files)
-        return self._rng.choice(found) if found else None
+        candidates = list(files)
+        return self._rng.choice(candidates) if candidates else None
 
     def _appeal(self, created_at: datetime, lower: _File) -> _File:
-        """The next instance: the same parties before a higher court."""
+        """Open the appeal: the same parties before a higher court."""
         assert lower.matter.appeal
         assert lower.ended_at
         appeal = words.APPEALS[lower.matter.appeal]
-        told = {
+        slots = {
             "name": lower.case["name"],
             "judged": self._day(lower.ended_at, lower.matter.language),
             "lower": lower.court,
@@ -154,8 +156,8 @@ class _Firm:
         }
         matter = replace(
             lower.matter,
-            names=(appeal.name.format(**told),),
-            descriptions=(appeal.description.format(**told),),
+            names=(appeal.name.format(**slots),),
+            descriptions=(appeal.description.format(**slots),),
             steps=appeal.steps,
             endings=appeal.endings,
             court=appeal.court,
@@ -230,7 +232,7 @@ class _Firm:
         }
 
     def _status(self, created_at: datetime) -> CaseStatus:
-        """The older a case, the likelier it is over."""
+        """The older a case, the likelier it is closed or archived."""
         years = (_TODAY - created_at).days / 365
         active, closed = next(
             odds
@@ -264,7 +266,7 @@ class _Firm:
         return _Progress(list(zip(times, steps, strict=True)), ended_at, updated_at)
 
     def _spread(self, start: datetime, days: float, count: int) -> list[datetime]:
-        """*count* working hours after *start*, in order, the first of them soon."""
+        """*count* times in working hours after *start*, in order, the first of them soon."""
         gaps = [self._rng.uniform(0.5, 1.5) * (0.02 if n == 0 else 1) for n in range(count)]
         ways = [gap / sum(gaps) * days for gap in accumulate(gaps)]
         return sorted(
@@ -273,7 +275,7 @@ class _Firm:
         )
 
     def _at_work(self, day: datetime) -> datetime:
-        """A working hour on *day*, or on the last working day before it."""
+        """A time in working hours on *day*, or on the last working day before it."""
         while day.weekday() > 4 or (day.month, day.day) in _HOLIDAYS or _is_yule(day):
             day -= timedelta(days=1)
         hour, minute = self._rng.randint(7, 15), self._rng.randrange(0, 60, 5)
@@ -324,8 +326,8 @@ class _Firm:
             for party, role, _ in joined
         ]
         if court:
-            known = self._known(court, PartyKind.COURT)
-            roles.append({**known, "role": "court", "reference": docket})
+            court_party = self._registered(court, PartyKind.COURT)
+            roles.append({**court_party, "role": "court", "reference": docket})
         return roles
 
     def _reference(self, party: Party, matter: Matter) -> str | None:
@@ -340,20 +342,20 @@ class _Firm:
     def _party(
         self, pool: str, side: str, language: str, city: str, client: Party | None = None
     ) -> Party:
-        """Someone from *pool*: a person of that side, a relative of the client, a company ..."""
+        """A party from *pool*: a person on that side, a relative of the client, a company ..."""
         if pool == "person":
-            return self._known(self._person(side, language), PartyKind.PERSON)
+            return self._registered(self._person(side, language), PartyKind.PERSON)
         if pool == "relative" and client:
-            return self._known(self._relative(language, client["name"]), PartyKind.PERSON)
+            return self._registered(self._relative(language, client["name"]), PartyKind.PERSON)
         if pool == "expert":
-            return self._known(self._rng.choice(words.EXPERTS[language]), PartyKind.PERSON)
+            return self._registered(self._rng.choice(words.EXPERTS[language]), PartyKind.PERSON)
         if pool in words.INSTITUTIONS:
-            return self._known(words.INSTITUTIONS[pool][city], PartyKind.ORGANIZATION)
+            return self._registered(words.INSTITUTIONS[pool][city], PartyKind.ORGANIZATION)
         name = self._rng.choice(words.COMPANIES[language, pool])
-        return self._known(name, PartyKind.ORGANIZATION)
+        return self._registered(name, PartyKind.ORGANIZATION)
 
     def _person(self, side: str, language: str) -> str:
-        """Often someone whom the firm met before on that side, never from another one."""
+        """Often someone the firm has met on that side before, never on another one."""
         met, unmet = self._met.setdefault((language, side), []), self._unmet[language]
         if unmet and (not met or self._rng.random() < 0.55):
             met.append(unmet.pop())
@@ -361,7 +363,7 @@ class _Firm:
         return self._rng.choice(met)
 
     def _relative(self, language: str, client: str) -> str:
-        """Someone new with the client's family name."""
+        """A new person with the client's family name."""
         surname, unmet = _surname(client), self._unmet[language]
         name = next((name for name in unmet if _surname(name) == surname), None)
         if name:
@@ -371,7 +373,7 @@ class _Firm:
         return f"{self._rng.choice([n for n in first_names if n not in client])} {surname}"
 
     def _shuffled_names(self, language: str) -> list[str]:
-        """Everyone whom the firm may meet, next last; people of a common name come sooner."""
+        """Everyone the firm may meet, the next one last; common surnames tend to come up sooner."""
         names = [
             f"{first} {last}"
             for first in words.FIRST_NAMES[language].split()
@@ -384,8 +386,8 @@ class _Firm:
         }
         return sorted(order, key=order.__getitem__)
 
-    def _known(self, name: str, kind: PartyKind) -> Party:
-        """The party of that name; entered into the register when it is met first."""
+    def _registered(self, name: str, kind: PartyKind) -> Party:
+        """The party of that name, registered when the firm first meets it."""
         if name not in self._parties:
             party = {"id": self._id(ids.PARTY, self._now), "name": name, "kind": kind.value}
             self._parties[name] = party
@@ -412,7 +414,7 @@ class _Firm:
         return [{**self._staff[key], "role": role, "note": None} for key, role in roles.items()]
 
     def _link_within_client(self, file: _File) -> None:
-        """A matter of a client with a retainer hangs below it, or beside the client's last one."""
+        """Link some matters below the client's retainer, or beside the client's last matter."""
         if file.matter.is_umbrella:
             return
         umbrella, chance = self._umbrella_of(file.client), self._rng.random()
@@ -423,7 +425,7 @@ class _Firm:
             self._link(file, earlier[-1], LinkType.RELATED)
 
     def _link(self, file: _File, earlier: _File, type: LinkType) -> None:
-        """Join two cases on one of them: mostly the later one, at times the earlier one."""
+        """Link two cases at one of them: usually the later one, sometimes the earlier one."""
         opened = datetime.fromisoformat(file.case["created_at"])
         at = opened + timedelta(minutes=self._rng.randint(5, 55))
         holder, other = file, earlier
@@ -457,7 +459,7 @@ def _surname(name: str) -> str:
 
 
 def _short(party: Party) -> str:
-    """How a case name calls a party: people by their family name."""
+    """A party as case names refer to it: people by their family name."""
     return _surname(party["name"]) if party["kind"] == PartyKind.PERSON else party["name"]
 
 
@@ -466,7 +468,7 @@ def _money(language: str, amount: int) -> str:
 
 
 def _letters(name: str) -> str:
-    """A name as it stands in an e-mail address: ä is ae, and no other marks."""
+    """A name as written in an e-mail address: ä becomes ae, other marks are dropped."""
     return folding.plain(name.lower().translate(_UMLAUTS))
 
 

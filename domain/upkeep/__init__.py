@@ -1,6 +1,6 @@
-"""Looking after a database, by command.
+"""Maintaining a database from the command line.
 
-administration  workspaces and API keys
+administration  manages workspaces and API keys
 purging         erases deleted cases for good
-verifying       checks everything that must hold
+verifying       checks every invariant of a database
 """

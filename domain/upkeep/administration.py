@@ -1,4 +1,4 @@
-"""What the operator does: workspaces and API keys. Whoever may open the database may do this."""
+"""The operator's work: workspaces and API keys. Anyone who can open the database may do it."""
 
 import re
 from collections.abc import Iterable
@@ -17,15 +17,17 @@ from domain.writing import timeline
 from domain.writing.timeline import NewEvent
 
 OPERATOR = "casegraph"
-"""The actor of what is done by command."""
+"""The actor of changes made by a command."""
 DEFAULT_SLUG = "default"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 async def create_workspace(database: Database, slug: str, name: str | None = None) -> None:
-    """Make a workspace and its sandbox; one that exists is left as it is. Raises Invalid."""
+    """Create a workspace and its sandbox, unless it exists. Raises Invalid."""
     if not _SLUG.fullmatch(slug):
-        raise invalid("A workspace is named by lower-case letters, digits and hyphens.", "slug")
+        raise invalid(
+            "A workspace's name must have only lower-case letters, digits and hyphens.", "slug"
+        )
     check = Check()
     name = check.line(name or slug, checks.NAME_MAX, "name")
     check.done()
@@ -36,13 +38,13 @@ async def create_workspace(database: Database, slug: str, name: str | None = Non
         if await _workspace(db, slug, Mode.LIVE):
             return
         for mode in Mode:
-            made = await db.first(
+            row = await db.first(
                 insert(workspace)
                 .values(slug=slug, mode=str(mode), name=name, created_at=db.now)
                 .returning(workspace.c.id)
             )
-            assert made is not None
-            head = {"workspace_id": made[0], "seq": 0, "hash": timeline.GENESIS}
+            assert row is not None
+            head = {"workspace_id": row[0], "seq": 0, "hash": timeline.GENESIS}
             await db.run(insert(timeline_head), head)
 
 
@@ -59,14 +61,14 @@ async def operator(
 ) -> Principal:
     """The principal for commands on a workspace, with every scope. Raises Invalid."""
     async with database.read() as db:
-        found = await _require_workspace(db, slug, mode)
+        owner = await _require_workspace(db, slug, mode)
     return Principal(
-        found.id, slug, found.name, mode, key_id="", key_name=OPERATOR, scopes=frozenset(Scope)
+        owner.id, slug, owner.name, mode, key_id="", key_name=OPERATOR, scopes=frozenset(Scope)
     )
 
 
 def nobody() -> Principal:
-    """A principal of no workspace: statements can be made for it, and find nothing."""
+    """A principal of no workspace: statements can be built for it, and match no rows."""
     return Principal(0, "", "", Mode.LIVE, key_id="", key_name=OPERATOR, scopes=frozenset(Scope))
 
 
@@ -78,7 +80,7 @@ async def create_key(
     slug: str = DEFAULT_SLUG,
     mode: Mode = Mode.LIVE,
 ) -> tuple[str, ApiKey]:
-    """Make a key: the key itself, to be shown once, and its entry. Raises Invalid."""
+    """Create a key; return the key itself, to show once, and its entry. Raises Invalid."""
     check = Check()
     name = check.line(name, 100, "name")
     granted = {check.one_of(scope, tuple(Scope), "scopes") for scope in scopes}
@@ -89,11 +91,11 @@ async def create_key(
     ordered = " ".join(scope for scope in Scope if scope in granted)
     async with database.write() as db:
         owner = await _require_workspace(db, slug, mode)
-        taken = select(api_key.c.id).where(
+        same_name = select(api_key.c.id).where(
             api_key.c.workspace_id == owner.id, api_key.c.name == name
         )
-        if await db.first(taken):
-            # The timeline names keys, so a name is never given twice.
+        if await db.first(same_name):
+            # The timeline refers to keys by name, so a name is never reused.
             raise invalid(f"A key named {name} exists or existed. Choose another name.", "name")
         row = {
             "workspace_id": owner.id,
@@ -111,7 +113,7 @@ async def create_key(
 
 
 async def list_keys(database: Database) -> list[ApiKey]:
-    """All keys, revoked ones too, in the order they were made."""
+    """All keys, including revoked ones, oldest first."""
     columns = [
         api_key.c.id,
         api_key.c.name,
@@ -131,9 +133,9 @@ async def list_keys(database: Database) -> list[ApiKey]:
 
 
 async def revoke_key(database: Database, key: str) -> ApiKey:
-    """Revoke a key, named by its id, or by the key itself. Raises Invalid for an unknown one.
+    """Revoke a key, given its id or the key itself. Raises Invalid if it is unknown.
 
-    Running gateways stop taking it within keys.CACHED_SECONDS.
+    Running gateways reject it within keys.CACHED_SECONDS.
     """
     id = keys.key_id(key) or key
     async with database.write() as db:
@@ -154,7 +156,7 @@ async def revoke_key(database: Database, key: str) -> ApiKey:
             )
             event = NewEvent("key_revoked", subject_id=id)
             await timeline.record(db, workspace_id, OPERATOR, [event])
-    return next(found for found in await list_keys(database) if found.id == id)
+    return next(entry for entry in await list_keys(database) if entry.id == id)
 
 
 async def _workspace(db: Snapshot, slug: str, mode: Mode) -> Workspace | None:
@@ -166,7 +168,7 @@ async def _workspace(db: Snapshot, slug: str, mode: Mode) -> Workspace | None:
 
 
 async def _require_workspace(db: Snapshot, slug: str, mode: Mode) -> Workspace:
-    found = await _workspace(db, slug, mode)
-    if found is None:
-        raise invalid(f"There is no workspace {slug}. Make it with: casegraph init", "workspace")
-    return found
+    owner = await _workspace(db, slug, mode)
+    if owner is None:
+        raise invalid(f"There is no workspace {slug}. Create it with: casegraph init", "workspace")
+    return owner

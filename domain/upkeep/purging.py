@@ -1,8 +1,8 @@
 """Erasing deleted cases for good.
 
-The events of an erased case leave tombstones: rows with their number, id and hash and nothing else,
-so that the chain holds. A case_purged event, itself in the chain, lists them; verifying.py takes
-no other tombstones.
+The events of an erased case become tombstones, which keep only number, id, time and hash, so that
+the chain holds. A case_purged event, itself in the chain, lists them; verifying.py accepts no
+other tombstones.
 """
 
 from collections.abc import Callable
@@ -28,13 +28,13 @@ from domain.writing import rows, timeline
 from domain.writing.timeline import NewEvent
 
 TOMBSTONE = "purged"
-"""The type of an event that was erased."""
+"""The type of an erased event."""
 CASE_PURGED = "case_purged"
 
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """How many cases were erased, and events of theirs."""
+    """The numbers of cases erased and of their events."""
 
     cases: int
     events: int
@@ -50,16 +50,16 @@ async def purge(
 ) -> Purged:
     """Erase the workspace's deleted cases, or those deleted before *before*.
 
-    Each is one transaction; afterwards the file is rewritten, so that nothing is left in it.
-    *on_progress* is told cases done and cases in all. *dry_run* counts, and changes nothing.
+    Each case is one transaction; afterwards the file is rewritten, so that nothing is left in it.
+    *on_progress* takes the cases done and their total. *dry_run* counts and changes nothing.
     """
     who.require(Scope.CASES_DELETE)
     c = cases.c
-    wanted = [c.workspace_id == who.workspace_id, c.deleted_at.is_not(None)]
+    conditions = [c.workspace_id == who.workspace_id, c.deleted_at.is_not(None)]
     if before is not None:
-        wanted.append(c.deleted_at < before)
+        conditions.append(c.deleted_at < before)
     async with database.write(who.workspace_id) as db:
-        ids = [id for (id,) in await db.rows(select(c.id).where(*wanted).order_by(c.id))]
+        ids = [id for (id,) in await db.rows(select(c.id).where(*conditions).order_by(c.id))]
         if dry_run:
             return Purged(len(ids), sum([len(await _events(db, who, id)) for id in ids]))
     events = 0
@@ -74,7 +74,7 @@ async def purge(
 
 
 async def _erase(db: Transaction, who: Principal, case_id: str) -> int:
-    """Erase one case; the number of its events."""
+    """Erase one case; return the number of its events."""
     workspace_id = who.workspace_id
     events = await _events(db, who, case_id)
     e = timeline_event.c
@@ -115,8 +115,8 @@ async def _erase(db: Transaction, who: Principal, case_id: str) -> int:
         await db.run(delete(table).where(table.c.workspace_id == workspace_id, column == case_id))
     await rows.remove_entry(db, who, "case", case_id)
     erased = Change("events", [seq for seq, *_rest in events], None)
-    told = NewEvent(CASE_PURGED, subject_id=case_id, changes=[erased])
-    await timeline.record(db, workspace_id, who.key_name, [told])
+    event = NewEvent(CASE_PURGED, subject_id=case_id, changes=[erased])
+    await timeline.record(db, workspace_id, who.key_name, [event])
     return len(events)
 
 

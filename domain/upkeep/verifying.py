@@ -1,6 +1,6 @@
-"""Checking everything that must hold in a database, whoever wrote to it.
+"""Checking every invariant of a database, whatever program wrote to it.
 
-Findings name numbers and ids, never a client.
+Findings contain numbers and ids, never a client's name.
 """
 
 import contextlib
@@ -32,13 +32,13 @@ from domain.upkeep.purging import CASE_PURGED, TOMBSTONE
 from domain.writing import rows, timeline
 
 BLOCK = 1_000
-"""Rows that are read at a time."""
+"""Rows read at a time."""
 _WORKSPACE: Any = bindparam("workspace_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that does not hold: in which workspace, of what, and what is wrong."""
+    """A broken invariant: the workspace, the object and the fault."""
 
     workspace: str
     place: str
@@ -50,7 +50,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Verification:
-    """What was checked, and what was found."""
+    """The numbers of rows checked, and the findings."""
 
     cases: int = 0
     events: int = 0
@@ -62,9 +62,9 @@ async def verify(
     *,
     on_progress: Callable[[int, int], object] = lambda _done, _total: None,
 ) -> Verification:
-    """Check every workspace and the database itself. *on_progress*: events done, and in all."""
-    found = Verification()
-    note = _noter(found, "database")
+    """Check every workspace and the database itself. *on_progress* takes events done and total."""
+    result = Verification()
+    note = _noter(result, "database")
     for place, message in await database.damage():
         note(place, message)
     with _readable(note, "file"):
@@ -72,49 +72,51 @@ async def verify(
         async with database.read() as db:
             [[total]] = await db.fetch(Fetch(_COUNT_EVENTS, {}))
             for workspace in workspaces:
-                await _verify_workspace(db, workspace, found, lambda done: on_progress(done, total))
-    return found
+                await _verify_workspace(
+                    db, workspace, result, lambda done: on_progress(done, total)
+                )
+    return result
 
 
 async def _verify_workspace(
-    db: Snapshot, workspace: Workspace, found: Verification, on_events: Callable[[int], object]
+    db: Snapshot, workspace: Workspace, result: Verification, on_events: Callable[[int], object]
 ) -> None:
     live = workspace.mode == "live"
-    note = _noter(found, workspace.slug if live else f"{workspace.slug} (test)")
+    note = _noter(result, workspace.slug if live else f"{workspace.slug} (test)")
     with _readable(note, "timeline"):
-        async for _block in _chain(db, workspace, note, found):
-            on_events(found.events)
+        async for _block in _chain(db, workspace, note, result):
+            on_events(result.events)
     with _readable(note, "links"):
         await _links(db, workspace, note)
     with _readable(note, "roles"):
         await _roles(db, workspace, note)
     with _readable(note, "search entries"):
-        found.cases += await _search(db, workspace, note)
+        result.cases += await _search(db, workspace, note)
 
 
 Note = Callable[[str, str], None]
 
 
-def _noter(found: Verification, workspace: str) -> Note:
-    return lambda place, message: found.findings.append(Finding(workspace, place, message))
+def _noter(result: Verification, workspace: str) -> Note:
+    return lambda place, message: result.findings.append(Finding(workspace, place, message))
 
 
 @contextlib.contextmanager
 def _readable(note: Note, place: str) -> Iterator[None]:
-    """What cannot be read is a finding, and the next thing is looked at."""
+    """Turn unreadable data into a finding, so that the next check still runs."""
     try:
         yield
     except Damaged:
-        note(place, "a part of it is damaged: the rest was not checked.")
+        note(place, "a part is damaged; the rest was not checked.")
     except ValueError:
-        # Such as a kind of party that there is not. The message would show what is stored.
-        note(place, "it holds a value that cannot be: the rest was not checked.")
+        # Such as an unknown kind of party. The error's own message would show the stored value.
+        note(place, "a stored value is impossible; the rest was not checked.")
 
 
 async def _chain(
-    db: Snapshot, workspace: Workspace, note: Note, found: Verification
+    db: Snapshot, workspace: Workspace, note: Note, result: Verification
 ) -> AsyncIterator[None]:
-    """The hash chain: gapless, unbroken, up to the head; yields after each block."""
+    """Check the hash chain: gapless, unbroken, up to the head. Yields after each block."""
     expected, last = 1, timeline.GENESIS
     tombstones: set[int] = set()
     purged: set[int] = set()
@@ -131,21 +133,21 @@ async def _chain(
                 if (event["changes"], event["title"], event["actor"]) != ("[]", None, ""):
                     note(place, "a purged event has content.")
             elif timeline.chained(last, event) != hash:
-                note(place, "the event or one before it was changed: its hash does not fit.")
+                note(place, "the event or an earlier one was changed: its hash does not match.")
             elif event["type"] == CASE_PURGED and event["case_id"] is None:
-                # One of a case came with an import, which may say anything.
+                # One with a case came from an import, whose events may claim anything.
                 purged |= _erased(event["changes"])
             expected, last = seq + 1, hash
-            found.events += 1
+            result.events += 1
         values["seq"] = expected - 1
         yield
     for seq in sorted(tombstones - purged):
-        note(f"event {seq}", "it was erased, but not by purging.")
+        note(f"event {seq}", "it was erased, but not by a purge.")
     head = await db.fetch(Fetch(_HEAD, {"workspace_id": workspace.id}))
     if head != [(expected - 1, last)]:
         note(
             "timeline",
-            "its end does not fit its head: events are missing, or the head was changed.",
+            "its end does not match its head: events are missing, or the head was changed.",
         )
 
 
@@ -162,7 +164,7 @@ def _erased(changes: str) -> set[int]:
 
 
 async def _links(db: Snapshot, workspace: Workspace, note: Note) -> None:
-    """Each link has two ends, which mirror each other."""
+    """Check that each link has two ends, which mirror each other."""
     rows = await db.fetch(Fetch(_LINKS, {"workspace_id": workspace.id}))
     for id, group in itertools.groupby(rows, key=lambda row: row[0]):
         ends = {(case_id, other, kind) for _id, case_id, other, kind in group}
@@ -176,14 +178,14 @@ def _inverse(kind: str) -> str:
 
 
 async def _roles(db: Snapshot, workspace: Workspace, note: Note) -> None:
-    """Every role is of a case and of someone, and its position was given out."""
+    """Check that every role has its case and its person, and a position the case gave out."""
     for statement, what in _ORPHANS:
         for case_id, position in await db.fetch(Fetch(statement, {"workspace_id": workspace.id})):
             note(f"case {case_id}", f"{what} {position} refers to nothing.")
 
 
 async def _search(db: Snapshot, workspace: Workspace, note: Note) -> int:
-    """Visible cases, parties and staff have the search entries they should; cases checked."""
+    """Check the search entries of visible cases, parties and staff; return the number of cases."""
     counted = 0
     kinds: tuple[tuple[str, Any, Any, Any], ...] = (
         ("case", cases, Case, rows.case_entry),
@@ -202,20 +204,20 @@ async def _search(db: Snapshot, workspace: Workspace, note: Note) -> int:
         }
         async for row in _all(db, objects, {"workspace_id": workspace.id}):
             counted += kind == "case"
-            wanted: Mapping[str, Any] = entry(workspace.id, model(*row))
-            if stored.pop(row[0], None) != tuple(wanted[name] for name in _ENTRY[1:]):
-                note(f"{kind} {row[0]}", "its search entry is missing or does not fit.")
+            expected: Mapping[str, Any] = entry(workspace.id, model(*row))
+            if stored.pop(row[0], None) != tuple(expected[name] for name in _ENTRY[1:]):
+                note(f"{kind} {row[0]}", "its search entry is missing or wrong.")
             if row[-1] < 1:
                 note(f"{kind} {row[0]}", "its version is less than 1.")
         for id in stored:
-            note(f"{kind} {id}", "there is a search entry, but nothing that it finds.")
+            note(f"{kind} {id}", "its search entry points to nothing.")
     return counted
 
 
 async def _all(
     db: Snapshot, statement: Prepared, values: dict[str, Any]
 ) -> AsyncIterator[tuple[Any, ...]]:
-    """All rows of a statement of _rows(), a block at a time."""
+    """All rows of a statement from _rows(), fetched in blocks."""
     after = ""
     while rows := await db.fetch(Fetch(statement, {**values, "after": after})):
         for row in rows:
