@@ -1,4 +1,4 @@
-"""What the routes answer, as plain dicts with the names of the contract, encoded once."""
+"""The responses of the routes: plain dicts with the contract's names, encoded once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -32,13 +32,13 @@ _STAFF = ("staff_id", "role", "node.name")
 
 def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON response."""
-    # As over GraphQL: what is said of clients is kept by no cache.
+    # As over GraphQL: no cache may store data about clients.
     headers = {"Cache-Control": "no-store", **(headers or {})}
     return Response(orjson.dumps(content), status, headers, media_type="application/json")
 
 
 def page_answer(page: Page[Any], items: Iterable[Any], status: int = 200) -> Response:
-    """The list envelope; the cursor is absent on the last page."""
+    """The list envelope; it has no cursor on the last page."""
     pagination: dict[str, Any] = {"has_more": page.has_next}
     if page.has_next:
         pagination["cursor"] = page.end_cursor
@@ -50,7 +50,7 @@ async def case_page(db: Snapshot, asked: RootList, paging: Paging) -> Response:
     rows = await db.fetch(asked.page(paging, CASE, keyed=True))
     more = len(rows) > paging.limit
     del rows[paging.limit :]
-    # Before the columns, each row has the parts of its place in the list.
+    # Each row starts with the sort keys for its cursor; the columns follow.
     last = rows[-1][:2] if more else None
     objects = await case_objects(asked.who, db, [row[2:] for row in rows])
     pagination: dict[str, Any] = {"has_more": more}
@@ -62,7 +62,7 @@ async def case_page(db: Snapshot, asked: RootList, paging: Paging) -> Response:
 async def case_objects(
     who: Principal, db: Snapshot, rows: Sequence[tuple[Any, ...]]
 ) -> list[dict[str, Any]]:
-    """The full case objects for rows of CASE: everyone involved, in one statement a kind."""
+    """The full case objects for rows of CASE, with one statement each for parties and staff."""
     ids = [row[0] for row in rows]
     parties: list[list[dict[str, Any]]] = [[] for _ in ids]
     staff: list[list[dict[str, Any]]] = [[] for _ in ids]
@@ -106,10 +106,10 @@ async def case_objects(
 
 
 async def renamed_since(who: Principal, db: Snapshot, id: str, updated_at: str) -> bool:
-    """Whether a party or staff member may have another name than when a case got its version.
+    """Whether a party or staff member may have been renamed since a case got its version.
 
-    Their names stand in the case object, but a new name is no new version of their cases. Where
-    both happened in the same second it is not known, and counts as yes.
+    The case object shows their names, but renaming them gives their cases no new version. Within
+    the same second the order is unknown, and the answer is yes.
     """
     columns = ("node.version", "node.updated_at")
     for relation in (relations.CASE_PARTIES, relations.CASE_STAFF):
@@ -120,7 +120,7 @@ async def renamed_since(who: Principal, db: Snapshot, id: str, updated_at: str) 
 
 
 async def whole_list(who: Principal, db: Snapshot, relation: Relation, id: str) -> list[Any]:
-    """Everything a case has in a relation that the domain bounds."""
+    """All items of a case in a relation whose size the domain limits."""
     rows = await db.fetch(related.items(who, relation).whole([id], relation.all_columns))
     return [relation.build(row[1:]) for row in rows]
 
@@ -147,17 +147,17 @@ def staff(part: StaffAssignment) -> dict[str, Any]:
 
 
 def given_party(given: Given) -> dict[str, Any]:
-    """A role as the call gave it; a party that was there before is shown by its id alone."""
+    """A role as the call gave it; an existing party is shown only by its id."""
     role, node = given.role, given.node
-    known = {"name": node.name, "type": node.kind} if isinstance(node, Party) else {}
+    details = {"name": node.name, "type": node.kind} if isinstance(node, Party) else {}
     rest = {"reference": role.remark, "added_at": role.since}
-    return {"id": role.node_id, "role": role.role, **known, **rest}
+    return {"id": role.node_id, "role": role.role, **details, **rest}
 
 
 def given_staff(given: Given) -> dict[str, Any]:
     role, node = given.role, given.node
-    known = {"name": node.name, "email": node.email} if isinstance(node, Staff) else {}
-    return {"id": role.node_id, **known, "role": role.role, "assigned_at": role.since}
+    details = {"name": node.name, "email": node.email} if isinstance(node, Staff) else {}
+    return {"id": role.node_id, **details, "role": role.role, "assigned_at": role.since}
 
 
 def event(found: TimelineEvent) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The routes as an application of its own, to be mounted at /api/v1."""
+"""The routes as an application to mount at /api/v1."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ from rest_compat.routes import router
 
 
 class Application:
-    """The documented routes go straight to their handlers, everything else to FastAPI.
+    """Sends the documented routes straight to their handlers, everything else to FastAPI.
 
-    FastAPI documents the routes, and answers for the documentation and for unknown paths. Whoever
-    mounts this sets state.services before the first request, and caps the length of bodies.
+    FastAPI documents the routes, serves the documentation and answers unknown paths. The mounting
+    application sets state.services before the first request and limits the length of bodies.
     """
 
     def __init__(self) -> None:
@@ -47,9 +47,9 @@ class Application:
         if scope["type"] == "http":
             path, method = get_route_path(scope), scope["method"]
             for door in self._doors:
-                if method in (door.methods or ()) and (found := door.path_regex.match(path)):
+                if method in (door.methods or ()) and (match := door.path_regex.match(path)):
                     scope["app"] = self
-                    scope["path_params"] = found.groupdict()
+                    scope["path_params"] = match.groupdict()
                     await door.answer(scope, receive, send)
                     return
         await self._fastapi(scope, receive, send)

@@ -1,7 +1,7 @@
-"""Reading request bodies. Values are checked by the domain; here it is about their shape.
+"""Reading request bodies. This module checks their shape; the domain checks their values.
 
-What the documentation leaves open is read liberally: a list of parties may come as {"parties":
-[...]}, as the bare list, or as one object.
+Shapes that the documentation leaves open are accepted: a list of parties may be {"parties":
+[...]}, a bare list, or one object.
 """
 
 from itertools import islice
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Body(BaseModel):
-    """A JSON object whose fields are all known, and of the right type as they are."""
+    """A JSON object with known fields only, each of the right type without conversion."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -38,7 +38,7 @@ class CaseCreate(Body):
 
 
 class CaseUpdate(Body):
-    """Only included fields are updated; null clears one that may be empty."""
+    """Only included fields are updated; null clears an optional one."""
 
     name: str | None = None
     file_number: str | None = None
@@ -53,7 +53,7 @@ class CaseUpdate(Body):
 
 
 class PartyItem(Body):
-    """A party by id, or a new one by name; the name of a party given by id is not changed."""
+    """A party by id, or a new one by name. An id never renames its party."""
 
     id: str | None = None
     party_id: str | None = None
@@ -91,14 +91,14 @@ class StaffItem(Body):
 
 
 class StaffReference(Body):
-    """A staff member by id. A role belongs beside the list, since it holds for all of it."""
+    """A staff member by id. The role stands beside the list, since it applies to all of it."""
 
     id: str | None = None
     staff_id: str | None = None
 
 
 class StaffRemoval(Body):
-    """Whom to take off a case, from one role or altogether."""
+    """The staff to remove from a case, from one role or from all."""
 
     staff_id: str | None = None
     staff_ids: list[str] | None = None
@@ -114,7 +114,7 @@ class LinkCreate(Body):
 
     @property
     def field(self) -> str:
-        """The name by which the other case was given."""
+        """The field that named the other case."""
         names = ("target_case_id", "linked_case_id", "case_id")
         return next((name for name in names if getattr(self, name) is not None), names[0])
 
@@ -148,13 +148,13 @@ async def read_link(request: Request) -> LinkCreate:
 
 
 async def read_removal(request: Request) -> tuple[list[str], str | None]:
-    """Whom to take off a case, and from which role if not from all.
+    """The staff to remove from a case, and the role if not all roles.
 
-    By ?staff_id= (repeatable) and ?role=, or else by a body.
+    They come from ?staff_id= (repeatable) and ?role=, or else from a body.
     """
     role = single(request, "role")
-    if asked := [id for id in request.query_params.getlist("staff_id") if id]:
-        return asked, role
+    if query_ids := [id for id in request.query_params.getlist("staff_id") if id]:
+        return query_ids, role
     content = await _json(request)
     if isinstance(content, list):
         content = {"staff": content}
@@ -163,10 +163,10 @@ async def read_removal(request: Request) -> tuple[list[str], str | None]:
         content = {**content, "staff": named}
     removal = _validated(StaffRemoval, content)
     lists = [removal.staff_id, removal.staff_ids, removal.staff]
-    if sum(given is not None for given in lists) != 1:
+    if sum(one is not None for one in lists) != 1:
         raise invalid("staff_id, staff_ids or staff must be given.", "staff_id")
     if removal.role is not None and role is not None and removal.role != role:
-        raise invalid("Two different roles are given.", "role")
+        raise invalid("The two roles must be the same.", "role")
     ids = removal.staff_ids or []
     if removal.staff_id is not None:
         ids = [removal.staff_id]
@@ -179,7 +179,7 @@ async def read_removal(request: Request) -> tuple[list[str], str | None]:
 
 
 def _unwrapped(content: Any, name: str) -> Any:
-    """The list in {"name": [...]}, a bare list, or one object made a list."""
+    """The list from {"name": [...]}, from a bare list, or of one object."""
     if isinstance(content, dict):
         if content.keys() == {name}:
             return content[name]
@@ -189,19 +189,19 @@ def _unwrapped(content: Any, name: str) -> Any:
 
 def _one_id(one: str | None, other: str | None, name: str, index: int) -> str | None:
     if one is not None and other is not None and one != other:
-        raise invalid("Two different ids are given.", name, str(index), "id")
+        raise invalid("The two ids must be the same.", name, str(index), "id")
     return one if one is not None else other
 
 
 def _validated(shape: type[T], content: Any, *path: str) -> T:
-    """*content* in a shape. Raises Invalid with a problem for each place that does not fit."""
+    """*content* as a *shape*. Raises Invalid with a problem for each field that does not fit."""
     try:
         return TypeAdapter(shape).validate_python(content)
     except ValidationError as error:
         problems = [
-            Problem(Invalid.code, _MESSAGES.get(found["type"], found["msg"] + "."), field)
-            for found in islice(error.errors(include_url=False, include_input=False), MAX_DETAILS)
-            if (field := (*path, *map(_shortened, found["loc"]))) is not None
+            Problem(Invalid.code, _MESSAGES.get(detail["type"], detail["msg"] + "."), field)
+            for detail in islice(error.errors(include_url=False, include_input=False), MAX_DETAILS)
+            if (field := (*path, *map(_shortened, detail["loc"]))) is not None
         ]
         if not problems[0].field:
             raise Unreadable(Invalid.code, "The body must be a JSON object.") from None
@@ -211,7 +211,7 @@ def _validated(shape: type[T], content: Any, *path: str) -> T:
 _MESSAGES = {
     "missing": "This field must be given.",
     "extra_forbidden": "There is no such field.",
-    "string_type": "This must be a text.",
+    "string_type": "This must be a string.",
     "list_type": "This must be a list.",
     "model_type": "This must be an object.",
 }
@@ -223,11 +223,11 @@ def _shortened(part: str | int) -> str:
 
 
 async def _json(request: Request) -> Any:
-    """The body as JSON. Raises Unreadable, and HTTPException for one that is too long."""
+    """The body as JSON. Raises Unreadable, or HTTPException if it is too long."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     content = await request.body()
     if not content:
-        raise Unreadable(Invalid.code, "A JSON body is needed.")
+        raise Unreadable(Invalid.code, "The request must have a JSON body.")
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise Unreadable("UNSUPPORTED_MEDIA_TYPE", "The body must be application/json.")
     try:

@@ -13,22 +13,22 @@ def etag(version: int) -> str:
 
 
 def unchanged(request: Request, version: int) -> bool:
-    """Whether the client has this version already, by the weak comparison of If-None-Match."""
-    given = _header(request, "if-none-match")
-    if given is None:
+    """Whether the client already has this version, by the weak comparison of If-None-Match."""
+    header = _header(request, "if-none-match")
+    if header is None:
         return False
-    return given.strip() == "*" or str(version) in {tag for _weak, tag in _TAG.findall(given)}
+    return header.strip() == "*" or str(version) in {tag for _weak, tag in _TAG.findall(header)}
 
 
 def expected_versions(request: Request) -> tuple[int, ...] | None:
-    """The versions that If-Match names, None if any will do; weak tags never match.
+    """The versions in If-Match, or None if any version will do; weak tags never match.
 
-    Tags that no version has are left out: none may be left, and then nothing matches.
+    Tags that cannot be versions are dropped. If that leaves none, no version matches.
     """
-    given = _header(request, "if-match")
-    if given is None or given.strip() == "*":
+    header = _header(request, "if-match")
+    if header is None or header.strip() == "*":
         return None
-    tags = [tag for weak, tag in _TAG.findall(given) if not weak]
+    tags = [tag for weak, tag in _TAG.findall(header) if not weak]
     return tuple(int(tag) for tag in tags if _VERSION.fullmatch(tag))
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI description of the routes: what goes in, what comes out, and every error."""
+"""The OpenAPI description of the routes: requests, responses and every error."""
 
 from typing import Any
 
@@ -135,32 +135,32 @@ DESCRIPTION = """The documented routes over a law firm's cases. GraphQL at `/gra
 same data.
 
 Send `Authorization: Bearer <key>`. Lists are paged with `limit` (1 to 100, 50 if absent) and
-`cursor`; on the last page `has_more` is false and `cursor` is absent. Every failure wears one
-envelope, with one of the codes
+`cursor`; on the last page `has_more` is false and `cursor` is absent. Every error has the same
+envelope, with one of these codes:
 """ + ", ".join(f"`{code}` ({status})" for code, status in STATUS.items())
 
 WRITE_ONLY = (
-    "Without `cases:read` the answer holds only what the call itself wrote: of a case, its own "
-    "fields; of a list, the roles that were given, with the names of those who were created. A "
-    "call that changes nothing then needs `cases:read`."
+    "Without `cases:read` the response holds only what the call itself wrote: a case's own "
+    "fields, or the roles in the request, with names only for new parties and staff. A call that "
+    "changes nothing then needs `cases:read`."
 )
 _ALWAYS = (401, 403, 429, 500, 503)
 _MEANING = {
-    304: "The client has this version already.",
+    304: "The client already has this version.",
     400: "The request breaks a rule.",
     401: "The key is missing, malformed, unknown or revoked.",
     403: "The key lacks the scope.",
-    404: "Not there, deleted, or another workspace's.",
-    409: "In conflict with what is there.",
-    412: "The case has another version than If-Match asks for.",
-    413: "The body is over 1 MiB.",
+    404: "It does not exist, was deleted, or belongs to another workspace.",
+    409: "The request conflicts with existing data.",
+    412: "The case's version is not one that If-Match names.",
+    413: "The body exceeds 1 MiB.",
     415: "The body is not JSON.",
-    429: "Too many calls; Retry-After says when to try again.",
-    500: "A defect; it is logged under the X-Request-Id.",
-    503: "Not available right now; try again.",
+    429: "Too many requests; Retry-After says when to try again.",
+    500: "A server error; it is logged with the X-Request-Id.",
+    503: "The service is temporarily unavailable; try again.",
 }
 _SHOWN = ("case", "changes", "parties", "staff")
-"""The bodies of writes whose answers show what else the case has."""
+"""The bodies of writes whose responses also show data that the call did not write."""
 _PAGE = [
     ("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}),
     ("cursor", {"type": "string"}),
@@ -185,7 +185,7 @@ def documented(
     paged: bool = False,
     headers: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """The keyword arguments of a route: its answers, its errors and what it reads."""
+    """The keyword arguments of a route: its responses, its errors and its inputs."""
     codes = sorted(
         {*errors, *_ALWAYS, *((413, 415, 400) if body else ()), *((400,) if paged else ())}
     )
@@ -194,8 +194,8 @@ def documented(
     }
     if 304 in errors:
         responses[304] = {"description": _MEANING[304]}
-    # FastAPI documents its own 422 for every path with a parameter, unless there is a default.
-    responses["default"] = {"description": "Every other failure.", "model": Error}
+    # Without a default, FastAPI documents its own 422 for every path with a parameter.
+    responses["default"] = {"description": "Every other error.", "model": Error}
     if model is not None:
         responses[ok] = {"model": model, "description": summary}
     query = [*(parameters or []), *(_PAGE if paged else [])]
@@ -223,11 +223,11 @@ def documented(
 
 
 def completed(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with the security scheme, and the schemas of the bodies read by hand."""
+    """The document with the security scheme and the schemas of bodies FastAPI does not read."""
     components = document.setdefault("components", {})
     components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     schemas = components.setdefault("schemas", {})
     for shape in _BODIES.values():
-        made = TypeAdapter(shape).json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(made.pop("$defs", {}))
+        schema = TypeAdapter(shape).json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(schema.pop("$defs", {}))
     return document

@@ -1,7 +1,7 @@
-"""What every route passes before its handler: key, rate and scope, in this order.
+"""The checks of every route before its handler: key, rate and scope, in this order.
 
-FastAPI documents the routes; that a handler takes who asks and the services is worked out once,
-here, not for each request.
+FastAPI only documents the routes. Door passes caller and services to the handlers, so that no
+dependencies are resolved on each request.
 """
 
 import inspect
@@ -24,7 +24,7 @@ from rest_compat.errors import Unreadable, failed, http_failure, refused, unread
 
 
 def _documented() -> None:
-    """Keeps FastAPI from looking for the argument in the body. Never called: see Door."""
+    """Keep FastAPI from reading the argument from the body. Never called: see Door."""
 
 
 Domain = Annotated[Services, Depends(_documented)]
@@ -34,7 +34,7 @@ Deleter = Annotated[Principal, Depends(_documented), Scope.CASES_DELETE]
 
 
 class Door(APIRoute):
-    """A route whose handler takes the request, *who* asks, the *services*, and the path's parts."""
+    """A route whose handler takes the request, *who* calls, *services* and the path parameters."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = self.endpoint
@@ -53,7 +53,7 @@ class Door(APIRoute):
         return handle
 
     async def answer(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        """Answer a request that matches; refusals in the envelope."""
+        """Answer a matching request, with errors in the envelope."""
         request = Request(scope, receive)
         defect = None
         try:
@@ -79,7 +79,7 @@ class Door(APIRoute):
 
 
 async def _caller(request: Request, services: Services) -> Principal:
-    """The holder of the key, counted against its rate limit. Raises InvalidKey, RateLimited."""
+    """The key's principal, after one call is counted. Raises InvalidKey or RateLimited."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     sent = key.strip() if scheme.lower() == "bearer" else None
     address = request.client.host if request.client else ""

@@ -1,4 +1,4 @@
-"""Every failure in one envelope: {"error": {"code", "message", "details": [...]}}."""
+"""One envelope for every error: {"error": {"code", "message", "details": [...]}}."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -47,23 +47,23 @@ STATUS = {
 """The closed list of codes. A code is public and permanent."""
 
 MAX_DETAILS = 100
-"""A body of 1 MiB can have 300,000 things wrong; telling of them all would be 26 MB."""
+"""A body of 1 MiB can have 300,000 problems; reporting all of them would take 26 MB."""
 
 _WIRE_NAMES = {
     "kind": "type",
     "expected_version": "If-Match",
     "idempotency_key": "Idempotency-Key",
 }
-"""What the contract calls differently from the domain."""
+"""The contract's names for fields that the domain names differently."""
 
 _PLAIN = {
-    404: ("NOT_FOUND", "There is no such path."),
-    405: ("METHOD_NOT_ALLOWED", "This path does not take this method."),
+    404: ("NOT_FOUND", "This path does not exist."),
+    405: ("METHOD_NOT_ALLOWED", "This path does not allow this method."),
 }
 
 
 class Unreadable(Exception):
-    """A body that cannot be read as what it should be; *code* says why."""
+    """A body that cannot be read; *code* says why."""
 
     def __init__(self, code: str, message: str, problems: Sequence[Problem] = ()) -> None:
         super().__init__(message)
@@ -73,7 +73,7 @@ class Unreadable(Exception):
 
 @contextmanager
 def named_as(names: Mapping[str, str]) -> Iterator[None]:
-    """Refusals name fields as the client did, where it had a choice."""
+    """Name fields in refusals as the client did, where it had a choice of names."""
     try:
         yield
     except Invalid as error:
@@ -94,9 +94,13 @@ def envelope(
     headers: Mapping[str, str] | None = None,
     **more: Any,
 ) -> Response:
-    """The response for a failure; *more* stands beside code and message."""
+    """The response for an error; *more* is added beside code and message."""
     details = [
-        {"field": ".".join(_wire_field(problem)), "code": problem.code, "message": _said(problem)}
+        {
+            "field": ".".join(_wire_field(problem)),
+            "code": problem.code,
+            "message": _wire_message(problem),
+        }
         for problem in islice(problems, MAX_DETAILS)
         if problem.field
     ]
@@ -110,8 +114,8 @@ def _wire_field(problem: Problem) -> Path:
     return tuple(_WIRE_NAMES.get(part, part) for part in problem.field)
 
 
-def _said(problem: Problem) -> str:
-    """The message, which begins with the field's name where it is about its value."""
+def _wire_message(problem: Problem) -> str:
+    """The problem's message, with the contract's name if it begins with the field's name."""
     *_, name = problem.field
     noun = name.replace("_", " ")
     if name in _WIRE_NAMES and problem.message.startswith(f"{noun} must"):
@@ -120,7 +124,7 @@ def _said(problem: Problem) -> str:
 
 
 async def refused(_request: Request, error: Exception) -> Response:
-    """The envelope for what the domain refuses."""
+    """The envelope for a refusal by the domain."""
     assert isinstance(error, DomainError)
     headers: dict[str, str] = {}
     more: dict[str, Any] = {}
@@ -134,7 +138,7 @@ async def refused(_request: Request, error: Exception) -> Response:
     problems = error.problems
     message = error.message
     if problems and problems[0].field:
-        message = message.replace(problems[0].message, _said(problems[0]), 1)
+        message = message.replace(problems[0].message, _wire_message(problems[0]), 1)
     return envelope(error.code, message, problems, headers=headers, **more)
 
 
@@ -147,16 +151,16 @@ async def unreadable(_request: Request, error: Exception) -> Response:
 async def http_failure(_request: Request, error: Exception) -> Response:
     """The envelope for unknown paths and methods, and for bodies that are too long."""
     status = getattr(error, "status_code", 404)
-    if status == 413:  # whoever caps bodies says how long they may be
+    if status == 413:  # the sender of the 413 states the limit
         return envelope("PAYLOAD_TOO_LARGE", getattr(error, "detail", ""))
     code, message = _PLAIN.get(status, ("VALIDATION_ERROR", "The request is not valid."))
     return envelope(code, message, headers=getattr(error, "headers", None))
 
 
 def http_failure_of(router: Router) -> Callable[[Request, Any], Coroutine[Any, Any, Response]]:
-    """http_failure() for the paths of *router*, with every method that a path takes in Allow.
+    """http_failure() for the paths of *router*, with all methods of the path in Allow.
 
-    Each route knows its own method only, and Starlette names those of the first that matches.
+    Each route has its own methods only, and Starlette names those of the first match.
     """
 
     async def handle(request: Request, error: Exception) -> Response:
@@ -175,5 +179,5 @@ def http_failure_of(router: Router) -> Callable[[Request, Any], Coroutine[Any, A
 
 
 async def failed(_request: Request, _error: Exception) -> Response:
-    """The envelope for a defect. Starlette raises it again behind this, for the log."""
+    """The envelope for a defect. Starlette then raises it again, for the log."""
     return envelope("INTERNAL_ERROR", "An internal error occurred.")

@@ -1,4 +1,4 @@
-"""What the query string says."""
+"""Reading the query string."""
 
 from fastapi import Request
 
@@ -7,15 +7,15 @@ from domain.reading.paging import Paging, checked_limit
 
 
 def single(request: Request, name: str) -> str | None:
-    """A query parameter that may be given once; an empty one is an absent one."""
+    """A query parameter, at most once; an empty one counts as absent. Raises Invalid."""
     values = request.query_params.getlist(name)
     if len(values) > 1:
-        raise invalid(f"{name} must be given once.", name)
+        raise invalid(f"{name} must be given at most once.", name)
     return values[0] if values and values[0] else None
 
 
 def paging_of(request: Request) -> Paging:
-    """The page that limit and cursor ask for. Raises Invalid."""
+    """The page that limit and cursor select. Raises Invalid."""
     text = single(request, "limit")
     # Leading zeros are dropped first: the first nine digits of 0000001000 are 100.
     if "limit" in request.query_params and not (text and text.isascii() and text.isdecimal()):

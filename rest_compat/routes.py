@@ -1,6 +1,6 @@
-"""The fifteen routes, in the order of the published contract: one file, as that is one page.
+"""The fifteen routes, in the order of the published contract: one file, since that is one page.
 
-Checked in this order: key, rate and scope (door.py), then whether the case exists, then the body.
+Checks run in this order: key, rate and scope (door.py), the case's existence, the body.
 """
 
 from collections.abc import AsyncIterator
@@ -303,14 +303,14 @@ async def list_timeline(request: Request, case_id: str, who: Reader, services: D
 )
 async def link_cases(request: Request, case_id: str, who: Writer, services: Domain) -> Response:
     async with _of_case(case_id, who, services):
-        wanted = await bodies.read_link(request)
-        with named_as({"linked_case_id": wanted.field}):
+        body = await bodies.read_link(request)
+        with named_as({"linked_case_id": body.field}):
             written = await links.link_cases(
                 who,
                 services.database,
                 case_id,
-                wanted.target(),
-                wanted.type,
+                body.target(),
+                body.type,
                 expected_version=expected_versions(request),
                 idempotency_key=_idempotency_key(request),
             )
@@ -345,7 +345,7 @@ async def unlink_cases(
 
 @asynccontextmanager
 async def _of_case(case_id: str, who: Principal, services: Services) -> AsyncIterator[None]:
-    """What else is wrong with a write is told only of a case that is there."""
+    """Report other errors of a write only if the case exists; a missing case takes precedence."""
     try:
         yield
     except CaseNotFound:
@@ -360,7 +360,7 @@ async def _of_case(case_id: str, who: Principal, services: Services) -> AsyncIte
 async def _case_answer(
     who: Principal, services: Services, case: Case, status: int = 200
 ) -> Response:
-    """The case object after a write; see documentation.WRITE_ONLY for who may not read."""
+    """The case object after a write; documentation.WRITE_ONLY covers keys that may not read."""
     row = tuple(getattr(case, name) for name in CASE)
     try:
         [content] = await services.database.run(
@@ -389,12 +389,12 @@ async def _related(
 async def _roles_answer(
     who: Principal, services: Services, written: roles.Written, relation: Relation, status: int
 ) -> Response:
-    """A case's whole list after a write; see documentation.WRITE_ONLY for who may not read."""
+    """A case's whole list after a write; documentation.WRITE_ONLY covers keys that may not read."""
     try:
-        found = await services.database.run(
+        items = await services.database.run(
             lambda db: whole_list(who, db, relation, written.case.id), _QUICK, who.workspace_id
         )
-        data = [SHAPES[relation.name](item) for item in found]
+        data = [SHAPES[relation.name](item) for item in items]
     except InsufficientScope:
         data = [GIVEN[relation.name](one) for one in written.given]
     content = {"data": data, "pagination": {"has_more": False}}
@@ -402,7 +402,7 @@ async def _roles_answer(
 
 
 def as_parameters(error: Invalid) -> Invalid:
-    """A refusal of a list's arguments, with the names that the query string uses."""
+    """A refusal of a list's arguments, with the parameter names of the query string."""
     names = {"after": "cursor"}
     return Invalid(
         Problem(

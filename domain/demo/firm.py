@@ -91,9 +91,7 @@ class _Firm:
         chance = self._rng.random()
         if chance < 0.18 and (lower := self._appealable(created_at)):
             lower.is_followed = True
-            lower.case["status"] = (
-                CaseStatus.CLOSED.value
-            )  # not archived while an appeal is pending
+            lower.case["status"] = CaseStatus.CLOSED.value  # not archived during an appeal
             self._link(self._appeal(created_at, lower), lower, LinkType.LOWER_INSTANCE)
         elif chance < 0.21 and (earlier := self._repeatable(created_at)):
             earlier.is_followed = True
