@@ -1,4 +1,4 @@
-"""The command casegraph."""
+"""The casegraph command."""
 
 import sys
 
@@ -12,8 +12,8 @@ from gateway.settings import BadSetting
 app = typer.Typer(
     name="casegraph",
     help="A GraphQL gateway over a law firm's cases, with the documented REST routes beside it.",
-    epilog="Settings are read from CASEGRAPH_* environment variables; flags win. "
-    "Begin with: casegraph demo",
+    epilog="Settings are read from CASEGRAPH_* environment variables; flags override them. "
+    "Start with: casegraph demo",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -32,9 +32,9 @@ app.command()(explain.explain)
 
 
 def main() -> None:
-    """Run a command. What the domain refuses is one clear line and exit status 1.
+    """Run a command. A refusal by the domain prints one line per problem and exits with status 1.
 
-    A setting that cannot be used ends with exit status 2, as a flag does.
+    A bad setting exits with status 2, as a bad flag does.
     """
     try:
         app()

@@ -1,1 +1,1 @@
-"""The command casegraph, a module for each group; what they share is in terminal."""
+"""The casegraph command: one module per group of commands; terminal holds what they share."""

@@ -30,36 +30,36 @@ def import_(
             exists=True,
             dir_okay=False,
             readable=True,
-            help="One case a line.",
+            help="The file to import, with one case per line.",
         ),
     ],
     on_conflict: Annotated[
         OnConflict,
-        typer.Option(help="What becomes of a line whose file number or id is taken already."),
+        typer.Option(help="How to treat a line whose file number or id is already taken."),
     ] = OnConflict.REJECT,
     source: Annotated[
         str | None,
         typer.Option(
-            help="Where the names come from: within one source the same name is the same person.",
+            help="The source of the names: within one source, the same name is the same person.",
             show_default="the file's name",
         ),
     ] = None,
     rejects: Annotated[
         Path | None,
         typer.Option(
-            help="Where rejected lines are written.", show_default="FILE.rejects.jsonl, beside FILE"
+            help="The file for rejected lines.", show_default="FILE.rejects.jsonl, beside FILE"
         ),
     ] = None,
     workspace: Workspace = WORKSPACE,
     test: Sandbox = False,
     database: DatabaseUrl = None,
 ) -> None:
-    """Import cases, one JSON object a line, in the shape of the REST case object.
+    """Import cases, one JSON object per line, in the shape of the REST case object.
 
-    Parties and staff are given by id or by name; timeline, links, created_at and updated_at are
-    optional. It can be run twice: nothing is doubled. Lines that cannot go in are reported and
-    written to a file; the rest goes in. Exit status: 0 all went in, 3 some lines were rejected,
-    1 nothing could be done.
+    Name parties and staff by id or by name; timeline, links, created_at and updated_at are
+    optional. Importing a file again duplicates nothing. Rejected lines are reported and written
+    to a file; all other lines are imported. Exit status: 0 all lines were imported, 3 some lines
+    were rejected, 1 the import failed.
 
     Examples:
 
@@ -71,36 +71,40 @@ def import_(
     """
     target = rejects or file.with_name(f"{file.stem}.rejects.jsonl")
     if target.resolve() == file.resolve():
-        raise Unavailable("The rejects cannot be written to the file they come from.")
+        raise Unavailable("The rejects must not be written to the imported file.")
     url = terminal.chosen(database).database_url
     mode = Mode.TEST if test else Mode.LIVE
-    with _Rejects(target) as noted:
+    with _Rejects(target) as rejected:
         report = terminal.run(
-            _import(url, file, source or file.name, on_conflict, workspace, mode, noted)
+            _import(url, file, source or file.name, on_conflict, workspace, mode, rejected)
         )
     err.print(
         f"{report.imported:,} cases imported, {report.updated:,} updated, "
-        f"{report.skipped:,} skipped, {report.unchanged:,} known already, "
+        f"{report.skipped:,} skipped, {report.unchanged:,} unchanged, "
         f"{report.rejected:,} lines rejected."
     )
     if report.rejected:
         again = f"casegraph import {target} --source {source or file.name}"
-        err.print(f"Rejected lines are in {target}. Correct them and run: {again}")
+        err.print(f"The rejected lines are in {target}. Correct them and run: {again}")
         raise typer.Exit(REJECTED_STATUS)
 
 
 def export(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="FILE.jsonl", dir_okay=False, help="Standard output if absent."),
+        typer.Argument(
+            metavar="FILE.jsonl",
+            dir_okay=False,
+            help="The file to write; standard output if absent.",
+        ),
     ] = None,
     workspace: Workspace = WORKSPACE,
     test: Sandbox = False,
     database: DatabaseUrl = None,
 ) -> None:
-    """Export all cases, one JSON object a line, with parties, staff, timeline and links.
+    """Export all cases, one JSON object per line, with parties, staff, timeline and links.
 
-    Importing the file into a new database gives the same answers. Deleted cases are left out.
+    A new database that imports the file gives the same answers. Deleted cases are left out.
 
     Examples:
 
@@ -116,7 +120,7 @@ def export(
 
 
 class _Rejects:
-    """Shows the first rejects and writes all to a file, which is made when there is one."""
+    """Shows the first rejects and writes all of them to a file, created for the first one."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -133,7 +137,7 @@ class _Rejects:
     def add(self, rejected: Rejected) -> None:
         if self._file is None:
             self._file = self._target.open("wb")
-            # Clients' names: for the one who imports, and nobody else.
+            # It holds clients' names: only the user who imports may read it.
             self._target.chmod(0o600)
         self._file.write(rejected.line.rstrip(b"\r\n") + b"\n")
         self._count += 1
@@ -184,7 +188,7 @@ async def _export(url: str, stream: BinaryIO, workspace: str, mode: Mode) -> int
 
 @contextlib.contextmanager
 def _target(file: Path | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file that appears when it is complete."""
+    """Standard output, or a file that appears only once it is complete."""
     if file is None:
         yield sys.stdout.buffer
         return

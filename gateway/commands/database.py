@@ -1,4 +1,4 @@
-"""casegraph init, verify, purge and backup: looking after a database."""
+"""casegraph init, verify, purge and backup: maintaining a database."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,13 +25,13 @@ from gateway.commands.terminal import (
 def init(
     workspace: Workspace = WORKSPACE,
     name: Annotated[
-        str | None, typer.Option(help="The firm's name, as people read it.", show_default=False)
+        str | None, typer.Option(help="The firm's name, for display.", show_default=False)
     ] = None,
     database: DatabaseUrl = None,
 ) -> None:
-    """Make a database and a workspace with its sandbox; bring an older schema up to date.
+    """Create a database and a workspace with its sandbox; bring an older schema up to date.
 
-    Doing it again changes nothing.
+    Running it again changes nothing.
 
     Examples:
 
@@ -46,13 +46,13 @@ def init(
             await administration.create_workspace(open_database, workspace, name)
 
     terminal.run(work())
-    out.print(f"{url} is ready, with the workspace {workspace}.")
+    out.print(f"{url} is ready and has the workspace {workspace}.")
 
 
 def verify(database: DatabaseUrl = None) -> None:
-    """Check everything that must hold: the timeline's hash chain, links, search keys, the file.
+    """Check the database: the timeline's hash chain, links, roles, search entries, the file.
 
-    Exit status: 0 all is well, 1 something is not, with a line for each finding.
+    Exit status: 0 no findings, 1 findings, printed one per line.
 
     Examples:
 
@@ -71,12 +71,12 @@ def verify(database: DatabaseUrl = None) -> None:
                     on_progress=lambda done, total: bar.update(task, completed=done, total=total),
                 )
 
-    found = terminal.run(work())
-    for finding in found.findings:
+    result = terminal.run(work())
+    for finding in result.findings:
         out.print(str(finding), markup=False)
-    out.print(f"{found.events:,} events and {found.cases:,} cases checked.")
-    if found.findings:
-        err.print(f"{len(found.findings):,} findings.")
+    out.print(f"{result.events:,} events and {result.cases:,} cases checked.")
+    if result.findings:
+        err.print(f"{len(result.findings):,} findings.")
         raise typer.Exit(1)
     out.print("All is well.")
 
@@ -89,14 +89,14 @@ def purge(
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be erased, and erase nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be erased; erase nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     workspace: Workspace = WORKSPACE,
     test: Sandbox = False,
     database: DatabaseUrl = None,
 ) -> None:
-    """Erase deleted cases for good, with their events, roles and links. Cannot be undone.
+    """Permanently erase deleted cases, with their events, roles and links. This cannot be undone.
 
     Examples:
 
@@ -110,7 +110,7 @@ def purge(
     except ValueError as error:
         raise invalid(f"--before: {error}", "before") from error
     if not (dry_run or yes):
-        typer.confirm("Erase deleted cases for good?", abort=True)
+        typer.confirm("Permanently erase deleted cases?", abort=True)
 
     async def work() -> purging.Purged:
         async with opened(url, migrate=False) as open_database:
@@ -132,13 +132,15 @@ def purge(
 
 
 def backup(
-    target: Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="The copy.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="FILE", dir_okay=False, help="The file for the copy.")
+    ],
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace FILE if it exists.")
     ] = False,
     database: DatabaseUrl = None,
 ) -> None:
-    """Copy the database while it is in use. The copy is complete and consistent.
+    """Copy the database while it is in use; the copy is complete and consistent.
 
     Examples:
 

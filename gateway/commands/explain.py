@@ -1,4 +1,4 @@
-"""casegraph explain: what becomes of a GraphQL operation."""
+"""casegraph explain: the plan of a GraphQL operation."""
 
 import sys
 from pathlib import Path
@@ -13,21 +13,22 @@ from gateway.commands.terminal import out
 
 def explain(
     query: Annotated[
-        str, typer.Argument(help="The document; @FILE to read it from a file, - from the input.")
+        str, typer.Argument(help="The document; @FILE reads it from a file, - from standard input.")
     ],
     variables: Annotated[
-        str, typer.Option(metavar="JSON", help="The variables, a JSON object.")
+        str, typer.Option(metavar="JSON", help="The variables, as a JSON object.")
     ] = "{}",
     operation: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which of several operations.")
+        str | None,
+        typer.Option(metavar="NAME", help="The operation to explain, if there are several."),
     ] = None,
     source: Annotated[
-        bool, typer.Option("--source", help="Also show the Python function it becomes.")
+        bool, typer.Option("--source", help="Also show the generated Python function.")
     ] = False,
 ) -> None:
-    """Show what a GraphQL operation becomes: its plan, its SQL and at most how many rows it reads.
+    """Show the plan of a GraphQL operation, its SQL and the most rows it can read.
 
-    Nothing is read from any database.
+    It reads no database.
 
     Examples:
 
@@ -35,16 +36,16 @@ def explain(
 
         casegraph explain @query.graphql --variables '{"id": "..."}' --source
     """
-    # Here, so that the other commands need not load GraphQL.
+    # Imported here so that other commands need not load GraphQL.
     from gateway.execution.explaining import explain as explained
     from gateway.schema.assembled import schema
 
-    found = explained(schema, _text(query), _object(variables), operation)
-    if found.not_covered:
-        out.print(found.not_covered, markup=False)
-        out.print(f"Cost: {found.cost:,}.", markup=False)
+    explanation = explained(schema, _text(query), _object(variables), operation)
+    if explanation.not_covered:
+        out.print(explanation.not_covered, markup=False)
+        out.print(f"Cost: {explanation.cost:,}.", markup=False)
         return
-    for step in found.steps:
+    for step in explanation.steps:
         place = f"below {step.above}" if step.above else "at the root"
         when = f", if {step.when}" if step.when else ""
         out.print(
@@ -54,12 +55,13 @@ def explain(
         out.print(f"   columns: {', '.join(step.columns) or 'none'}", markup=False)
         for statement in step.statements:
             out.print("   " + statement.replace("\n", "\n   "), markup=False)
-    statements = sum(len(step.statements) for step in found.steps)
-    rows = sum(step.rows for step in found.steps)
+    statements = sum(len(step.statements) for step in explanation.steps)
+    rows = sum(step.rows for step in explanation.steps)
     out.print(
-        f"At most {rows:,} rows in {statements} statements. Cost: {found.cost:,}.", markup=False
+        f"At most {rows:,} rows in {statements} statements. Cost: {explanation.cost:,}.",
+        markup=False,
     )
-    for text in found.sources if source else ():
+    for text in explanation.sources if source else ():
         out.print("\n" + text, markup=False)
 
 
@@ -76,9 +78,9 @@ def _text(query: str) -> str:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        found = orjson.loads(text)
+        content = orjson.loads(text)
     except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
+        content = None
+    if not isinstance(content, dict):
         raise invalid("--variables must be a JSON object.", "variables")
-    return found
+    return content

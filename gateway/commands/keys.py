@@ -1,4 +1,4 @@
-"""casegraph keys: API keys are made, listed and revoked here, not over the API."""
+"""casegraph keys: creates, lists and revokes API keys, which the API itself cannot do."""
 
 from typing import Annotated
 
@@ -17,16 +17,20 @@ app = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="What the key is for; the timeline shows it.")],
+    name: Annotated[str, typer.Argument(help="The key's name; the timeline shows it.")],
     scope: Annotated[
         list[Scope] | None,
-        typer.Option("--scope", help="What it may do; repeat for several. All if none is given."),
+        typer.Option(
+            "--scope", help="A scope of the key; repeat for several. All scopes if absent."
+        ),
     ] = None,
-    test: Annotated[bool, typer.Option("--test", help="A key for the sandbox only.")] = False,
+    test: Annotated[
+        bool, typer.Option("--test", help="Create a key for the sandbox only.")
+    ] = False,
     workspace: Workspace = WORKSPACE,
     database: DatabaseUrl = None,
 ) -> None:
-    """Make a key and print it. It is shown this once; only its hash is kept.
+    """Create a key and print it. It is shown only once; the database keeps only its hash.
 
     Examples:
 
@@ -39,13 +43,13 @@ def create(
     raw = terminal.run(
         _create(terminal.chosen(database).database_url, name, scope, test, workspace)
     )
-    err.print("Keep this key safe: it is not shown again.")
+    err.print("Keep this key safe: it will not be shown again.")
     out.print(raw)
 
 
 @app.command("list")
 def list_(database: DatabaseUrl = None) -> None:
-    """List the keys, revoked ones too. The keys themselves are not kept."""
+    """List the keys, including revoked ones. The keys themselves are not stored."""
     table = Table(Column("Id", no_wrap=True, min_width=12), "Name", "Workspace", "Mode", "Scopes")
     table.add_column("Created", no_wrap=True, min_width=20)
     table.add_column("Revoked")
@@ -61,7 +65,7 @@ def revoke(
     key: Annotated[str, typer.Argument(help="The key's id (see keys list), or the key itself.")],
     database: DatabaseUrl = None,
 ) -> None:
-    """Revoke a key. Running gateways stop taking it within a second."""
+    """Revoke a key. Running gateways reject it within a second."""
     revoked = terminal.run(_revoke(terminal.chosen(database).database_url, key))
     out.print(f"The key {revoked.id} ({revoked.name}) is revoked.")
 

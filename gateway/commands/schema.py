@@ -10,12 +10,12 @@ from gateway.commands.terminal import err, out
 
 
 def schema(
-    target: Annotated[Path, typer.Argument(help="Where it stands.")] = Path("schema.graphql"),
+    target: Annotated[Path, typer.Argument(help="The schema file.")] = Path("schema.graphql"),
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; show the difference, and fail on one.")
+        bool, typer.Option("--check", help="Write nothing; show any difference and fail.")
     ] = False,
 ) -> None:
-    """Write the GraphQL schema to a file, sorted, for clients and reviews.
+    """Write the sorted GraphQL schema to a file, for clients and reviews.
 
     Examples:
 
@@ -23,7 +23,7 @@ def schema(
 
         casegraph schema --check
     """
-    # Here, so that the other commands need not load GraphQL.
+    # Imported here so that other commands need not load GraphQL.
     from gateway.schema.assembled import sdl
 
     current = sdl()

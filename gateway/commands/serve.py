@@ -1,4 +1,4 @@
-"""casegraph serve and casegraph demo: the gateway as a running server."""
+"""casegraph serve and casegraph demo: run the gateway as a server."""
 
 import contextlib
 import os
@@ -43,7 +43,7 @@ Workers = Annotated[
 ]
 
 OTHER_FILES = 500
-"""What a process has open besides its connections: the database, and connections it closes."""
+"""Files a process opens besides its connections: the database, and connections being closed."""
 
 
 def serve(
@@ -51,7 +51,7 @@ def serve(
 ) -> None:
     """Run the gateway on your database: GraphQL at /graphql, REST at /api/v1.
 
-    The database is made, or brought up to date, on start. Make a key first with
+    The database is created or brought up to date on start. First create a key with
     `casegraph keys create`.
 
     Examples:
@@ -73,16 +73,18 @@ def demo(
     keep: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Keep the demo database in this file, and use it again next time."
+            metavar="FILE", help="Keep the demo database in this file and reuse it next time."
         ),
     ] = None,
     host: Host = None,
     port: Port = None,
-    cases: Annotated[int, typer.Option(min=1, max=100_000, help="How many cases to make.")] = 320,
+    cases: Annotated[
+        int, typer.Option(min=1, max=100_000, help="The number of cases to create.")
+    ] = 320,
 ) -> None:
-    """Run the gateway with made-up German and English cases, and a key to try it with.
+    """Run the gateway with fictional German and English cases and a key for trying it out.
 
-    The database is thrown away at the end, unless you --keep it.
+    The database is deleted at the end unless you --keep it.
 
     Examples:
 
@@ -103,20 +105,20 @@ def demo(
 
 
 async def _prepare(settings: Settings) -> None:
-    """Fail now, in this process and with a clear message, rather than in a worker."""
+    """Prepare the database here, to fail with a clear message before any worker starts."""
     async with opened(settings.database_url) as database:
         await administration.create_workspace(database, administration.DEFAULT_SLUG)
 
 
 async def _fill(settings: Settings, count: int) -> str:
-    """Put the demo cases in, if they are not there yet; a new key for them."""
+    """Import the demo cases unless they exist; return a new key."""
     async with opened(settings.database_url) as database:
         slug = administration.DEFAULT_SLUG
         await administration.create_workspace(database, slug, "Kanzlei Brandt & Hartley")
         who = await administration.operator(database)
         lines = [importing.dumped(case) for case in demo_cases(count)]
         with progress() as bar:
-            task = bar.add_task("Making demo cases", total=count)
+            task = bar.add_task("Creating demo cases", total=count)
             await importing.import_cases(
                 who,
                 database,
@@ -140,13 +142,13 @@ def _welcome(url: str, key: str) -> str:
         f"curl -H 'Authorization: Bearer {key}' \\\n"
         f"  -H 'Content-Type: application/json' {url}/graphql \\\n"
         f"  -d '{query}'\n\n"
-        "Ctrl-C ends it."
+        "Press Ctrl-C to stop."
     )
 
 
 @contextlib.contextmanager
 def _listening(settings: Settings) -> Iterator[tuple[socket.socket, str]]:
-    """The socket to serve on, bound before anything else is done, and its URL."""
+    """Yields the socket to serve on, bound before any other work, and its URL."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -164,8 +166,8 @@ def _listening(settings: Settings) -> Iterator[tuple[socket.socket, str]]:
 
 
 def _run(settings: Settings, listener: socket.socket) -> None:
-    """Serve until told to stop; requests that were accepted are finished first."""
-    # Here, so that the other commands need not load the server.
+    """Serve until a stop signal; accepted requests are finished first."""
+    # Imported here so that other commands need not load the server.
     import uvicorn
 
     from gateway.server.connection import Connection
@@ -196,11 +198,11 @@ def _run(settings: Settings, listener: socket.socket) -> None:
 
 
 def _allow_open_files(count: int) -> None:
-    """Raise the soft limit, which often is 1,024, where the system allows it."""
+    """Raise the soft limit of open files, often 1,024, as far as the system allows."""
     with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limit
         import resource
 
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
-        if soft != resource.RLIM_INFINITY and soft < wanted:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        limit = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        if soft != resource.RLIM_INFINITY and soft < limit:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

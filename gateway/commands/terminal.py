@@ -1,4 +1,4 @@
-"""What the commands share: the settings they run with, progress bars, and clear endings."""
+"""Shared by the commands: options, settings, consoles and progress bars."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -38,12 +38,14 @@ DatabaseUrl = Annotated[
 Workspace = Annotated[
     str, typer.Option("--workspace", metavar="NAME", help="The workspace (law firm).")
 ]
-Sandbox = Annotated[bool, typer.Option("--test", help="The workspace's sandbox, not live data.")]
+Sandbox = Annotated[
+    bool, typer.Option("--test", help="Use the workspace's sandbox instead of its live data.")
+]
 WORKSPACE = DEFAULT_SLUG
 
 
 class Rate(ProgressColumn):
-    """How many a second."""
+    """Items per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
@@ -51,7 +53,7 @@ class Rate(ProgressColumn):
 
 
 def progress() -> Progress:
-    """A progress bar on standard error; silent where that is no terminal."""
+    """A progress bar on standard error; hidden where that is not a terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -64,11 +66,11 @@ def progress() -> Progress:
 
 
 def chosen(database: str | None = None, **flags: Any) -> Settings:
-    """The settings of the environment, overridden by the flags that were given."""
-    given = {name: value for name, value in flags.items() if value is not None}
+    """The settings from the environment, overridden by the flags that were given."""
+    overrides = {name: value for name, value in flags.items() if value is not None}
     if database is not None:
-        given["database_url"] = database
-    return settings.from_environment().but(**given)
+        overrides["database_url"] = database
+    return settings.from_environment().but(**overrides)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
