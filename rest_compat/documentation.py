@@ -1,9 +1,11 @@
 """The OpenAPI description of the routes: requests, responses and every error."""
 
-from typing import Any
+from typing import Any, get_type_hints
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, create_model
 
+from domain import models
+from rest_compat.answers import CASE
 from rest_compat.bodies import CaseCreate, CaseUpdate, LinkCreate, PartyItem, StaffItem
 from rest_compat.errors import STATUS
 
@@ -37,16 +39,12 @@ class CaseStaff(BaseModel):
     role: str
 
 
-class Case(BaseModel):
-    id: str
-    name: str
-    file_number: str | None
-    status: str
-    type: str | None
-    description: str | None
-    dezernat: str | None
-    created_at: str
-    updated_at: str
+# The answers name the fields, and the domain their types.
+_TYPES = get_type_hints(models.Case)
+_CaseFields: Any = create_model("Case", **{name: (_TYPES[name], ...) for name in CASE})
+
+
+class Case(_CaseFields):  # type: ignore[misc]
     parties: list[CaseParty]
     staff: list[CaseStaff]
 
