@@ -41,7 +41,8 @@ class CaseStaff(BaseModel):
 
 # The answers name the fields, and the domain their types.
 _TYPES = get_type_hints(models.Case)
-_CaseFields: Any = create_model("Case", **{name: (_TYPES[name], ...) for name in CASE})
+_NAMED: Any = {name: (_TYPES[name], ...) for name in CASE}
+_CaseFields: Any = create_model("Case", **_NAMED)
 
 
 class Case(_CaseFields):  # type: ignore[misc]
