@@ -70,10 +70,10 @@ class PostgresqlDatabase(Database):
 
     async def open(self, *, migrate: bool = True) -> None:
         with translated():
-            if not await self._has_schema():
+            self._readers = await self._pool(READERS, self._read_seconds)
+            if not await self._has_schema(self._readers):
                 work = migrating.upgrade if migrate else migrating.check
                 await migrating.run_on_server(self._connect, _MIGRATOR_TURN, work)
-            self._readers = await self._pool(READERS, self._read_seconds)
             self._writers = await self._pool(WRITERS, None)
 
     async def close(self) -> None:
@@ -209,15 +209,13 @@ class PostgresqlDatabase(Database):
                     raise
         raise AssertionError
 
-    async def _has_schema(self) -> bool:
+    async def _has_schema(self, pool: asyncpg.Pool) -> bool:
         """Whether there is nothing to migrate; Alembic would take longer to find out."""
-        connection = await self._connect()
-        try:
-            revision = await connection.fetchval("SELECT version_num FROM alembic_version")
-        except asyncpg.UndefinedTableError:
-            return False
-        finally:
-            await connection.close()
+        async with pool.acquire() as connection:
+            try:
+                revision = await connection.fetchval("SELECT version_num FROM alembic_version")
+            except asyncpg.UndefinedTableError:
+                return False
         return bool(revision == migrating.head())
 
     async def _commit(self, connection: Connection) -> None:

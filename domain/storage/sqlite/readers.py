@@ -31,11 +31,7 @@ BUSY_TIMEOUT_MS = 5_000
 BRIEF_SECONDS = 0.003
 """How long a statement may block the event loop before a thread runs it instead."""
 _CHECK_EVERY = 2_000  # virtual machine instructions, about 20 to 50 microseconds
-_THREADED = (
-    "PRAGMA query_only=ON",
-    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
-    "PRAGMA cache_size=-4000",
-)
+_THREADED = f"PRAGMA query_only=ON; PRAGMA busy_timeout={BUSY_TIMEOUT_MS}; PRAGMA cache_size=-4000"
 _INLINE = ("PRAGMA query_only=ON", "PRAGMA busy_timeout=0", "PRAGMA cache_size=-32000")
 
 
@@ -153,8 +149,7 @@ class _Reader:
         if self._connection is None:
             fresh = await aiosqlite.connect(_read_only(self._path), uri=True, isolation_level=None)
             try:
-                for pragma in _THREADED:
-                    await fresh.execute(pragma)
+                await fresh.executescript(_THREADED)
                 await fresh.set_progress_handler(self._late, _CHECK_EVERY)
             except BaseException:
                 await asyncio.shield(fresh.close())
@@ -196,9 +191,10 @@ class Readers:
         self._open = False
 
     async def open(self) -> None:
+        """Connect one reader, the next to be used; the others connect when they are needed."""
         self._open = True
+        await self._readers[-1].connection()
         for reader in self._readers:
-            await reader.connection()
             self._idle.put_nowait(reader)
 
     async def close(self) -> None:
