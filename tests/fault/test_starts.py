@@ -40,13 +40,29 @@ def test_a_database_of_another_program_is_told_of(tmp_path):
     assert told == "casegraph: The database belongs to another program. Choose another database.\n"
 
 
-def test_a_lock_that_stays_ends_the_start(stopped):
-    with contextlib.closing(sqlite3.connect(stopped.database, isolation_level=None)) as other:
+def test_a_lock_that_stays_ends_a_start_that_has_to_migrate(tmp_path):
+    server = Gateway(tmp_path)
+    with contextlib.closing(sqlite3.connect(server.database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
 
-        told = stopped.command("serve", "--port", "0", status=1)
+        told = server.command("serve", "--port", "0", status=1)
 
     assert told == "casegraph: Another program keeps the database locked.\n"
+
+
+def test_a_lock_that_stays_delays_no_start_on_a_current_schema(tmp_path):
+    with gateway(tmp_path) as server:
+        server.stop()
+        with contextlib.closing(sqlite3.connect(server.database, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+
+            server.start()
+
+            with Surfaces(server) as client:
+                assert client.count() == 0
+                assert [answer.status_code for answer in client.write()] == [503, 503]
+                other.execute("ROLLBACK")
+                assert_done(client.write())
 
 
 def noise(log):
