@@ -175,7 +175,10 @@ class Raw:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
     """One server for all tests, with a role that owns databases and is no superuser."""
-    with server(synchronous_commit="off", full_page_writes="off") as made:
+    # Durability is not their subject, and there is nothing to vacuum in a database of one test.
+    with server(
+        synchronous_commit="off", full_page_writes="off", autovacuum="off", jit="off"
+    ) as made:
         made.sql("CREATE ROLE casegraph LOGIN CREATEDB")
         made.sql(f"CREATE DATABASE {TEMPLATE} OWNER casegraph")
         asyncio.run(migrate(made.url(TEMPLATE, "casegraph")))

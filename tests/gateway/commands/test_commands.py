@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.__main__ import app, main
+from gateway.commands import terminal
 
 ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "gateway"]
@@ -41,6 +42,7 @@ def casegraph(tmp_path, environment, monkeypatch, capfd):
             patch.chdir(tmp_path)
             patch.setattr(sys, "argv", ["casegraph", *map(str, arguments)])
             patch.setattr(sys, "stdin", io.StringIO())
+            patch.setattr(terminal.out, "width", 200)  # COLUMNS was read when it was made
             for name in [name for name in os.environ if name.startswith("CASEGRAPH_")]:
                 patch.delenv(name)
             for name, value in environment.items():
