@@ -75,9 +75,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database_kind", [one for one in DATABASES if one in (only or kinds)])
 
 
+SLOW = {"fault", "browser", "commands", "benchmarks", "execution"}
+"""Folders whose tests start processes, or make very many requests."""
 IN_MEMORY = Path("/dev/shm")
 ROOM = 4 << 30
 """Bytes that must be free there."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that no worker waits for it at the end."""
+    items.sort(key=lambda item: SLOW.isdisjoint(item.path.parts))
 
 
 def pytest_collection_finish() -> None:
