@@ -121,7 +121,11 @@ ROOT = Path(__file__).parents[1]
 SHARING = {
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "tests").rglob("test_*.py")
-    if 'scope="module"' in path.read_text(encoding="utf-8")
+    if any(
+        'scope="module"' in file.read_text(encoding="utf-8")
+        for file in (path, path.with_name("conftest.py"))
+        if file.exists()
+    )
 }
 
 

@@ -25,6 +25,8 @@ from domain.writing.timeline import NewEvent
 _BY_NUMBER = Prepared(
     select(cases.c.file_number, cases.c.id).where(
         cases.c.workspace_id == bindparam("workspace_id"),
+        # Said for SQLite, which else does not see that the index of file numbers has them all.
+        cases.c.file_number.is_not(None),
         cases.c.file_number.in_(select(each.value(bindparam("numbers")).c.value)),
         cases.c.deleted_at.is_(None),
     )

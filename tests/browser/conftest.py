@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import uvicorn
@@ -51,9 +50,13 @@ def serve() -> Callable[[ASGIApp], object]:
     return serving
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[object]:
-    """A headless Chromium with an empty profile, which logs its console and its requests."""
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """A headless Chromium, which logs its console and its requests.
+
+    It is shared: the pages of each test have an origin of their own, by their server's port.
+    """
+    folder = tmp_path_factory.mktemp("browser")
     chromium = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if chromium is None:
         pytest.skip(f"no Chromium found, looked for {', '.join(CHROMIUM_NAMES)}")
@@ -61,7 +64,7 @@ def browser(tmp_path: Path) -> Iterator[object]:
 
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
+    for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     # Without a driver beside the browser, Selenium would look for one to download.

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -156,8 +157,18 @@ class Page:
 
 
 @pytest.fixture
-def page(browser) -> Page:
-    return Page(browser)
+def page(browser) -> Iterator[Page]:
+    """A tab of its own, closed at the end with all that it opened."""
+    [blank] = browser.window_handles
+    browser.switch_to.new_window("tab")
+    for log in ("browser", "performance"):
+        browser.get_log(log)
+    yield Page(browser)
+    for handle in browser.window_handles:
+        if handle != blank:
+            browser.switch_to.window(handle)
+            browser.close()
+    browser.switch_to.window(blank)
 
 
 def test_the_first_example_lists_cases_once_a_key_is_entered(page, serve, tmp_path: Path):

@@ -34,7 +34,7 @@ from domain.storage.opening import opened
 from domain.storage.statements import Prepared
 from domain.storage.tables import cases
 from domain.upkeep import administration
-from domain.writing.cases import create_case
+from domain.writing.cases import _BY_NUMBER, create_case
 from domain.writing.links import link_cases
 from domain.writing.register import create_party, create_staff
 
@@ -261,6 +261,13 @@ def test_a_page_of_people_is_read_off_the_index_of_its_order(plan, kind, window)
 )
 def test_what_is_asked_for_by_id_scans_no_table(plan, statement):
     assert scanned(plan(statement, {"ids": '["a"]', "file_number": "AZ-1"})) == []
+
+
+def test_whether_a_file_number_is_free_is_read_off_its_index(plan):
+    steps = plan(_BY_NUMBER, {"numbers": '["AZ-1"]'})
+
+    assert scanned(steps) == []
+    assert any("SEARCH cases USING INDEX uq_cases_file_number" in step for step in steps), steps
 
 
 def test_a_plan_that_scans_is_noticed(plan):
