@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, select
 
 from domain import checks, ids
 from domain.access.principal import Principal, Scope
@@ -22,13 +22,19 @@ from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES
 from domain.writing.roles import Wanted
 from domain.writing.timeline import NewEvent
 
+_NUMBERS = each.value(bindparam("numbers"))
+# A join: asked with IN, SQLite walks the workspace instead of the index, which leaves out nulls.
 _BY_NUMBER = Prepared(
-    select(cases.c.file_number, cases.c.id).where(
-        cases.c.workspace_id == bindparam("workspace_id"),
-        # Said for SQLite, which else does not see that the index of file numbers has them all.
-        cases.c.file_number.is_not(None),
-        cases.c.file_number.in_(select(each.value(bindparam("numbers")).c.value)),
-        cases.c.deleted_at.is_(None),
+    select(cases.c.file_number, cases.c.id).select_from(
+        _NUMBERS.join(
+            cases,
+            and_(
+                cases.c.workspace_id == bindparam("workspace_id"),
+                cases.c.file_number == _NUMBERS.c.value,
+                cases.c.file_number.is_not(None),
+                cases.c.deleted_at.is_(None),
+            ),
+        )
     )
 )
 CASE_FIELDS = tuple(field.name for field in fields(CaseChanges))
