@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import bindparam, select
 
 from domain import checks, ids
 from domain.access.principal import Principal, Scope
@@ -22,19 +22,16 @@ from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES
 from domain.writing.roles import Wanted
 from domain.writing.timeline import NewEvent
 
-_NUMBERS = each.value(bindparam("numbers"))
-# A join: asked with IN, SQLite walks the workspace instead of the index, which leaves out nulls.
+_VISIBLE = (cases.c.workspace_id == bindparam("workspace_id"), cases.c.deleted_at.is_(None))
 _BY_NUMBER = Prepared(
-    select(cases.c.file_number, cases.c.id).select_from(
-        _NUMBERS.join(
-            cases,
-            and_(
-                cases.c.workspace_id == bindparam("workspace_id"),
-                cases.c.file_number == _NUMBERS.c.value,
-                cases.c.file_number.is_not(None),
-                cases.c.deleted_at.is_(None),
-            ),
-        )
+    select(cases.c.file_number, cases.c.id).where(
+        *_VISIBLE, cases.c.file_number == bindparam("number")
+    )
+)
+# Asked for many, SQLite walks the workspace and not the index, which leaves out nulls.
+_BY_NUMBERS = Prepared(
+    select(cases.c.file_number, cases.c.id).where(
+        *_VISIBLE, cases.c.file_number.in_(select(each.value(bindparam("numbers")).c.value))
     )
 )
 CASE_FIELDS = tuple(field.name for field in fields(CaseChanges))
@@ -156,8 +153,10 @@ async def owners_of_numbers(
     """
     if not numbers:
         return {}
-    values = {"workspace_id": who.workspace_id, "numbers": json.dumps(list(numbers))}
-    return dict(await db.rows(_BY_NUMBER, values))
+    values: dict[str, Any] = {"workspace_id": who.workspace_id}
+    if len(numbers) == 1:
+        return dict(await db.rows(_BY_NUMBER, values | {"number": next(iter(numbers))}))
+    return dict(await db.rows(_BY_NUMBERS, values | {"numbers": json.dumps(list(numbers))}))
 
 
 async def _require_free(db: Transaction, who: Principal, file_number: str | None) -> None:

@@ -264,7 +264,7 @@ def test_what_is_asked_for_by_id_scans_no_table(plan, statement):
 
 
 def test_whether_a_file_number_is_free_is_read_off_its_index(plan):
-    steps = plan(_BY_NUMBER, {"numbers": '["AZ-1"]'})
+    steps = plan(_BY_NUMBER, {"number": "AZ-1"})
 
     assert scanned(steps) == []
     assert any("SEARCH cases USING INDEX uq_cases_file_number" in step for step in steps), steps
