@@ -39,8 +39,8 @@ CLIENT_CLOSED_REQUEST = 499
 ALWAYS_ANSWERED = frozenset(("/healthz", "/readyz"))
 """Answered under any load: a monitor must be able to tell a busy process from a dead one."""
 
-COUNTED = ("/graphql", "/api/v1/")
-"""Prefixes of the paths whose answers carry the rate-limit headers."""
+COUNTED = "/api/v1/"
+"""Paths below this, and /graphql itself, carry the rate-limit headers."""
 
 BODY_TO_COME = "body_to_come"
 """The server sets this in a request's state if the body has not arrived when it starts."""
@@ -77,7 +77,7 @@ class Envelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = sealed(message.get("headers", ()), request_id)
-                if path.startswith(COUNTED):
+                if path == "/graphql" or path.startswith(COUNTED):
                     headers += _rate_headers(state.get("allowance") or self._untouched)
                 message["headers"] = headers
             await send(message)

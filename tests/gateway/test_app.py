@@ -282,3 +282,12 @@ async def test_who_waits_for_a_body_holds_no_place_but_needs_one_then(settings, 
         assert "The server is busy. Try again in a moment." in str(answer)
         assert (await other[0])[0] == 400
         assert (await ask(body))[0] == 400
+
+
+async def test_only_the_surfaces_say_what_a_key_may_still_do(api):
+    counted = [await api.http.get(path) for path in ("/graphql", "/api/v1/cases", "/api/v1/x")]
+    others = [await api.http.get(path) for path in ("/healthz", "/graphql/static/start.js")]
+
+    assert ["X-RateLimit-Limit" in response.headers for response in counted] == [True] * 3
+    assert ["X-RateLimit-Limit" in response.headers for response in others] == [False] * 2
+    assert [response.status_code for response in others] == [200, 200]
