@@ -29,7 +29,12 @@ READERS = 4
 BUSY_TIMEOUT_MS = 5_000
 """How long a thread waits for a lock; the event loop does not wait."""
 BRIEF_SECONDS = 0.003
-"""How long a statement may block the event loop before a thread runs it instead."""
+"""Processor time that a statement may keep from the event loop before a thread runs it instead."""
+BRIEF_WALL_SECONDS = 0.03
+"""The same by the clock on the wall, for a slow disk.
+
+It is wider because it also counts the time in which a busy machine ran something else.
+"""
 _CHECK_EVERY = 2_000  # virtual machine instructions, about 20 to 50 microseconds
 _THREADED = f"PRAGMA query_only=ON; PRAGMA busy_timeout={BUSY_TIMEOUT_MS}; PRAGMA cache_size=-4000"
 _INLINE = ("PRAGMA query_only=ON", "PRAGMA busy_timeout=0", "PRAGMA cache_size=-32000")
@@ -48,7 +53,7 @@ class InlineReader(Snapshot):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._until = math.inf
+        self._until: tuple[float, float] | None = None
         self._connection = self._connected()
 
     def run(self, work: Callable[[Snapshot], Coroutine[Any, Any, T]]) -> T:
@@ -56,6 +61,9 @@ class InlineReader(Snapshot):
 
         Raises Overrun, Unavailable, Damaged, and any error of *work*.
         """
+        # SQLite counts a cached statement's steps across its executions, so that it may ask the
+        # progress handler in BEGIN and ROLLBACK too.
+        self._until = None
         try:
             self._connection.execute("BEGIN")
             coroutine = work(self)
@@ -69,6 +77,7 @@ class InlineReader(Snapshot):
             refusal = translation(error)
             raise refusal from None if refusal is error else error
         finally:
+            self._until = None
             try:
                 self._connection.execute("ROLLBACK")
             except sqlite3.Error:
@@ -115,11 +124,19 @@ class InlineReader(Snapshot):
     def _fetched(self, wanted: Fetch) -> list[Row]:
         sql, parameters = wanted.statement.bound(SQLITE, wanted.values)
         log.debug("%s", sql)
-        self._until = time.perf_counter() + BRIEF_SECONDS
+        self._until = None
         return self._connection.execute(sql, parameters).fetchall()
 
     def _overrun(self) -> bool:
-        return time.perf_counter() > self._until
+        """Whether to stop the statement. Its time counts from when SQLite first asks."""
+        if self._until is None:
+            self._until = (
+                time.thread_time() + BRIEF_SECONDS,
+                time.perf_counter() + BRIEF_WALL_SECONDS,
+            )
+            return False
+        until, wall_until = self._until
+        return time.thread_time() > until or time.perf_counter() > wall_until
 
 
 class _ThreadSnapshot(Snapshot):

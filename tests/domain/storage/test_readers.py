@@ -1,8 +1,10 @@
 """Brief reads on the event loop, long ones in a thread, and the deadline that ends them."""
 
 import asyncio
+import itertools
 import sqlite3
 import time
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
@@ -79,6 +81,42 @@ async def test_a_long_read_is_done_in_a_thread_and_that_is_remembered(database):
     assert await database.run(work, pace) == [(200_000,)]
 
     assert kinds == ["InlineReader", "_ThreadSnapshot", "_ThreadSnapshot"]
+
+
+async def test_time_that_passed_since_the_last_read_is_not_held_against_the_next(
+    database, monkeypatch
+):
+    # SQLite asks once in about so many executions of BEGIN; seen at the 667th.
+    seconds = itertools.count(step=1.0)
+    clock = SimpleNamespace(perf_counter=lambda: next(seconds), thread_time=lambda: next(seconds))
+    monkeypatch.setattr(readers, "time", clock)
+    kinds = set()
+
+    async def work(db):
+        kinds.add(type(db).__name__)
+        return await db.fetch(BRIEF)
+
+    for _ in range(2_100):
+        await database.run(work, Pace())
+
+    assert kinds == {"InlineReader"}
+    assert next(seconds) > 3, "SQLite never asked"
+
+
+async def test_time_in_which_a_busy_machine_ran_something_else_hardly_counts(database, monkeypatch):
+    wall = itertools.count(step=readers.BRIEF_WALL_SECONDS / 1_000_000)
+    clock = SimpleNamespace(perf_counter=lambda: next(wall), thread_time=lambda: 0.0)
+    monkeypatch.setattr(readers, "time", clock)
+
+    kinds = []
+
+    async def work(db):
+        kinds.append(type(db).__name__)
+        return await db.fetch(LONG)
+
+    await database.run(work, Pace())
+
+    assert kinds == ["InlineReader"]
 
 
 async def test_a_kind_of_read_is_tried_again_later():
