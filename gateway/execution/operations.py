@@ -1,8 +1,9 @@
 """Runs a compiled operation.
 
 graphql-core executes whatever a plan cannot answer, by one rule: run() returns None if the
-variables cannot be coerced or if anything at all was raised. Errors are then exactly those of the
-specification. The exception is a database that is too slow or unavailable: it is not asked again.
+variables cannot be coerced, if a condition of @skip or @include is null, or if anything at all was
+raised. Errors are then exactly those of the specification. The exception is a database that is too
+slow or unavailable: it is not asked again.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +35,13 @@ from gateway.execution.context import Context
 from gateway.execution.planning import plan_payload, plan_query
 from gateway.execution.plans import Plan
 from gateway.execution.requests import NO_VARIABLES
-from gateway.execution.selections import ALWAYS, Collector, NotCovered, When
+from gateway.execution.selections import (
+    ALWAYS,
+    Collector,
+    NotCovered,
+    When,
+    conditional_variables,
+)
 from gateway.execution.source import function_of
 from gateway.limits.fragments import fragments_of
 
@@ -71,6 +78,8 @@ class Operation:
         self._node = operation
         self._pace = Pace()
         self._fragments = fragments_of(document)
+        bodies = (operation, *self._fragments.values())
+        self._conditional = conditional_variables(one.selection_set for one in bodies)
         self._mutations: list[MutationField] = []
         self.type = operation.operation
         if self.type is OperationType.QUERY:
@@ -96,7 +105,7 @@ class Operation:
         Raises TimedOut, Unavailable.
         """
         variables = self.variables(given)
-        if variables is None:
+        if variables is None or any(variables.coerced[name] is None for name in self._conditional):
             return None
         try:
             if self.type is OperationType.QUERY:

@@ -42,6 +42,7 @@ class Request:
         self.names = frozenset(argument.name.value for argument in node.arguments or ())
         self._constant: Load | None = None
         self._direct: dict[str, str] | None = None
+        self._required: tuple[str, ...] = ()
         self._fixed: dict[str, Any] = {}
         variable = [one for one in node.arguments or () if _has_variable(one.value)]
         if not variable:
@@ -57,17 +58,26 @@ class Request:
                 self._python_name(one.name.value): one.value.name.value  # type: ignore[attr-defined]
                 for one in variable
             }
+            self._required = tuple(
+                one.value.name.value  # type: ignore[attr-defined]
+                for one in variable
+                if isinstance(definition.args[one.name.value].type, GraphQLNonNull)
+            )
             fixed = tuple(one for one in node.arguments or () if one not in variable)
             literals = FieldNode(name=node.name, arguments=fixed, directives=())
             self._fixed = self._converted(_literals(definition, literals))
 
     def load(self, variables: VariableValues) -> Load:
-        """The Load for these variables. Raises DomainError for arguments that are refused."""
+        """The Load for these variables.
+
+        Raises DomainError for arguments that are refused, GraphQLError for a null where none is
+        allowed: a nullable variable with a default may be null all the same.
+        """
         if self._constant is not None:
             return self._constant
-        if self._direct is None:
-            return self._declared(**self._arguments(variables))
         coerced = variables.coerced
+        if self._direct is None or any(coerced[name] is None for name in self._required):
+            return self._declared(**self._arguments(variables))
         arguments = {
             name: coerced[variable]
             for name, variable in self._direct.items()

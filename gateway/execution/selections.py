@@ -126,6 +126,24 @@ class Collector:
         return is_abstract_type(named) and self._schema.is_sub_type(named, type)
 
 
+def conditional_variables(selection_sets: Iterable[SelectionSetNode]) -> frozenset[str]:
+    """The variables that @skip and @include ask for, anywhere in these selection sets."""
+    names: set[str] = set()
+    sets = list(selection_sets)
+    while sets:
+        for node in sets.pop().selections:
+            names |= {
+                argument.value.name.value
+                for directive in node.directives or ()
+                for argument in directive.arguments or ()
+                if isinstance(argument.value, VariableNode)
+            }
+            inner = None if isinstance(node, FragmentSpreadNode) else node.selection_set
+            if inner is not None:
+                sets.append(inner)
+    return frozenset(names)
+
+
 def _condition(directives: Iterable[DirectiveNode], outer: When) -> When | None:
     """*outer* and the conditions of @skip and @include; None if they can never hold."""
     wanted = dict(outer)

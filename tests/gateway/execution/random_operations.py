@@ -23,6 +23,8 @@ PAGES = [
     "first: $n, after: $after",
     "last: 3, before: $before",
     "first: null, after: null",
+    "first: $size",
+    "last: $size, before: $before",
 ]
 FILTERS = [
     "",
@@ -32,13 +34,23 @@ FILTERS = [
     'filter: {party: {search: "m"}}, orderBy: {field: NAME}',
     "orderBy: $order",
     "orderBy: {field: UPDATED_AT, direction: $direction}",
+    "orderBy: {field: NAME, direction: $perhapsDirection}",
+    'filter: {status: ACTIVE, type: "litigation"}',
+    "filter: {fileNumber: $number, party: {role: [$word]}, createdAt: {gte: $instant}}",
+    "filter: {dezernat: [$word], updatedAt: {lt: $instant, gt: $instant}}",
 ]
 ARGUMENTS = {
-    ("Query", "case"): ["id: $id", "fileNumber: $number", 'fileNumber: "AZ-1"'],
-    ("Query", "node"): ["id: $id", 'id: "nothing"'],
-    ("Query", "nodes"): ["ids: $ids", "ids: [$id, $id]", "ids: []"],
-    ("Query", "party"): ["id: $id"],
-    ("Query", "staffMember"): ["id: $id"],
+    ("Query", "case"): [
+        "id: $id",
+        "id: $someId",
+        "fileNumber: $number",
+        'fileNumber: "AZ-1"',
+        "id: $someId, fileNumber: $number",
+    ],
+    ("Query", "node"): ["id: $id", "id: $someId", 'id: "nothing"'],
+    ("Query", "nodes"): ["ids: $ids", "ids: [$id, $id]", "ids: []", "ids: $someIds"],
+    ("Query", "party"): ["id: $id", "id: $someId"],
+    ("Query", "staffMember"): ["id: $id", "id: $someId"],
 }
 NARROWED = {"parties": "role: $role", "staff": "role: $role", "links": "type: $link"}
 TYPES = {
@@ -57,6 +69,15 @@ TYPES = {
     "link": "CaseLinkType = RELATED",
     "yes": "Boolean!",
     "no": "Boolean! = false",
+    # Nullable, with a default: where null is not allowed, null may still be given.
+    "maybe": "Boolean = true",
+    "perhaps": "Boolean = false",
+    "someId": 'ID = "x"',
+    "someIds": '[ID!] = ["x"]',
+    "size": "Int = 2",
+    "perhapsDirection": "OrderDirection = DESC",
+    "word": 'String = "client"',
+    "instant": "DateTime",
 }
 
 
@@ -152,6 +173,9 @@ class Generator:
                 "@skip(if: true)",
                 "@include(if: true)",
                 "@include(if: $yes) @skip(if: $no)",
+                "@include(if: $maybe)",
+                "@skip(if: $perhaps)",
+                "@skip(if: $perhaps) @include(if: $yes)",
             ]
         )
         self.mention(text)
@@ -168,17 +192,25 @@ def variables(rnd: random.Random, used: set[str], known: dict[str, list[Any]]) -
         "after": [*known["cursors"], None, None, "forged"],
         "before": [*known["cursors"], None, None],
         "filter": [None, {"status": ["ACTIVE"]}, {"search": "müller"}, {"not": {"type": []}}],
-        "search": ["muller", "az 1", "", None, "%"],
+        "search": ["muller", "mu\u0308ller", "az 1", "a\0b", "", None, "%"],
         "statuses": [["CLOSED"], [], None],
         "order": [None, {"field": "NAME", "direction": "DESC"}, {"field": "FILE_NUMBER"}],
         "direction": ["ASC", "DESC"],
         "id": known["ids"],
         "ids": [known["ids"], known["ids"][:3], []],
-        "number": ["AZ-1", "nothing", None],
-        "role": ["client", "lead_attorney", None],
+        "number": ["AZ-1", "nothing", "A\0Z", None],
+        "role": ["client", "lead_attorney", "kla\u0308ger", "a\0b", "", None],
         "link": ["RELATED", "CHILD", None],
         "yes": [True, False],
         "no": [True, False],
+        "maybe": [True, False, True, False, None],
+        "perhaps": [True, False, True, False, None],
+        "someId": [*known["ids"], None],
+        "someIds": [known["ids"][:3], known["ids"][0], None],
+        "size": [1, 2, 100, None],
+        "perhapsDirection": ["ASC", None],
+        "word": ["client", "kla\u0308ger", "a\0b", "", None],
+        "instant": ["2026-01-15T09:00:00.5Z", "2020-01-01", "9999-12-31T23:59:59Z", "x", None],
     }
     values = {name: rnd.choice(choices[name]) for name in sorted(used)}
     for name in list(values):

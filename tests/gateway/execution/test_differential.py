@@ -10,6 +10,7 @@ import orjson
 import pytest
 from graphql import parse, validate
 
+from gateway.execution import operations
 from gateway.execution.context import Context
 from gateway.execution.operations import Operation
 from gateway.execution.selections import NotCovered
@@ -124,8 +125,10 @@ def sorted_errors(answer):
     return answer | ({"errors": errors} if errors else {})
 
 
-async def test_plans_answer_what_graphql_core_answers(api, known):
+async def test_plans_answer_what_graphql_core_answers(api, known, monkeypatch):
     compiled = failed = 0
+    defects = []
+    monkeypatch.setattr(operations.log, "warning", lambda event, **more: defects.append(more))
     for seed in range(SEED * 1_000_000, SEED * 1_000_000 + COUNT):
         rnd = random.Random(seed)
         generator = Generator(schema._schema, rnd)
@@ -138,7 +141,11 @@ async def test_plans_answer_what_graphql_core_answers(api, known):
 
         said = f"seed {seed}\n{document}\n{values}\n{mine}\n{reference}"
         assert sorted_errors(mine) == sorted_errors(reference), said
-        assert by_plan or "errors" in reference or _is_not_covered(document), said
+        assert not defects, (defects, said)
+        without_condition = values.get("maybe", True) is None or values.get("perhaps", True) is None
+        assert by_plan or "errors" in reference or without_condition or _is_not_covered(document), (
+            said
+        )
         compiled += by_plan
         failed += "errors" in reference
     print(f"{COUNT} operations, {compiled} by a plan, {failed} with errors")
