@@ -162,12 +162,12 @@ class _Facts:
 Compared = tuple[Any, Any]
 
 
-def _names(connection: Any) -> list[str]:
-    return [edge["node"]["name"] for edge in connection["edges"]]
+def _names(connection: Any, kind: str) -> list[str]:
+    return [role[kind]["name"] for role in connection["nodes"]]
 
 
 def _people(case: Any) -> tuple[list[str], list[str]]:
-    return _names(case["parties"]), _names(case["staff"])
+    return _names(case["parties"], "party"), _names(case["staff"], "staff")
 
 
 def _listed(facts: _Facts, page: int, answer: Any) -> Compared:
@@ -229,13 +229,13 @@ def _q4(facts: _Facts, _call: Call, _sample: Sample, answer: Any) -> Compared:
             local_id(case["id"]),
             [
                 (
-                    edge["node"]["name"],
+                    role["party"]["name"],
                     [
-                        (local_id(other["id"]), _names(other["staff"]))
-                        for other in edge["node"]["cases"]["nodes"]
+                        (local_id(other["case"]["id"]), _names(other["case"]["staff"], "staff"))
+                        for other in role["party"]["cases"]["nodes"]
                     ],
                 )
-                for edge in case["parties"]["edges"]
+                for role in case["parties"]["nodes"]
             ],
         )
         for case in answer["data"]["cases"]["nodes"]

@@ -143,8 +143,8 @@ class Floor:
                     "dezernat": dezernat,
                     "createdAt": created_at,
                     "updatedAt": updated_at,
-                    "parties": {"edges": parties[id][:10]},
-                    "staff": {"edges": staff[id][:10]},
+                    "parties": {"nodes": parties[id][:10]},
+                    "staff": {"nodes": staff[id][:10]},
                 }
             }
             for id, name, file_number, status, type, dezernat, created_at, updated_at in page
@@ -177,8 +177,8 @@ class Floor:
                 "createdAt": row[7],
                 "updatedAt": row[8],
                 "version": row[9],
-                "parties": {"edges": self._people(PARTIES, "Party", [id])[id][:10]},
-                "staff": {"edges": self._people(STAFF, "Staff", [id])[id][:10]},
+                "parties": {"nodes": self._people(PARTIES, "Party", [id])[id][:10]},
+                "staff": {"nodes": self._people(STAFF, "Staff", [id])[id][:10]},
                 "links": {
                     "nodes": [
                         {
@@ -240,7 +240,13 @@ class Floor:
         staff = self._people(STAFF, "Staff", [*listed])
         nodes = {
             party_id: [
-                {"id": global_id("Case", id), "name": name, "staff": {"edges": staff[id][:10]}}
+                {
+                    "case": {
+                        "id": global_id("Case", id),
+                        "name": name,
+                        "staff": {"nodes": staff[id][:10]},
+                    }
+                }
                 for id, name in found
             ]
             for party_id, found in cases.items()
@@ -252,10 +258,10 @@ class Floor:
                         "id": global_id("Case", row[0]),
                         "name": row[1],
                         "parties": {
-                            "edges": [
+                            "nodes": [
                                 {
                                     "role": role,
-                                    "node": {
+                                    "party": {
                                         "id": global_id("Party", party_id),
                                         "name": name,
                                         "cases": {"nodes": nodes[party_id]},
@@ -364,13 +370,14 @@ class Floor:
         return found
 
     def _people(self, sql: str, kind: str, ids: list[str]) -> dict[str, list[Any]]:
-        """Edges of parties or staff, by case."""
+        """Roles of parties or staff, by case."""
         found: dict[str, list[Any]] = defaultdict(list)
         places = ",".join("?" * len(ids))
         for case_id, role, id, name in self.reader.execute(
             sql.format(places), (self.workspace_id, *ids)
         ):
-            found[case_id].append({"role": role, "node": {"id": global_id(kind, id), "name": name}})
+            person = {"id": global_id(kind, id), "name": name}
+            found[case_id].append({"role": role, kind.lower(): person})
         return found
 
     def _rest(self, rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:

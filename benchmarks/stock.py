@@ -78,6 +78,7 @@ class CasePartyRow(Base):
     position: Mapped[int] = mapped_column(primary_key=True)
     party_id: Mapped[str]
     role: Mapped[str]
+    number: Mapped[int]
 
 
 class StaffAssignmentRow(Base):
@@ -88,6 +89,7 @@ class StaffAssignmentRow(Base):
     position: Mapped[int] = mapped_column(primary_key=True)
     staff_id: Mapped[str]
     role: Mapped[str]
+    number: Mapped[int]
 
 
 class CaseLinkRow(Base):
@@ -135,7 +137,7 @@ class Context(BaseContext):
 
     async def _parties(self, case_ids: list[str]) -> list[list[Any]]:
         statement = (
-            select(CasePartyRow.case_id, CasePartyRow.role, PartyRow)
+            select(CasePartyRow.case_id, CasePartyRow.number, CasePartyRow.role, PartyRow)
             .join(
                 PartyRow,
                 (PartyRow.workspace_id == CasePartyRow.workspace_id)
@@ -150,7 +152,12 @@ class Context(BaseContext):
 
     async def _staff(self, case_ids: list[str]) -> list[list[Any]]:
         statement = (
-            select(StaffAssignmentRow.case_id, StaffAssignmentRow.role, StaffRow)
+            select(
+                StaffAssignmentRow.case_id,
+                StaffAssignmentRow.number,
+                StaffAssignmentRow.role,
+                StaffRow,
+            )
             .join(
                 StaffRow,
                 (StaffRow.workspace_id == StaffAssignmentRow.workspace_id)
@@ -199,7 +206,13 @@ class Context(BaseContext):
             order_by=(CasePartyRow.case_id.desc(), CasePartyRow.role.desc()),
         )
         numbered = (
-            select(CasePartyRow.party_id, CasePartyRow.case_id, place.label("place"))
+            select(
+                CasePartyRow.party_id,
+                CasePartyRow.case_id,
+                CasePartyRow.number,
+                CasePartyRow.role,
+                place.label("place"),
+            )
             .where(
                 CasePartyRow.workspace_id == self.workspace_id,
                 CasePartyRow.party_id.in_(party_ids),
@@ -207,7 +220,7 @@ class Context(BaseContext):
             .subquery()
         )
         statement = (
-            select(numbered.c.party_id, CaseRow)
+            select(numbered.c.party_id, numbered.c.number, numbered.c.role, CaseRow)
             .join(CaseRow, CaseRow.id == numbered.c.case_id)
             .where(
                 CaseRow.workspace_id == self.workspace_id,
@@ -252,9 +265,12 @@ class Party(relay.Node):
     local_id: relay.NodeID[str]
     name: str
 
-    @relay.connection(relay.ListConnection["Case"])
-    async def cases(self, info: Info) -> Iterable["Case"]:
-        return [Case.of(row) for (row,) in await info.context.party_cases.load(self.local_id)]
+    @relay.connection(relay.ListConnection["CaseParty"])
+    async def cases(self, info: Info) -> Iterable["CaseParty"]:
+        return [
+            CaseParty(local_id=f"{row.id}/{number}", role=role, party=self, case=Case.of(row))
+            for number, role, row in await info.context.party_cases.load(self.local_id)
+        ]
 
 
 @strawberry.type
@@ -264,35 +280,18 @@ class Staff(relay.Node):
 
 
 @strawberry.type
-class CasePartyEdge(relay.Edge[Party]):
+class CaseParty(relay.Node):
+    local_id: relay.NodeID[str]
     role: str
-
-    @classmethod
-    def resolve_edge(cls, node: Any, *, cursor: Any = None, **kwargs: Any) -> Self:
-        role, row = node
-        party = Party(local_id=row.id, name=row.name)
-        return super().resolve_edge(party, cursor=cursor, role=role)
+    party: Party
+    case: "Case"
 
 
 @strawberry.type
-class CasePartyConnection(relay.ListConnection[Party]):
-    edges: list[CasePartyEdge]
-
-
-@strawberry.type
-class CaseStaffEdge(relay.Edge[Staff]):
+class CaseStaff(relay.Node):
+    local_id: relay.NodeID[str]
     role: str
-
-    @classmethod
-    def resolve_edge(cls, node: Any, *, cursor: Any = None, **kwargs: Any) -> Self:
-        role, row = node
-        staff = Staff(local_id=row.id, name=row.name)
-        return super().resolve_edge(staff, cursor=cursor, role=role)
-
-
-@strawberry.type
-class CaseStaffConnection(relay.ListConnection[Staff]):
-    edges: list[CaseStaffEdge]
+    staff: Staff
 
 
 @strawberry.type
@@ -370,13 +369,28 @@ class Case(relay.Node):
     def plain_id(self) -> str:
         return self.uuid
 
-    @relay.connection(CasePartyConnection)
-    async def parties(self, info: Info) -> Iterable[Party]:
-        return await info.context.parties.load(self.uuid)
+    @relay.connection(relay.ListConnection[CaseParty])
+    async def parties(self, info: Info) -> Iterable[CaseParty]:
+        return [
+            CaseParty(
+                local_id=f"{self.uuid}/{number}",
+                role=role,
+                party=Party(local_id=row.id, name=row.name),
+                case=self,
+            )
+            for number, role, row in await info.context.parties.load(self.uuid)
+        ]
 
-    @relay.connection(CaseStaffConnection)
-    async def staff(self, info: Info) -> Iterable[Staff]:
-        return await info.context.staff.load(self.uuid)
+    @relay.connection(relay.ListConnection[CaseStaff])
+    async def staff(self, info: Info) -> Iterable[CaseStaff]:
+        return [
+            CaseStaff(
+                local_id=f"{self.uuid}/{number}",
+                role=role,
+                staff=Staff(local_id=row.id, name=row.name),
+            )
+            for number, role, row in await info.context.staff.load(self.uuid)
+        ]
 
     @relay.connection(relay.ListConnection[CaseLink])
     async def links(self, info: Info) -> Iterable[CaseLink]:

@@ -29,8 +29,8 @@ Q1 = """query Q1 {
     edges {
       node {
         id name fileNumber status type dezernat createdAt updatedAt
-        parties(first: 10) { edges { role node { id name } } }
-        staff(first: 10) { edges { role node { id name } } }
+        parties(first: 10) { nodes { role party { id name } } }
+        staff(first: 10) { nodes { role staff { id name } } }
       }
     }
     pageInfo { hasNextPage endCursor }
@@ -42,8 +42,8 @@ Q1_AFTER = Q1.replace("query Q1", "query Q1($after: String!)").replace(
 Q2 = """query Q2($id: ID!) {
   case(id: $id) {
     id uuid name fileNumber status type description dezernat createdAt updatedAt version
-    parties(first: 10) { edges { role node { id name } } }
-    staff(first: 10) { edges { role node { id name } } }
+    parties(first: 10) { nodes { role party { id name } } }
+    staff(first: 10) { nodes { role staff { id name } } }
     links(first: 50) { nodes { id type linkedCase { id name fileNumber status } } }
     timeline(first: 20) {
       nodes { id seq type actor at occurredAt title changes { field before after } }
@@ -56,12 +56,12 @@ Q4 = """query Q4 {
     nodes {
       id name
       parties(first: 10) {
-        edges {
+        nodes {
           role
-          node {
+          party {
             id name
             cases(first: 5) {
-              nodes { id name staff(first: 10) { edges { role node { id name } } } }
+              nodes { case { id name staff(first: 10) { nodes { role staff { id name } } } } }
             }
           }
         }
@@ -88,12 +88,14 @@ M2 = """mutation M2($input: UpdateCaseInput!) {
 
 # Strawberry's ListConnection has edges only.
 STOCK = {
-    "Q1": Q1,
+    "Q1": Q1.replace(
+        "nodes { role party { id name } }", "edges { node { role party { id name } } }"
+    ).replace("nodes { role staff { id name } }", "edges { node { role staff { id name } } }"),
     "Q2": """query Q2($id: ID!) {
   case(id: $id) {
     id uuid name fileNumber status type description dezernat createdAt updatedAt version
-    parties(first: 10) { edges { role node { id name } } }
-    staff(first: 10) { edges { role node { id name } } }
+    parties(first: 10) { edges { node { role party { id name } } } }
+    staff(first: 10) { edges { node { role staff { id name } } } }
     links(first: 50) { edges { node { id type linkedCase { id name fileNumber status } } } }
     timeline(first: 20) {
       edges {
@@ -110,11 +112,20 @@ STOCK = {
         id name
         parties(first: 10) {
           edges {
-            role
             node {
-              id name
-              cases(first: 5) {
-                edges { node { id name staff(first: 10) { edges { role node { id name } } } } }
+              role
+              party {
+                id name
+                cases(first: 5) {
+                  edges {
+                    node {
+                      case {
+                        id name
+                        staff(first: 10) { edges { node { role staff { id name } } } }
+                      }
+                    }
+                  }
+                }
               }
             }
           }

@@ -5,7 +5,7 @@ The vocabulary, used the same way everywhere:
 Workspace    one law firm (the tenant); its sandbox is a second workspace, seen by test keys
 Case         a matter the firm works on (Akte), filed under a file number (Aktenzeichen)
 Party        a person, an organization or a court; a CaseParty is its role in one case
-Staff        someone who works at the firm; a StaffAssignment is their role in one case
+Staff        someone who works at the firm; a CaseStaff is their role in one case
 CaseLink     a link between two cases, visible from both ends; each type has an inverse
 TimelineEvent  an append-only record of one write: who, when, and the values before and after
 Principal    the caller: workspace, API key and scopes

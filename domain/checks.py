@@ -8,7 +8,7 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from domain import instants
-from domain.errors import Invalid, Path, Problem
+from domain.errors import Invalid, Path, Problem, Refused, Several
 from domain.instants import Instant
 
 NAME_MAX = 500
@@ -32,14 +32,25 @@ class Check:
     """Checks values and collects the problems; call done() before using the results."""
 
     problems: list[Problem] = field(default_factory=list)
+    _refusals: list[Refused] = field(default_factory=list)
 
     def wrong(self, message: str, *path: str) -> None:
         self.problems.append(Problem(Invalid.code, message, path))
 
+    def refuse(self, refusal: Refused) -> None:
+        """Collect a refusal that is not about one value alone, like an id that nothing has."""
+        self._refusals.append(refusal)
+        self.problems += refusal.problems
+
     def done(self) -> None:
-        """Raise Invalid with all the problems, if there are any."""
-        if self.problems:
+        """Raise all the problems, if there are any: Invalid, the one refusal, or Several."""
+        if not self.problems:
+            return
+        if len(self.problems) == len(self._refusals) == 1:
+            raise self._refusals[0]
+        if all(problem.code == Invalid.code for problem in self.problems):
             raise Invalid(self.problems)
+        raise Several(self.problems)
 
     def line(self, value: object, longest: int, *path: str) -> str:
         """A single line of text, trimmed and in NFC, of 1 to *longest* characters."""
@@ -71,17 +82,17 @@ class Check:
             self.wrong(f"{_noun(path)} must not contain control characters.", *path)
         return text or None
 
-    def word(self, value: object, *path: str) -> str:
+    def word(self, value: object, *path: str, like: str = "lead_attorney") -> str:
         """Any lower-case word of letters, digits, - and _ that begins with a letter."""
         text = self._text(value, WORD_MAX, path)
         if text is None:
             return ""
         if not _WORD.fullmatch(text) or text != text.lower():
-            self.wrong(f"{_noun(path)} must be one lower-case word, like lead_attorney.", *path)
+            self.wrong(f"{_noun(path)} must be one lower-case word, like {like}.", *path)
         return text
 
-    def optional_word(self, value: object, *path: str) -> str | None:
-        return None if value is None else self.word(value, *path)
+    def optional_word(self, value: object, *path: str, like: str = "litigation") -> str | None:
+        return None if value is None else self.word(value, *path, like=like)
 
     def email(self, value: object, *path: str) -> str | None:
         text = self.optional_line(value, EMAIL_MAX, *path)

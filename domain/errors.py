@@ -6,7 +6,8 @@ DomainError
 │   ├── InsufficientScope    AUTH_INSUFFICIENT_SCOPE
 │   └── RateLimited          RATE_LIMIT_EXCEEDED
 ├── Refused              about the request
-│   ├── Invalid              VALIDATION_ERROR
+│   ├── Several              problems of different codes; the first one's is the error's
+│   │   └── Invalid              VALIDATION_ERROR
 │   ├── Absent
 │   │   ├── CaseNotFound         CASE_NOT_FOUND
 │   │   ├── PartyNotFound        PARTY_NOT_FOUND
@@ -23,6 +24,7 @@ DomainError
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 Path = tuple[str, ...]
 
@@ -34,6 +36,8 @@ class Problem:
     code: str
     message: str
     field: Path = ()
+    existing: tuple[str, Any] | None = None
+    """The object in the way, if the caller may see it: the name of its type, and its key."""
 
 
 class DomainError(Exception):
@@ -87,21 +91,33 @@ class RateLimited(Denied):
 class Refused(DomainError):
     """The caller is allowed to ask, but this request cannot be carried out, or not now."""
 
+    existing: tuple[str, Any] | None = None
+    """See Problem."""
 
-class Invalid(Refused):
-    """The input breaks rules; lists every problem, not just the first."""
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return (Problem(self.code, self.message, self.field, self.existing),)
 
-    code = "VALIDATION_ERROR"
+
+class Several(Refused):
+    """Lists every problem of a request, not just the first, whose code is the error's."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self._problems = tuple(problems)
         first = self._problems[0]
         more = len(self._problems) - 1
         super().__init__(first.message + (f" ({more} more.)" if more else ""), first.field)
+        self.code = first.code
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         return self._problems
+
+
+class Invalid(Several):
+    """The input breaks rules."""
+
+    code = "VALIDATION_ERROR"
 
 
 def invalid(message: str, *field: str) -> Invalid:
@@ -114,10 +130,15 @@ class Absent(Refused):
 
     noun = ""
 
-    def __init__(self, identifier: str, field: Path = ("id",)) -> None:
-        # Shortened because the id in a request may be megabytes long.
-        shown = identifier if len(identifier) <= 80 else identifier[:79] + "…"
-        super().__init__(f"No {self.noun} {shown} in this workspace.", field)
+    def __init__(
+        self, identifier: str | None, field: Path = ("id",), where: str = "in this workspace"
+    ) -> None:
+        if identifier is None:
+            super().__init__(f"There is no such {self.noun} {where}.", field)
+        else:
+            # Shortened because the id in a request may be megabytes long.
+            shown = identifier if len(identifier) <= 80 else identifier[:79] + "…"
+            super().__init__(f'There is no {self.noun} "{shown}" {where}.', field)
         self.identifier = identifier
 
 
@@ -142,30 +163,40 @@ class LinkNotFound(Absent):
 
 
 class FileNumberTaken(Refused):
+    """*case_id* is the case that has the number, if the caller may see it."""
+
     code = "FILE_NUMBER_CONFLICT"
 
-    def __init__(self, file_number: str) -> None:
+    def __init__(self, file_number: str, case_id: str | None = None) -> None:
         super().__init__(f"Another case has the file number {file_number}.", ("file_number",))
+        self.existing = None if case_id is None else ("Case", case_id)
 
 
 class LinkExists(Refused):
+    """*link* is the key of the link in the way, if the caller may see it."""
+
     code = "LINK_EXISTS"
 
-    def __init__(self, link_type: str) -> None:
-        super().__init__(f"These two cases are already linked as {link_type}.", ("type",))
+    def __init__(self, how: str, link: tuple[str, str] | None = None) -> None:
+        super().__init__(f"These two cases are already linked {how}.", ("type",))
+        self.existing = None if link is None else ("CaseLink", link)
 
 
 class VersionConflict(Refused):
-    """The object changed since the caller read it."""
+    """The object changed since the caller read it.
+
+    *current* is the object as it is now, if the caller may see it.
+    """
 
     code = "VERSION_CONFLICT"
 
-    def __init__(self, expected: Collection[int], actual: int) -> None:
+    def __init__(self, expected: Collection[int], actual: int, current: Any = None) -> None:
         first = next(iter(expected), None)
         expectation = "No valid version" if first is None else f"Version {first}"
         message = f"{expectation} was expected, but the current version is {actual}."
         super().__init__(message, ("expected_version",))
         self.actual = actual
+        self.current = current
 
 
 class IdempotencyKeyReused(Refused):

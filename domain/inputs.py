@@ -36,21 +36,45 @@ class NewStaff:
 
 
 @dataclass(frozen=True, slots=True)
-class PartyRole:
-    """An existing party (by id) or a new one, and its role in a case."""
+class Unclear:
+    """What a surface could not make out, with the reason: refused together with the rest."""
 
-    party: str | NewParty
+    reason: str
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartyRole:
+    """An existing party (by id) or a new one, and its role in a case.
+
+    If the reference is UNSET, a role that is kept keeps its reference; a new one has none.
+    """
+
+    party: str | NewParty | Unclear
     role: str
-    reference: str | None = None
+    reference: str | Maybe | None = UNSET
 
 
 @dataclass(frozen=True, slots=True)
 class StaffRole:
-    """An existing staff member (by id) or a new one, and their role in a case."""
+    """An existing staff member (by id) or a new one, and their role in a case; see PartyRole."""
 
-    staff: str | NewStaff
+    staff: str | NewStaff | Unclear
     role: str
-    note: str | None = None
+    note: str | Maybe | None = UNSET
+
+
+RoleKey = tuple[str, int]
+"""What identifies a role: its case's id and its number there."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleChanges:
+    """Changes to a role in a case; *remark* is a party's reference, or the note on a staff
+    member's assignment."""
+
+    role: str | Maybe | None = UNSET
+    remark: str | Maybe | None = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +175,9 @@ ExpectedVersion = int | Collection[int] | None
 """The version, or the possible versions, that a caller expects of an object; None for any."""
 
 
-def mentioned(changes: CaseChanges | PartyChanges | StaffChanges) -> dict[str, Any]:
+def mentioned(
+    changes: CaseChanges | PartyChanges | StaffChanges | RoleChanges,
+) -> dict[str, Any]:
     """The fields that the caller mentioned, with their new values."""
     return {
         field.name: value

@@ -105,50 +105,30 @@ class Staff:
 
 @dataclass(frozen=True, slots=True)
 class CaseParty:
-    """A party's role in a case, seen from the case; *position* keeps the order of adding."""
+    """A party's role in a case. *number* identifies it within the case and is never used again."""
 
     case_id: str
-    position: int
-    role: str
-    reference: str | None
-    added_at: Instant
-    node: Party
-
-
-@dataclass(frozen=True, slots=True)
-class PartyCase:
-    """A party's role in a case, seen from the party."""
-
+    number: int
     party_id: str
-    position: int
     role: str
     reference: str | None
     added_at: Instant
-    node: Case
+    party: Party
+    case: Case
 
 
 @dataclass(frozen=True, slots=True)
-class StaffAssignment:
-    """A staff member's role in a case, seen from the case."""
+class CaseStaff:
+    """A staff member's role in a case. *number* is as in CaseParty."""
 
     case_id: str
-    position: int
-    role: str
-    note: str | None
-    assigned_at: Instant
-    node: Staff
-
-
-@dataclass(frozen=True, slots=True)
-class StaffCase:
-    """A staff member's role in a case, seen from the staff member."""
-
+    number: int
     staff_id: str
-    position: int
     role: str
     note: str | None
     assigned_at: Instant
-    node: Case
+    staff: Staff
+    case: Case
 
 
 @dataclass(frozen=True, slots=True)

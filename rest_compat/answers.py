@@ -7,7 +7,7 @@ import orjson
 from starlette.responses import Response
 
 from domain.access.principal import Principal
-from domain.models import CaseLink, CaseParty, Party, Staff, StaffAssignment, TimelineEvent
+from domain.models import CaseLink, CaseParty, CaseStaff, Party, Staff, TimelineEvent
 from domain.reading import cursors, related, relations
 from domain.reading.lists import RootList
 from domain.reading.paging import Page, Paging
@@ -26,8 +26,8 @@ CASE = (
     "created_at",
     "updated_at",
 )
-_PARTY = ("party_id", "role", "node.name")
-_STAFF = ("staff_id", "role", "node.name")
+_PARTY = ("party_id", "role", "party.name")
+_STAFF = ("staff_id", "role", "staff.name")
 
 
 def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -111,8 +111,8 @@ async def renamed_since(who: Principal, db: Snapshot, id: str, updated_at: str) 
     The case object shows their names, but renaming them gives their cases no new version. Within
     the same second the order is unknown, and the answer is yes.
     """
-    columns = ("node.version", "node.updated_at")
-    for relation in (relations.CASE_PARTIES, relations.CASE_STAFF):
+    for relation, node in ((relations.CASE_PARTIES, "party"), (relations.CASE_STAFF, "staff")):
+        columns = (f"{node}.version", f"{node}.updated_at")
         rows = await db.fetch(related.items(who, relation).whole([id], columns))
         if any(version > 1 and changed >= updated_at for _, version, changed in rows):
             return True
@@ -127,20 +127,20 @@ async def whole_list(who: Principal, db: Snapshot, relation: Relation, id: str) 
 
 def party(part: CaseParty) -> dict[str, Any]:
     return {
-        "id": part.node.id,
+        "id": part.party_id,
         "role": part.role,
-        "name": part.node.name,
-        "type": part.node.kind,
+        "name": part.party.name,
+        "type": part.party.kind,
         "reference": part.reference,
         "added_at": part.added_at,
     }
 
 
-def staff(part: StaffAssignment) -> dict[str, Any]:
+def staff(part: CaseStaff) -> dict[str, Any]:
     return {
-        "id": part.node.id,
-        "name": part.node.name,
-        "email": part.node.email,
+        "id": part.staff_id,
+        "name": part.staff.name,
+        "email": part.staff.email,
         "role": part.role,
         "assigned_at": part.assigned_at,
     }

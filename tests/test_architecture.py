@@ -43,7 +43,7 @@ FLOORS = {
             "domain.storage.sqlite": "file readers writer lock errors backup",
             "domain.storage.postgresql": "server errors",
             "domain.storage.migrations": "env",
-            "domain.storage.migrations.versions": "0001_first_schema",
+            "domain.storage.migrations.versions": "0001_first_schema 0003_numbers_of_roles",
         },
         {"domain.access": "principal keys rates"},
         {

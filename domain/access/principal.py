@@ -29,6 +29,9 @@ class Principal:
     key_name: str
     scopes: frozenset[Scope]
 
+    def may(self, scope: Scope) -> bool:
+        return scope in self.scopes
+
     def require(self, scope: Scope) -> None:
         """Raise InsufficientScope unless this principal holds *scope*."""
         if scope not in self.scopes:

@@ -10,16 +10,16 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, FromClause, Table, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, FromClause, Table, and_, bindparam, cast, or_, select
 
 from domain import checks
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
 from domain.ids import canonical_case_id
-from domain.models import Case, CaseLink, Party, Staff, TimelineEvent
-from domain.reading.relations import CASE_LINKS, CASE_TIMELINE, NODE
+from domain.models import Case, CaseLink, CaseParty, CaseStaff, Party, Staff, TimelineEvent
+from domain.reading.relations import CASE_LINKS, CASE_PARTIES, CASE_STAFF, CASE_TIMELINE, Relation
 from domain.storage import tables
-from domain.storage.spellings import each
+from domain.storage.spellings import Text, each
 from domain.storage.statements import Fetch, Prepared
 
 
@@ -33,7 +33,10 @@ class Kind:
     columns: tuple[str, ...]
     build: Callable[[Sequence[Any]], Any]
     key: tuple[str, ...] = ("id",)
-    """The fields that identify one object; a link also needs the case it is seen from."""
+    """The fields that identify one object: of a link, its id and the case it is seen from; of a
+    role, its number and its case."""
+    relation: Relation | None = None
+    """The list below a case that the object is an item of; its *columns* are the relation's."""
 
     def visible(self, table: Any) -> list[ColumnElement[bool]]:
         """The condition that a row of *table* is not deleted, if its rows can be deleted."""
@@ -51,31 +54,27 @@ def _plain(name: str, model: Any, table: Table) -> Kind:
     return Kind(name, model, table, columns, lambda row: model(*row))
 
 
+def _item(name: str, model: type, relation: Relation, *key: str) -> Kind:
+    """A kind whose objects are the items of a list below a case."""
+    return Kind(
+        name, model, relation.edges, relation.all_columns, relation.build, key, relation=relation
+    )
+
+
 CASE = _plain("case", Case, tables.cases)
 PARTY = _plain("party", Party, tables.party)
 STAFF = _plain("staff", Staff, tables.staff)
-LINK = Kind(
-    "link",
-    CaseLink,
-    tables.case_link,
-    CASE_LINKS.all_columns,
-    CASE_LINKS.build,
-    key=("case_id", "id"),
-)
-EVENT = Kind(
-    "event",
-    TimelineEvent,
-    tables.timeline_event,
-    CASE_TIMELINE.all_columns,
-    CASE_TIMELINE.build,
-)
-KINDS = (CASE, PARTY, STAFF, LINK, EVENT)
+LINK = _item("link", CaseLink, CASE_LINKS, "case_id", "id")
+EVENT = _item("event", TimelineEvent, CASE_TIMELINE, "id")
+CASE_PARTY = _item("case party", CaseParty, CASE_PARTIES, "case_id", "number")
+CASE_STAFF_MEMBER = _item("case staff", CaseStaff, CASE_STAFF, "case_id", "number")
+KINDS = (CASE, PARTY, STAFF, LINK, EVENT, CASE_PARTY, CASE_STAFF_MEMBER)
 
 
-def by_id(who: Principal, kind: Kind, ids: Iterable[str], columns: tuple[str, ...]) -> Fetch | None:
-    """Rows of the visible objects among *ids*; None if none of them can be an id.
+def by_id(who: Principal, kind: Kind, ids: Iterable[Any], columns: tuple[str, ...]) -> Fetch | None:
+    """Rows of the visible objects among *ids*, their keys; None if none of them can exist.
 
-    A link has one row for each end. Raises InsufficientScope.
+    A link may have rows for both ends. Raises InsufficientScope.
     """
     who.require(Scope.CASES_READ)
     return _by_id(who, kind, ids, columns)
@@ -102,12 +101,15 @@ def case_by_file_number(who: Principal, file_number: str, columns: tuple[str, ..
 
 
 def _by_id(
-    who: Principal, kind: Kind, ids: Iterable[str], columns: tuple[str, ...]
+    who: Principal, kind: Kind, ids: Iterable[Any], columns: tuple[str, ...]
 ) -> Fetch | None:
     if kind is CASE:
         plausible = {canonical for id in ids if (canonical := canonical_case_id(id))}
+    elif "number" in kind.key:
+        return _roles_by_number(who, kind, ids, columns)
     else:
-        plausible = {id for id in ids if checks.may_be_id(id)}
+        plain = (id[-1] if isinstance(id, tuple) else id for id in ids)
+        plausible = {id for id in plain if checks.may_be_id(id)}
     if not plausible:
         return None
     if len(plausible) == 1:
@@ -136,10 +138,53 @@ def _statement_by_id(kind: Kind, columns: tuple[str, ...], *, single: bool) -> P
     elif kind is EVENT:
         source = source.outerjoin(cases, _is_visible(cases, c.workspace_id, c.case_id))
         mine.append(or_(c.case_id.is_(None), cases.c.id.is_not(None)))
-    selected = [
-        cases.c[name.removeprefix(NODE)] if name.startswith(NODE) else c[name] for name in columns
-    ]
-    return Prepared(select(*selected).select_from(source).where(*mine))
+    return Prepared(select(*_columns(kind, columns)).select_from(source).where(*mine))
+
+
+def _roles_by_number(
+    who: Principal, kind: Kind, keys: Iterable[tuple[str, int]], columns: tuple[str, ...]
+) -> Fetch | None:
+    """Rows of the roles with these keys, a case and a number each."""
+    plausible = {(case_id, number) for id, number in keys if (case_id := canonical_case_id(id))}
+    if not plausible:
+        return None
+    ids = sorted({case_id for case_id, _number in plausible})
+    numbered = [f"{case_id}/{number}" for case_id, number in sorted(plausible)]
+    values = {
+        "workspace_id": who.workspace_id,
+        "cases": orjson.dumps(ids).decode(),
+        "numbered": orjson.dumps(numbered).decode(),
+    }
+    return Fetch(_statement_by_number(kind, columns), values)
+
+
+@lru_cache(maxsize=64)
+def _statement_by_number(kind: Kind, columns: tuple[str, ...]) -> Prepared:
+    assert kind.relation is not None
+    source: FromClause = kind.table
+    c = kind.table.c
+    for one in kind.relation.joined:
+        if one.table is tables.cases:
+            source = source.join(tables.cases, _is_visible(tables.cases, c.workspace_id, c.case_id))
+        elif any(name.startswith(f"{one.name}.") for name in columns):
+            its = one.table.c
+            same = and_(its.workspace_id == c.workspace_id, its.id == c[one.id])
+            source = source.join(one.table, same)
+    # The cases come first: the index has them, and no case has more than a thousand roles.
+    mine = (
+        c.workspace_id == bindparam("workspace_id"),
+        c.case_id.in_(select(each.value(bindparam("cases"), "asked").c.value)),
+        (c.case_id + "/" + cast(c.number, Text)).in_(
+            select(each.value(bindparam("numbered")).c.value)
+        ),
+    )
+    return Prepared(select(*_columns(kind, columns)).select_from(source).where(*mine))
+
+
+def _columns(kind: Kind, names: tuple[str, ...]) -> list[Any]:
+    if kind.relation is None:
+        return [kind.table.c[name] for name in names]
+    return [kind.relation.column(name) for name in names]
 
 
 @lru_cache(maxsize=64)

@@ -37,8 +37,8 @@ async def require_case_to_write(who: Principal, db: Snapshot, case_id: str) -> N
         raise CaseNotFound(case_id)
 
 
-async def by_id(who: Principal, db: Snapshot, kind: Kind, ids: Iterable[str]) -> dict[Any, Any]:
-    """The objects of a kind among *ids*, by key (see Kind.key)."""
+async def by_id(who: Principal, db: Snapshot, kind: Kind, ids: Iterable[Any]) -> dict[Any, Any]:
+    """The objects of a kind among *ids*, by key (see Kind.key). A link's case may be left out."""
     rows = await _rows(db, lookups.by_id(who, kind, ids, kind.columns))
     return {kind.key_of(value): value for value in map(kind.build, rows)}
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from domain.access.principal import Principal, Scope
 from domain.reading import cursors
 from domain.reading.paging import Paging, Window, page_values
-from domain.reading.relations import NODE, Relation
+from domain.reading.relations import Joined, Relation
 from domain.storage import tables
 from domain.storage.spellings import each
 from domain.storage.statements import Fetch, Prepared
@@ -137,7 +137,7 @@ def _page(
     ]
     if window is not None:
         mine.append(_within(relation, window, parents, narrowed))
-    source = _with_nodes(relation, parents.join(edges, and_(*mine)), columns)
+    source = _with_joined(relation, parents.join(edges, and_(*mine)), columns)
     order = (window or _WHOLE).order(key, descending=relation.descending)
     statement = select(parents.c.key, *selected).select_from(source)
     statement = statement.order_by(parents.c.key, *order)
@@ -180,12 +180,12 @@ def _bounded(
     parent: Any,
     narrowed: bool,
 ) -> Select[Any]:
-    """One parent's page of edges, joined to their nodes if these are needed."""
+    """One parent's page of edges, with the objects whose columns are needed."""
     edges = relation.edges
     key = [edges.c[name] for name in relation.key]
     return (
         select(edges)
-        .select_from(_with_nodes(relation, edges, columns))
+        .select_from(_with_joined(relation, edges, columns))
         .where(
             edges.c.workspace_id == bindparam("workspace_id"),
             edges.c[relation.parent] == parent,
@@ -211,7 +211,7 @@ def _page_of_one(
     key = [edges.c[name] for name in relation.key]
     statement = (
         select(literal_column("0"), *_selected(relation, columns, keyed))
-        .select_from(_with_nodes(relation, edges, columns))
+        .select_from(_with_joined(relation, edges, columns))
         .where(
             edges.c.workspace_id == bindparam("workspace_id"),
             edges.c[relation.parent] == bindparam("parent"),
@@ -234,30 +234,27 @@ _WHOLE = Window(after=False, before=False, backwards=False)
 
 
 def _selected(relation: Relation, columns: tuple[str, ...], keyed: bool) -> list[Any]:
-    key = [relation.edges.c[name] for name in relation.key] if keyed else []
-    nodes = relation.nodes
-    return key + [
-        nodes.c[name.removeprefix(NODE)]
-        if nodes is not None and name.startswith(NODE)
-        else relation.edges.c[name]
-        for name in columns
-    ]
+    key = relation.key if keyed else ()
+    return [relation.column(name) for name in (*key, *columns)]
 
 
-def _with_nodes(relation: Relation, source: FromClause, columns: tuple[str, ...]) -> FromClause:
-    """*source*, which contains the edges, joined to the nodes if these are needed."""
-    nodes = relation.nodes
-    # A role's party or staff member always exists; a case may be deleted.
-    if nodes is not tables.cases and not any(name.startswith(NODE) for name in columns):
-        return source
-    assert nodes is not None
-    conditions = [
-        nodes.c.workspace_id == bindparam("workspace_id"),
-        nodes.c.id == relation.edges.c[relation.node_id],
-    ]
-    if nodes is tables.cases:
-        conditions.append(nodes.c.deleted_at.is_(None))
-    return _with_visible_parents(relation, relation.edges, source.join(nodes, and_(*conditions)))
+def _with_joined(relation: Relation, source: FromClause, columns: tuple[str, ...]) -> FromClause:
+    """*source*, which contains the edges, with the objects whose columns are needed."""
+    for one in relation.joined:
+        if one is relation.to:
+            source = source.join(one.table, _is_visible(one, relation.edges, one.table))
+        elif any(name.startswith(f"{one.name}.") for name in columns):
+            source = source.join(one.table, _is(one, relation.edges, one.table))
+    return _with_visible_parents(relation, relation.edges, source)
+
+
+def _is(one: Joined, edges: Any, table: Any) -> ColumnElement[bool]:
+    mine = table.c.workspace_id == bindparam("workspace_id")
+    return and_(mine, table.c.id == edges.c[one.id])
+
+
+def _is_visible(one: Joined, edges: Any, table: Any) -> ColumnElement[bool]:
+    return and_(_is(one, edges, table), table.c.deleted_at.is_(None))
 
 
 def _within(
@@ -284,7 +281,7 @@ def _walk(relation: Relation, window: Window, parent: Any, narrowed: bool) -> Se
     key = [inner.c[name] for name in relation.key]
     return (
         select(*key)
-        .select_from(_with_visible_nodes(relation, inner, tables.cases.alias("inner_node")))
+        .select_from(_visible(relation, inner, tables.cases.alias("inner_case")))
         .where(
             inner.c.workspace_id == bindparam("workspace_id"),
             inner.c[relation.parent] == parent,
@@ -306,7 +303,7 @@ def _count(relation: Relation, *, narrowed: bool) -> Prepared:
     parents = each.numbered(bindparam("parents"), "parent")
     edges = relation.edges
     source = parents.join(
-        _with_visible_nodes(relation, edges, tables.cases),
+        _visible(relation, edges, tables.cases),
         and_(
             edges.c.workspace_id == bindparam("workspace_id"),
             edges.c[relation.parent] == parents.c.value,
@@ -317,18 +314,11 @@ def _count(relation: Relation, *, narrowed: bool) -> Prepared:
     return Prepared(statement.group_by(parents.c.key))
 
 
-def _with_visible_nodes(relation: Relation, edges: Any, nodes: Any) -> FromClause:
-    """The edges, without those to deleted cases."""
+def _visible(relation: Relation, edges: Any, cases: Any) -> FromClause:
+    """The edges, without those to deleted *cases*."""
     source: FromClause = edges
-    if relation.nodes is tables.cases:
-        source = source.join(
-            nodes,
-            and_(
-                nodes.c.workspace_id == edges.c.workspace_id,
-                nodes.c.id == edges.c[relation.node_id],
-                nodes.c.deleted_at.is_(None),
-            ),
-        )
+    if relation.to is not None:
+        source = source.join(cases, _is_visible(relation.to, edges, cases))
     return _with_visible_parents(relation, edges, source)
 
 

@@ -12,36 +12,50 @@ from domain.models import (
     Case,
     CaseLink,
     CaseParty,
+    CaseStaff,
     Change,
     Party,
-    PartyCase,
     Staff,
-    StaffAssignment,
-    StaffCase,
     TimelineEvent,
 )
 from domain.storage import tables
 
-NODE = "node."
-"""Prefix of the node's columns; the edge's own columns have bare names."""
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Joined:
+    """An object that every item refers to by the column *id*: the attribute *name* of the item.
+
+    Its columns are called name.column.
+    """
+
+    name: str
+    table: Table
+    id: str
+    model: type
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Its columns, with the name before them."""
+        return tuple(f"{self.name}.{column}" for column in _names(self.model))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Relation:
-    """A list of *edges* rows for each value of *parent*, ordered by *key*."""
+    """A list of *edges* rows for each value of *parent*, ordered by *key*.
+
+    An item is hidden if the case that it leads *to* is deleted; others have a visible parent.
+    """
 
     name: str
     edges: Table
     parent: str
     key: tuple[str, ...]
-    descending: bool
     columns: tuple[str, ...]
     build: Callable[[Sequence[Any]], Any]
+    joined: tuple[Joined, ...]
+    descending: bool = False
+    to: Joined | None = None
     only: str | None = None  # the column that the argument role or type filters
-    nodes: Table | None = None
-    node_id: str = ""
-    joins: bool = False  # an item is a role that joins the parent to the node
-    node_columns: tuple[str, ...] = ()
     hidden_with_parent: bool = False  # for items that can be reached without their parent
 
     @property
@@ -56,17 +70,29 @@ class Relation:
 
     @property
     def all_columns(self) -> tuple[str, ...]:
-        """The columns that *build* takes: the edge's, then the node's."""
-        return (*self.columns, *(NODE + name for name in self.node_columns))
+        """The columns that *build* takes: the item's own, then those of each joined object."""
+        return (*self.columns, *(name for one in self.joined for name in one.columns))
+
+    def column(self, name: str) -> Any:
+        """The column of the table that has it."""
+        whose, dot, its = name.rpartition(".")
+        if not dot:
+            return self.edges.c[name]
+        return next(one for one in self.joined if one.name == whose).table.c[its]
 
 
 def _names(kind: type, *without: str) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind) if field.name not in without)
 
 
-def _edge(edge_type: Any, node_type: Any) -> Callable[[Sequence[Any]], Any]:
-    width = len(fields(edge_type)) - 1
-    return lambda row: edge_type(*row[:width], node_type(*row[width:]))
+def _item(kind: Any, joined: Sequence[Joined]) -> Callable[[Sequence[Any]], Any]:
+    """A function from a row of all_columns to a *kind*, whose last fields are the *joined*."""
+    own = start = len(fields(kind)) - len(joined)
+    parts = []
+    for one in joined:
+        parts.append((one.model, start, start + len(one.columns)))
+        start += len(one.columns)
+    return lambda row: kind(*row[:own], *[model(*row[a:b]) for model, a, b in parts])
 
 
 def _event(row: Sequence[Any]) -> TimelineEvent:
@@ -78,86 +104,94 @@ def _event(row: Sequence[Any]) -> TimelineEvent:
     return TimelineEvent(*row[:-1], changes)  # type: ignore[call-arg]
 
 
-def _link(row: Sequence[Any]) -> CaseLink:
-    return CaseLink(*row[:5], Case(*row[5:]))  # type: ignore[call-arg]
+_PARTY = Joined("party", tables.party, "party_id", Party)
+_STAFF = Joined("staff", tables.staff, "staff_id", Staff)
+_CASE = Joined("case", tables.cases, "case_id", Case)
+_LINKED = Joined("linked", tables.cases, "linked_case_id", Case)
 
 
-CASE_PARTIES = Relation(
-    name="case.parties",
-    edges=tables.case_party,
-    parent="case_id",
-    key=("position",),
-    descending=False,
-    columns=_names(CaseParty, "node"),
-    build=_edge(CaseParty, Party),
+def _relation(
+    name: str,
+    edges: Table,
+    parent: str,
+    key: tuple[str, ...],
+    kind: Any,
+    *joined: Joined,
+    **more: Any,
+) -> Relation:
+    return Relation(
+        name=name,
+        edges=edges,
+        parent=parent,
+        key=key,
+        columns=_names(kind, *(one.name for one in joined)),
+        build=more.pop("build", None) or _item(kind, joined),
+        joined=joined,
+        **more,
+    )
+
+
+CASE_PARTIES = _relation(
+    "case.parties",
+    tables.case_party,
+    "case_id",
+    ("position",),
+    CaseParty,
+    _PARTY,
+    _CASE,
     only="role",
-    joins=True,
-    nodes=tables.party,
-    node_id="party_id",
-    node_columns=_names(Party),
 )
-CASE_STAFF = Relation(
-    name="case.staff",
-    edges=tables.staff_assignment,
-    parent="case_id",
-    key=("position",),
-    descending=False,
-    columns=_names(StaffAssignment, "node"),
-    build=_edge(StaffAssignment, Staff),
+CASE_STAFF = _relation(
+    "case.staff",
+    tables.staff_assignment,
+    "case_id",
+    ("position",),
+    CaseStaff,
+    _STAFF,
+    _CASE,
     only="role",
-    joins=True,
-    nodes=tables.staff,
-    node_id="staff_id",
-    node_columns=_names(Staff),
 )
-CASE_LINKS = Relation(
-    name="case.links",
-    edges=tables.case_link,
-    parent="case_id",
-    key=("id",),
-    descending=False,
-    columns=_names(CaseLink, "linked"),
-    build=_link,
+CASE_LINKS = _relation(
+    "case.links",
+    tables.case_link,
+    "case_id",
+    ("id",),
+    CaseLink,
+    _LINKED,
+    to=_LINKED,
     only="type",
-    nodes=tables.cases,
-    node_id="linked_case_id",
-    node_columns=_names(Case),
     hidden_with_parent=True,
 )
-CASE_TIMELINE = Relation(
-    name="case.timeline",
-    edges=tables.timeline_event,
-    parent="case_id",
-    key=("seq",),
+CASE_TIMELINE = _relation(
+    "case.timeline",
+    tables.timeline_event,
+    "case_id",
+    ("seq",),
+    TimelineEvent,
     descending=True,
-    columns=_names(TimelineEvent),
     build=_event,
 )
-PARTY_CASES = Relation(
-    name="party.cases",
-    edges=tables.case_party,
-    parent="party_id",
-    key=("case_id", "role"),
+PARTY_CASES = _relation(
+    "party.cases",
+    tables.case_party,
+    "party_id",
+    ("case_id", "role"),
+    CaseParty,
+    _PARTY,
+    _CASE,
     descending=True,
-    columns=_names(PartyCase, "node"),
-    build=_edge(PartyCase, Case),
+    to=_CASE,
     only="role",
-    joins=True,
-    nodes=tables.cases,
-    node_id="case_id",
-    node_columns=_names(Case),
 )
-STAFF_CASES = Relation(
-    name="staff.cases",
-    edges=tables.staff_assignment,
-    parent="staff_id",
-    key=("case_id", "role"),
+STAFF_CASES = _relation(
+    "staff.cases",
+    tables.staff_assignment,
+    "staff_id",
+    ("case_id", "role"),
+    CaseStaff,
+    _STAFF,
+    _CASE,
     descending=True,
-    columns=_names(StaffCase, "node"),
-    build=_edge(StaffCase, Case),
+    to=_CASE,
     only="role",
-    joins=True,
-    nodes=tables.cases,
-    node_id="case_id",
-    node_columns=_names(Case),
 )

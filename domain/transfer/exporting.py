@@ -65,7 +65,7 @@ async def _lines(who: Principal, db: Snapshot, cases: Sequence[Case]) -> list[di
             **{name: getattr(case, name) for name in _CASE},
             "parties": [
                 {
-                    **_party(part.node),
+                    **_party(part.party),
                     "role": part.role,
                     "reference": part.reference,
                     "added_at": part.added_at,
@@ -74,7 +74,7 @@ async def _lines(who: Principal, db: Snapshot, cases: Sequence[Case]) -> list[di
             ],
             "staff": [
                 {
-                    **_member(part.node),
+                    **_member(part.staff),
                     "role": part.role,
                     "note": part.note,
                     "assigned_at": part.assigned_at,

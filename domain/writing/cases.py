@@ -11,15 +11,16 @@ from domain import checks, ids
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
 from domain.errors import FileNumberTaken
+from domain.ids import canonical_case_id
 from domain.inputs import CaseChanges, ExpectedVersion, NewCase, mentioned
 from domain.models import Case, CaseStatus, Change
 from domain.storage.database import Database, Transaction
 from domain.storage.spellings import each
 from domain.storage.statements import Prepared
 from domain.storage.tables import cases
-from domain.writing import idempotency, role_rows, roles, rows, timeline
+from domain.writing import idempotency, links, role_rows, roles, rows, timeline
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES
-from domain.writing.roles import Wanted
+from domain.writing.roles import Resolved
 from domain.writing.timeline import NewEvent
 
 _VISIBLE = (cases.c.workspace_id == bindparam("workspace_id"), cases.c.deleted_at.is_(None))
@@ -43,35 +44,44 @@ async def create_case(
 ) -> Case:
     """Open a case with its parties and staff, all or nothing.
 
-    Raises Invalid, PartyNotFound, StaffNotFound, FileNumberTaken, IdempotencyKeyReused.
+    Raises Invalid, PartyNotFound, StaffNotFound, FileNumberTaken, or Several of them;
+    IdempotencyKeyReused.
     """
     who.require(Scope.CASES_WRITE)
     check = Check()
     values = {name: getattr(new, name) for name in CASE_FIELDS}
     values = check_values(check, values)
-    parties = [Wanted(role.party, role.role, role.reference) for role in new.parties]
-    parties = roles.checked_roles(check, PARTY_ROLES, parties)
-    staff = [Wanted(role.staff, role.role, role.note) for role in new.staff]
-    staff = roles.checked_roles(check, STAFF_ROLES, staff)
-    check.done()
-    key = idempotency.checked(idempotency_key)
-    request = idempotency.fingerprint(key, "create_case", values, parties, staff)
-    async with timeline.recorded(who, database) as (db, events):
-        if before := await idempotency.replayed(db, who, key, request):
-            return await rows.case_to_change(db, who, before, field=idempotency.FIELD)
-        await _require_free(db, who, values["file_number"])
+    given = {
+        PARTY_ROLES: roles.checked_roles(check, PARTY_ROLES, roles.wanted_parties(new.parties)),
+        STAFF_ROLES: roles.checked_roles(check, STAFF_ROLES, roles.wanted_staff(new.staff)),
+    }
+    async with idempotency.once(
+        who, database, check, idempotency_key, "create_case", values, *given.values()
+    ) as call:
+        db = call.db
+        if call.before:
+            return await rows.case_to_change(db, who, call.before, field=idempotency.FIELD)
+        names = {
+            table: await roles.check_known(check, db, who, table, wanted)
+            for table, wanted in given.items()
+        }
+        await _check_free(check, db, who, values["file_number"])
+        check.done()
         case = Case(id=ids.new_case_id(), **values, created_at=db.now, updated_at=db.now, version=1)
-        involved = [
-            await roles.resolve(db, who, PARTY_ROLES, case.id, parties, 1, events),
-            await roles.resolve(db, who, STAFF_ROLES, case.id, staff, 1 + len(parties), events),
-        ]
-        await rows.insert_cases(db, who.workspace_id, [case], [len(parties) + len(staff)])
+        involved: list[Resolved] = []
+        last = 0
+        for table, wanted in given.items():
+            involved.append(
+                await roles.resolve(call, who, table, case.id, wanted, names[table], last + 1)
+            )
+            last += len(wanted)
+        await rows.insert_cases(db, who.workspace_id, [case], [last])
         changes = timeline.changes_between(None, case, CASE_FIELDS)
         for resolved in involved:
             await role_rows.insert_roles(db, who.workspace_id, resolved.table, resolved.roles)
             changes += [Change(resolved.table.field, None, one) for one in resolved.described()]
-        events.append(NewEvent("case_created", case_id=case.id, changes=changes))
-        await idempotency.remember(db, who, key, request, case.id)
+        call.events.append(NewEvent("case_created", case_id=case.id, changes=changes))
+        call.result = case.id
         return case
 
 
@@ -82,45 +92,68 @@ async def update_case(
     changes: CaseChanges,
     *,
     expected_version: ExpectedVersion = None,
+    idempotency_key: str | None = None,
 ) -> Case:
     """Change the fields that are mentioned; setting a field to its current value is no change.
 
     If nothing changes, the result only discloses stored data, which requires the scope to read.
 
-    Raises CaseNotFound, VersionConflict, Invalid, FileNumberTaken.
+    Raises CaseNotFound, VersionConflict, Invalid, FileNumberTaken, IdempotencyKeyReused.
     """
     who.require(Scope.CASES_WRITE)
-    async with timeline.recorded(who, database) as (db, events):
+    check = Check()
+    case_id = canonical_case_id(case_id) or case_id
+    async with idempotency.once(
+        who, database, check, idempotency_key, "update_case", case_id, changes
+    ) as call:
+        db, call.result = call.db, case_id
+        if call.before:
+            return await rows.case_to_change(db, who, case_id, field=idempotency.FIELD)
         case = await rows.case_to_change(db, who, case_id, expected_version)
-        check = Check()
         values = check_values(check, mentioned(changes))
-        check.done()
         values = {name: value for name, value in values.items() if value != getattr(case, name)}
+        if "file_number" in values:
+            await _check_free(check, db, who, values["file_number"])
+        check.done()
         if not values:
             who.require(Scope.CASES_READ)
             return case
-        if "file_number" in values:
-            await _require_free(db, who, values["file_number"])
         changed = await rows.touch(db, who, case, **values)
         differences = timeline.changes_between(case, changed, CASE_FIELDS)
-        events.append(NewEvent("case_updated", case_id=case.id, changes=differences))
+        call.events.append(NewEvent("case_updated", case_id=case.id, changes=differences))
         return changed
 
 
 async def delete_case(
-    who: Principal, database: Database, case_id: str, *, expected_version: ExpectedVersion = None
+    who: Principal,
+    database: Database,
+    case_id: str,
+    *,
+    expected_version: ExpectedVersion = None,
+    idempotency_key: str | None = None,
 ) -> Case:
     """Hide a case everywhere, and record the deletion; purging later erases it for good.
 
-    Raises CaseNotFound, VersionConflict.
+    Its links are removed: the cases at their other ends get an event and a new version.
+
+    Raises CaseNotFound, VersionConflict, IdempotencyKeyReused, Invalid for a bad idempotency key.
     """
     who.require(Scope.CASES_DELETE)
-    async with timeline.recorded(who, database) as (db, events):
+    check = Check()
+    case_id = canonical_case_id(case_id) or case_id
+    async with idempotency.once(
+        who, database, check, idempotency_key, "delete_case", case_id
+    ) as call:
+        db, call.result = call.db, case_id
+        if call.before:
+            return await rows.deleted_case(db, who, case_id)
         case = await rows.case_to_change(db, who, case_id, expected_version)
+        check.done()
+        await links.remove_links_of(call, who, case)
         deleted = await rows.touch(db, who, case)
         await rows.update_case(db, who, case.id, {"deleted_at": db.now})
         await rows.remove_entry(db, who, "case", case.id)
-        events.append(NewEvent("case_deleted", case_id=case.id))
+        call.events.append(NewEvent("case_deleted", case_id=case.id))
         return deleted
 
 
@@ -136,7 +169,7 @@ def check_values(check: Check, given: Mapping[str, object]) -> dict[str, Any]:
             case "status":
                 checked[name] = check.one_of(value, tuple(CaseStatus), name)
             case "type":
-                checked[name] = check.optional_word(value, name)
+                checked[name] = check.optional_word(value, name, like="litigation")
             case "description":
                 checked[name] = check.prose(value, checks.DESCRIPTION_MAX, name)
             case "dezernat":
@@ -159,6 +192,12 @@ async def owners_of_numbers(
     return dict(await db.rows(_BY_NUMBERS, values | {"numbers": json.dumps(list(numbers))}))
 
 
-async def _require_free(db: Transaction, who: Principal, file_number: str | None) -> None:
-    if file_number is not None and await owners_of_numbers(db, who, [file_number]):
-        raise FileNumberTaken(file_number)
+async def _check_free(
+    check: Check, db: Transaction, who: Principal, file_number: str | None
+) -> None:
+    """Refuse a file number that another case has."""
+    if not file_number:
+        return
+    for owner in (await owners_of_numbers(db, who, [file_number])).values():
+        shown = owner if who.may(Scope.CASES_READ) else None
+        check.refuse(FileNumberTaken(file_number, shown))

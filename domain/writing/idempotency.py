@@ -4,9 +4,11 @@ A key belongs to the API key that sent it and is remembered for a day. A retry r
 it is now, not a copy of the first response, so that names are stored in one place only.
 """
 
+import contextlib
 import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -16,10 +18,13 @@ from domain import checks, instants
 from domain.access.principal import Principal
 from domain.checks import Check
 from domain.errors import IdempotencyKeyReused
+from domain.inputs import UNSET
 from domain.instants import Instant
-from domain.storage.database import Transaction
+from domain.storage.database import Database, Transaction
 from domain.storage.statements import Prepared
 from domain.storage.tables import idempotency_key
+from domain.writing import timeline
+from domain.writing.timeline import NewEvent
 
 KEPT = timedelta(hours=24)
 FIELD = ("idempotency_key",)
@@ -39,52 +44,65 @@ _EXPIRE = Prepared(
 _REMEMBER = Prepared(insert(idempotency_key))
 
 
-def checked(key: str | None) -> str | None:
-    """Check the key and return it normalized, None if blank. Raises Invalid."""
-    check = Check()
-    valid = check.optional_line(key, checks.IDEMPOTENCY_KEY_MAX, "idempotency_key")
-    check.done()
-    return valid
+@dataclass(slots=True)
+class Call:
+    """A call of a write: its transaction, and the *events* to record at the end.
 
-
-def fingerprint(key: str | None, operation: str, *arguments: Any) -> str:
-    """Fingerprint a request: takes dataclasses and JSON values, returns their SHA-256.
-
-    Empty without a *key*, since it is then never compared.
+    *before* is the *result* of the request that this one repeats; None if it repeats none. A call
+    sets *result* to the id that a retry is to find.
     """
-    if key is None:
-        return ""
-    # Not orjson, which refuses lone surrogates: ids are hashed before they are looked up.
-    content = json.dumps([operation, *arguments], default=asdict)
-    return hashlib.sha256(content.encode()).hexdigest()
+
+    db: Transaction
+    events: list[NewEvent]
+    before: str | None
+    result: str = ""
 
 
-async def replayed(db: Transaction, who: Principal, key: str | None, request: str) -> str | None:
-    """The id that the first request with *key* produced, or None if this is the first.
+@contextlib.asynccontextmanager
+async def once(
+    who: Principal,
+    database: Database,
+    check: Check,
+    key: str | None,
+    operation: str,
+    *arguments: Any,
+) -> AsyncIterator[Call]:
+    """A transaction for *operation* with *arguments*, dataclasses and JSON values.
 
-    Raises IdempotencyKeyReused if the first request was a different one.
+    With a *key*, its result is remembered. Adds a bad key to *check*; raises IdempotencyKeyReused
+    if the key belongs to a different request.
     """
-    if key is None:
-        return None
+    key = check.optional_line(key, checks.IDEMPOTENCY_KEY_MAX, *FIELD)
+    async with timeline.recorded(who, database) as (db, events):
+        if not key or check.problems:
+            yield Call(db, events, None)
+            return
+        # Not orjson, which refuses lone surrogates: ids are hashed before they are looked up.
+        content = json.dumps([operation, *arguments], default=_plain)
+        request = hashlib.sha256(content.encode()).hexdigest()
+        call = Call(db, events, await _result(db, who, key, request))
+        yield call
+        if call.before is None:
+            assert call.result, operation
+            await db.run(_EXPIRE, {"limit": _limit(db)})
+            row = {"request": request, "result_id": call.result, "created_at": db.now}
+            await db.run(_REMEMBER, _name(who, key) | row)
+
+
+async def _result(db: Transaction, who: Principal, key: str, request: str) -> str | None:
     row = await db.first(_REMEMBERED, {**_name(who, key), "limit": _limit(db)})
     if row is None:
         return None
     first_request, result_id = row
     if first_request != request:
         raise IdempotencyKeyReused
-    first_result: str = result_id
-    return first_result
+    result: str = result_id
+    return result
 
 
-async def remember(
-    db: Transaction, who: Principal, key: str | None, request: str, result_id: str
-) -> None:
-    """Store the result of the first request with *key*, in that request's transaction."""
-    if key is None:
-        return
-    await db.run(_EXPIRE, {"limit": _limit(db)})
-    row = {"request": request, "result_id": result_id, "created_at": db.now}
-    await db.run(_REMEMBER, _name(who, key) | row)
+def _plain(value: Any) -> Any:
+    """*value* as JSON can hold it. A field that was not mentioned differs from null."""
+    return {"unset": True} if value is UNSET else asdict(value)
 
 
 def _name(who: Principal, key: str) -> dict[str, Any]:

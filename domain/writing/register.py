@@ -10,6 +10,7 @@ from domain.inputs import ExpectedVersion, NewParty, NewStaff, PartyChanges, Sta
 from domain.models import Party, PartyKind, Staff
 from domain.storage.database import Database, Transaction
 from domain.writing import idempotency, rows, timeline
+from domain.writing.idempotency import Call
 from domain.writing.timeline import NewEvent
 
 PARTY_FIELDS = ("name", "kind")
@@ -23,15 +24,13 @@ async def create_party(
     who.require(Scope.CASES_WRITE)
     check = Check()
     new = checked_party(check, new)
-    check.done()
-    key = idempotency.checked(idempotency_key)
-    request = idempotency.fingerprint(key, "create_party", new)
-    async with timeline.recorded(who, database) as (db, events):
-        if before := await idempotency.replayed(db, who, key, request):
-            return await rows.party_to_change(db, who, before)
-        party = party_of(new, db.now)
-        await enter_parties(db, who, [party], events)
-        await idempotency.remember(db, who, key, request, party.id)
+    async with idempotency.once(who, database, check, idempotency_key, "create_party", new) as call:
+        check.done()
+        if call.before:
+            return await rows.party_to_change(call.db, who, call.before, field=idempotency.FIELD)
+        party = party_of(new, call.db.now)
+        await enter_parties(call.db, who, [party], call.events)
+        call.result = party.id
         return party
 
 
@@ -42,22 +41,28 @@ async def update_party(
     changes: PartyChanges,
     *,
     expected_version: ExpectedVersion = None,
+    idempotency_key: str | None = None,
 ) -> Party:
     """Change a party; if nothing changes, see cases.update_case().
 
-    Raises PartyNotFound, VersionConflict, Invalid.
+    Raises PartyNotFound, VersionConflict, Invalid, IdempotencyKeyReused.
     """
     who.require(Scope.CASES_WRITE)
-    async with timeline.recorded(who, database) as (db, events):
-        party = await rows.party_to_change(db, who, party_id, expected_version)
-        check = Check()
+    check = Check()
+    async with idempotency.once(
+        who, database, check, idempotency_key, "update_party", party_id, changes
+    ) as call:
+        if call.before:
+            return await rows.party_to_change(call.db, who, call.before, field=idempotency.FIELD)
+        party = await rows.party_to_change(call.db, who, party_id, expected_version)
         values = mentioned(changes)
         if "name" in values:
             values["name"] = check.line(values["name"], checks.NAME_MAX, "name")
         if "kind" in values:
             values["kind"] = check.one_of(values["kind"], tuple(PartyKind), "kind")
         check.done()
-        changed: Party = await _change(db, who, "party", party, values, PARTY_FIELDS, events)
+        call.result = party.id
+        changed: Party = await _change(who, call, "party", party, values, PARTY_FIELDS)
         return changed
 
 
@@ -68,15 +73,13 @@ async def create_staff(
     who.require(Scope.CASES_WRITE)
     check = Check()
     new = checked_staff(check, new)
-    check.done()
-    key = idempotency.checked(idempotency_key)
-    request = idempotency.fingerprint(key, "create_staff", new)
-    async with timeline.recorded(who, database) as (db, events):
-        if before := await idempotency.replayed(db, who, key, request):
-            return await rows.staff_to_change(db, who, before)
-        staff = staff_of(new, db.now)
-        await enter_staff(db, who, [staff], events)
-        await idempotency.remember(db, who, key, request, staff.id)
+    async with idempotency.once(who, database, check, idempotency_key, "create_staff", new) as call:
+        check.done()
+        if call.before:
+            return await rows.staff_to_change(call.db, who, call.before, field=idempotency.FIELD)
+        staff = staff_of(new, call.db.now)
+        await enter_staff(call.db, who, [staff], call.events)
+        call.result = staff.id
         return staff
 
 
@@ -87,22 +90,28 @@ async def update_staff(
     changes: StaffChanges,
     *,
     expected_version: ExpectedVersion = None,
+    idempotency_key: str | None = None,
 ) -> Staff:
     """Change a staff member; if nothing changes, see cases.update_case().
 
-    Raises StaffNotFound, VersionConflict, Invalid.
+    Raises StaffNotFound, VersionConflict, Invalid, IdempotencyKeyReused.
     """
     who.require(Scope.CASES_WRITE)
-    async with timeline.recorded(who, database) as (db, events):
-        staff = await rows.staff_to_change(db, who, staff_id, expected_version)
-        check = Check()
+    check = Check()
+    async with idempotency.once(
+        who, database, check, idempotency_key, "update_staff", staff_id, changes
+    ) as call:
+        if call.before:
+            return await rows.staff_to_change(call.db, who, call.before, field=idempotency.FIELD)
+        staff = await rows.staff_to_change(call.db, who, staff_id, expected_version)
         values = mentioned(changes)
         if "name" in values:
             values["name"] = check.line(values["name"], checks.NAME_MAX, "name")
         if "email" in values:
             values["email"] = check.email(values["email"], "email")
         check.done()
-        changed: Staff = await _change(db, who, "staff", staff, values, STAFF_FIELDS, events)
+        call.result = staff.id
+        changed: Staff = await _change(who, call, "staff", staff, values, STAFF_FIELDS)
         return changed
 
 
@@ -155,20 +164,19 @@ def staff_created(staff: Staff) -> NewEvent:
 
 
 async def _change(
-    db: Transaction,
     who: Principal,
+    call: Call,
     kind: str,
     before: Any,
     wanted: dict[str, Any],
     names: tuple[str, ...],
-    events: list[NewEvent],
 ) -> Any:
     after = replace(before, **wanted)
     changes = timeline.changes_between(before, after, names)
     if not changes:
         who.require(Scope.CASES_READ)
         return before
-    after = replace(after, version=before.version + 1, updated_at=db.now)
-    await rows.update_register(db, who, kind, after)
-    events.append(NewEvent(f"{kind}_updated", subject_id=before.id, changes=changes))
+    after = replace(after, version=before.version + 1, updated_at=call.db.now)
+    await rows.update_register(call.db, who, kind, after)
+    call.events.append(NewEvent(f"{kind}_updated", subject_id=before.id, changes=changes))
     return after

@@ -1,6 +1,6 @@
 """Rows of the roles in a case: one code path for case_party and staff_assignment."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,6 +14,7 @@ from domain.instants import Instant
 from domain.storage.database import Transaction
 from domain.storage.statements import Prepared
 from domain.storage.tables import case_party, cases, staff_assignment
+from domain.writing import rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Role:
     role: str
     remark: str | None
     since: Instant
+    number: int = 0
+    """What identifies the role in its case; 0 for a new role, which gets its position."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,11 +41,15 @@ class RoleTable:
     remark: str
     since: str
     field: str
+    one: str  # of the nodes, in a sentence
+    to_change: Callable[..., Awaitable[Any]]
+    like: str  # a role, as an example
     most: int  # rows per case
     remark_max: int  # characters
     absent: type[Absent]
     added: str  # event type
     removed: str  # event type
+    changed: str  # event type
 
 
 PARTY_ROLES = RoleTable(
@@ -52,11 +59,15 @@ PARTY_ROLES = RoleTable(
     remark="reference",
     since="added_at",
     field="parties",
+    one="a party",
+    to_change=rows.party_to_change,
+    like="client",
     most=1_000,
     remark_max=checks.REFERENCE_MAX,
     absent=PartyNotFound,
     added="parties_added",
     removed="parties_removed",
+    changed="party_role_changed",
 )
 STAFF_ROLES = RoleTable(
     staff_assignment,
@@ -65,11 +76,15 @@ STAFF_ROLES = RoleTable(
     remark="note",
     since="assigned_at",
     field="staff",
+    one="a staff member",
+    to_change=rows.staff_to_change,
+    like="lead_attorney",
     most=200,
     remark_max=checks.NOTE_MAX,
     absent=StaffNotFound,
     added="staff_assigned",
     removed="staff_unassigned",
+    changed="staff_role_changed",
 )
 
 
@@ -100,10 +115,23 @@ async def insert_roles(
             "role": role.role,
             roles.remark: role.remark,
             roles.since: role.since,
+            "number": role.number or role.position,
         }
         for role in new
     ]
     await db.run(_insert(roles), values)
+
+
+async def update_role(db: Transaction, workspace_id: int, roles: RoleTable, changed: Role) -> None:
+    """Store the role and the reference or note of a role that exists."""
+    values = {
+        "mine": workspace_id,
+        "its_case": changed.case_id,
+        "its_position": changed.position,
+        "new_role": changed.role,
+        "new_remark": changed.remark,
+    }
+    await db.run(_update(roles), values)
 
 
 async def delete_roles(
@@ -124,9 +152,22 @@ async def delete_roles(
 @cache
 def _of_case(roles: RoleTable) -> Prepared:
     c = roles.table.c
-    columns = [c.case_id, c.position, c[roles.node], c.role, c[roles.remark], c[roles.since]]
+    names = ("case_id", "position", roles.node, "role", roles.remark, roles.since, "number")
+    columns = [c[name] for name in names]
     mine = (c.workspace_id == bindparam("workspace_id"), c.case_id == bindparam("case_id"))
     return Prepared(select(*columns).where(*mine).order_by(c.position))
+
+
+@cache
+def _update(roles: RoleTable) -> Prepared:
+    c = roles.table.c
+    mine = (
+        c.workspace_id == bindparam("mine"),
+        c.case_id == bindparam("its_case"),
+        c.position == bindparam("its_position"),
+    )
+    values: dict[str, Any] = {"role": bindparam("new_role"), roles.remark: bindparam("new_remark")}
+    return Prepared(update(roles.table).where(*mine).values(values))
 
 
 @cache

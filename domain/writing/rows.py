@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from domain import checks
-from domain.access.principal import Principal
+from domain.access.principal import Principal, Scope
 from domain.errors import CaseNotFound, PartyNotFound, StaffNotFound, VersionConflict
 from domain.ids import canonical_case_id
 from domain.inputs import ExpectedVersion
@@ -42,31 +42,47 @@ async def case_to_change(
     if row is None:
         raise CaseNotFound(case_id, field)
     case = Case(*row)
-    _require_version(case.version, expected_version)
+    _require_version(who, case, expected_version)
     return case
 
 
+async def deleted_case(db: Transaction, who: Principal, case_id: str) -> Case:
+    """A case that the caller deleted before, for a retry. Raises CaseNotFound once it is purged."""
+    row = await db.first(_ANY_CASE, {"workspace_id": who.workspace_id, "id": case_id})
+    if row is None:
+        raise CaseNotFound(case_id, ("idempotency_key",))
+    return Case(*row)
+
+
 async def party_to_change(
-    db: Transaction, who: Principal, party_id: str, expected_version: ExpectedVersion = None
+    db: Transaction,
+    who: Principal,
+    party_id: str,
+    expected_version: ExpectedVersion = None,
+    field: tuple[str, ...] = ("id",),
 ) -> Party:
     """The party, locked until the transaction ends. Raises PartyNotFound, VersionConflict."""
     row = await _register_row(db, who, "party", party_id)
     if row is None:
-        raise PartyNotFound(party_id)
+        raise PartyNotFound(party_id, field)
     current = Party(*row)
-    _require_version(current.version, expected_version)
+    _require_version(who, current, expected_version)
     return current
 
 
 async def staff_to_change(
-    db: Transaction, who: Principal, staff_id: str, expected_version: ExpectedVersion = None
+    db: Transaction,
+    who: Principal,
+    staff_id: str,
+    expected_version: ExpectedVersion = None,
+    field: tuple[str, ...] = ("id",),
 ) -> Staff:
     """The locked staff member; see party_to_change(). Raises StaffNotFound, VersionConflict."""
     row = await _register_row(db, who, "staff", staff_id)
     if row is None:
-        raise StaffNotFound(staff_id)
+        raise StaffNotFound(staff_id, field)
     current = Staff(*row)
-    _require_version(current.version, expected_version)
+    _require_version(who, current, expected_version)
     return current
 
 
@@ -183,12 +199,15 @@ async def _register_row(db: Transaction, who: Principal, kind: str, id: str) -> 
     return await db.first(_REGISTER[kind], {"workspace_id": who.workspace_id, "id": id})
 
 
-def _require_version(actual: int, expected: ExpectedVersion) -> None:
+def _require_version(
+    who: Principal, current: Case | Party | Staff, expected: ExpectedVersion
+) -> None:
     if expected is None:
         return
     versions = (expected,) if isinstance(expected, int) else expected
-    if actual not in versions:
-        raise VersionConflict(versions, actual)
+    if current.version not in versions:
+        shown = current if who.may(Scope.CASES_READ) else None
+        raise VersionConflict(versions, current.version, shown)
 
 
 def _values(row: Case | Party | Staff) -> dict[str, Any]:
@@ -231,6 +250,7 @@ _ENTRY = {
     for column in search_entry.c
     if column.name != "entry"  # the database assigns it, if it has such a column
 }
+_ANY_CASE = Prepared(_one(cases, *_columns(cases, Case)))
 _CASE = Prepared(_one(cases, *_columns(cases, Case)).where(cases.c.deleted_at.is_(None)))
 _REGISTER = {
     "party": Prepared(_one(party, *_columns(party, Party))),

@@ -4,13 +4,14 @@ A field of the schema is one of these: a column of the row, an object from the s
 node, a link's other case), or something to load (see loads.py).
 """
 
-import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar, cast
 
 import strawberry
+
+from gateway import globalids
 
 DEFINITION = "strawberry-definition"
 """The extension key under which graphql-core's schema and fields keep Strawberry's definition."""
@@ -50,13 +51,12 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Along:
-    """An object in the same row, whose column names begin with *prefix*.
+    """An object in the same row, whose column names begin with *name* and a dot.
 
-    On a domain object instead of a row, it is the attribute *attribute*.
+    On a domain object instead of a row, it is the attribute *name*.
     """
 
-    prefix: str
-    attribute: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +84,12 @@ def choice(name: str, kind: type[Enum], description: str) -> Any:
     )
 
 
-def of_item(name: str, description: str) -> Any:
-    """A field of the relation itself, which the domain stores on the edge's item."""
+def along(name: str, description: str) -> Any:
+    """A field that shows the object *name*, which was read together with its own object."""
     return strawberry.field(
         description=description,
-        resolver=lambda root: getattr(root.item, name),
-        metadata={SHOWN: Column(name)},
+        resolver=lambda root: getattr(root, name),
+        metadata={SHOWN: Along(name)},
     )
 
 
@@ -100,12 +100,11 @@ class GlobalIds(dict[Any, str]):
 
     def __init__(self, type_name: str) -> None:
         super().__init__()
-        self._prefix = f"{type_name}:"
+        self._type_name = type_name
 
     def __missing__(self, id: Any) -> str:
         if len(self) >= self.MOST:
             self.clear()
-        text = id if isinstance(id, str) else "/".join(id)
-        global_id = base64.b64encode((self._prefix + text).encode()).decode()
+        global_id = globalids.encode(self._type_name, id)
         self[id] = global_id
         return global_id

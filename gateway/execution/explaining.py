@@ -12,7 +12,8 @@ from domain.errors import invalid
 from domain.reading import lookups
 from domain.storage.statements import Fetch
 from domain.upkeep import administration
-from gateway.execution.loads import KINDS, CaseByFileNumber, Nodes, OneById, RelatedPage, RootPage
+from gateway import globalids
+from gateway.execution.loads import CaseByFileNumber, Nodes, OneById, RelatedPage, RootPage
 from gateway.execution.operations import Operation, plans_of
 from gateway.execution.plans import Layer, Plan
 from gateway.execution.selections import NotCovered
@@ -129,7 +130,7 @@ def _fetches(layer: Layer, variables: VariableValues) -> tuple[int, list[Fetch |
         case OneById() | CaseByFileNumber():
             return 1, [load.fetch(NOBODY, columns)]
         case Nodes():
-            kind = KINDS[layer.type_name]
+            kind = globalids.KINDS[layer.type_name]
             return len(load.ids), [lookups.by_id(NOBODY, kind, ["?"], columns)]
     return 1, [lookups.by_id(NOBODY, lookups.CASE, [_SOME_CASE], columns)]
 

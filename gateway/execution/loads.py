@@ -24,8 +24,8 @@ from gateway import globalids
 from gateway.execution.context import Context
 from gateway.limits.costs import PRICE, Price
 
-KINDS = {kind.model.__name__: kind for kind in lookups.KINDS}
-"""The types that have a global id; each has the same name as its domain model."""
+RELATION = "casegraph.relation"
+"""The metadata key of the relation that a field loads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,34 +124,23 @@ class Nodes:
     single: bool = False
 
     def wanted(self) -> list[tuple[str, Any]]:
-        """The type and the id within it for each; type "" for a text that is not a global id."""
-        return [_typed(id) for id in self.ids]
+        """The type and the key within it for each; type "" for a text that is not a global id."""
+        return [globalids.decode(id) or ("", None) for id in self.ids]
 
     async def resolve(self, context: Context, _root: Any) -> Any:
         wanted = self.wanted()
         found: dict[str, dict[Any, Any]] = {}
-        for name, kind in KINDS.items():
-            ids = plain_ids(wanted, name)
+        for name, kind in globalids.KINDS.items():
+            keys = keys_of(wanted, name)
             # Even for no ids: a caller who may not read is refused whatever the ids are.
-            found[name] = await objects.by_id(context.who, await context.snapshot(), kind, ids)
-        listed = [found[name].get(id) if name else None for name, id in wanted]
+            found[name] = await objects.by_id(context.who, await context.snapshot(), kind, keys)
+        listed = [found[name].get(key) if name else None for name, key in wanted]
         return listed[0] if self.single else listed
 
 
-def plain_ids(wanted: Sequence[tuple[str, Any]], type_name: str) -> list[str]:
-    """The ids of one type as the domain takes them."""
-    return [id[1] if isinstance(id, tuple) else id for name, id in wanted if name == type_name]
-
-
-def _typed(global_id: str) -> tuple[str, Any]:
-    decoded = globalids.decode(global_id)
-    if decoded is None:
-        return "", None
-    name, id = decoded
-    if name == "CaseLink":
-        case_id, _, link_id = id.rpartition("/")
-        return name, (case_id, link_id)
-    return name, id
+def keys_of(wanted: Sequence[tuple[str, Any]], type_name: str) -> list[Any]:
+    """The keys of one type."""
+    return [key for name, key in wanted if name == type_name]
 
 
 Load = RootPage | RelatedPage | OneById | CaseByFileNumber | ItsCase | Nodes
@@ -168,15 +157,20 @@ class _Loads(FieldExtension):
         return await load.resolve(info.context, source)
 
 
-def loading(description: str) -> Callable[[Callable[..., Any]], Any]:
-    """A field that loads. The function takes only the field's arguments and returns a Load."""
+def loading(
+    description: str, relation: Relation | None = None
+) -> Callable[[Callable[..., Any]], Any]:
+    """A field that loads. The function takes only the field's arguments and returns a Load.
+
+    *relation* is the one whose pages a field below the root loads.
+    """
 
     def field(declared: Callable[..., Any]) -> Any:
         return strawberry.field(
             resolver=declared,
             description=description,
             extensions=[_Loads()],
-            metadata={PRICE: Price.LOADS},
+            metadata={PRICE: Price.LOADS, RELATION: relation},
         )
 
     return field

@@ -20,8 +20,7 @@ from graphql import (
     is_non_null_type,
 )
 
-from domain.reading import relations
-from domain.reading.relations import NODE, Relation
+from gateway import globalids
 from gateway.execution.declarations import (
     DEFINITION,
     SHOWN,
@@ -31,7 +30,7 @@ from gateway.execution.declarations import (
     Embedded,
     GlobalId,
 )
-from gateway.execution.loads import KINDS
+from gateway.execution.loads import RELATION
 from gateway.execution.plans import (
     Field,
     Given,
@@ -53,15 +52,6 @@ from gateway.execution.plans import (
 from gateway.execution.requests import Request
 from gateway.execution.selections import ALWAYS, Collector, NotCovered, Selected, When
 from gateway.limits.costs import Price, price_of
-
-_RELATIONS: dict[str, Relation] = {
-    "CasePartyConnection": relations.CASE_PARTIES,
-    "CaseStaffConnection": relations.CASE_STAFF,
-    "CaseLinkConnection": relations.CASE_LINKS,
-    "TimelineEventConnection": relations.CASE_TIMELINE,
-    "PartyCaseConnection": relations.PARTY_CASES,
-    "StaffCaseConnection": relations.STAFF_CASES,
-}
 
 
 def plan_query(
@@ -142,8 +132,7 @@ class _Planner:
         shown = declared.metadata.get(SHOWN)
         match shown:
             case GlobalId():
-                names = ("case_id", "id") if type.name == "CaseLink" else ("id",)
-                return Id(type.name, tuple(map(source.column, names)))
+                return Id(type.name, tuple(map(source.column, globalids.KINDS[type.name].key)))
             case Column():
                 return Value(source.column(shown.name), shown.shown)
             case Along():
@@ -164,9 +153,9 @@ class _Planner:
 
     def _along(self, named: Any, selected: Selected, source: Source, shown: Along) -> Object:
         if source.layer is None:
-            there = replace(source, expression=f"{source.expression}.{shown.attribute}")
+            there = replace(source, expression=f"{source.expression}.{shown.name}")
         else:
-            there = Source(source.layer, shown.prefix)
+            there = Source(source.layer, f"{shown.name}.")
         return self._object_of(named, selected, there)
 
     def _items(self, named: Any, selected: Selected, expression: str, *, of_json: bool) -> Items:
@@ -188,7 +177,7 @@ class _Planner:
         if named.name.endswith("Connection"):
             kind = Kind.ROOT_PAGE if at_root else Kind.RELATED_PAGE
             layer = self._layer(kind, named.name, request, selected, source)
-            layer.relation = _RELATIONS.get(named.name)
+            layer.relation = definition.extensions[DEFINITION].metadata[RELATION]
             layer.shape = self._connection(named, selected, layer)
             if at_root:
                 return Loaded(layer)
@@ -216,10 +205,10 @@ class _Planner:
     def _nodes(self, selected: Selected, request: Request, *, single: bool) -> NodeList:
         number = len(self.plan.layers) + 1
         layers = []
-        for name in KINDS:
+        for name, kind in globalids.KINDS.items():
             root = Source(expression="root")
             layer = self._layer(Kind.NODES, name, request, selected, root)
-            for column in ("case_id", "id") if name == "CaseLink" else ("id",):
+            for column in kind.key:
                 layer.column(column)  # the first columns, which the objects are found by
             named = self._schema.type_map[name]
             layer.shape = self._object_of(named, selected, Source(layer))
@@ -227,8 +216,7 @@ class _Planner:
         return NodeList(number, layers, single)
 
     def _connection(self, type: GraphQLObjectType, selected: Selected, layer: Layer) -> Object:
-        through = layer.relation is not None and layer.relation.joins
-        node = Source(layer, NODE if through else "")
+        node = Source(layer)
 
         def value(part: Selected) -> Shape:
             name = _field_name(part)
@@ -267,9 +255,8 @@ class _Planner:
         if name == "cursor":
             layer.keyed = True
             return PageFact(name)
-        if name == "node":
-            return self._object_of(get_named_type(type.fields[name].type), selected, node)
-        return self._value(type, selected, Source(layer))
+        assert name == "node", name
+        return self._object_of(get_named_type(type.fields[name].type), selected, node)
 
 
 def _sets(selected: Selected) -> list[tuple[SelectionSetNode, When]]:

@@ -138,9 +138,8 @@ def conditional_variables(selection_sets: Iterable[SelectionSetNode]) -> frozens
                 for argument in directive.arguments or ()
                 if isinstance(argument.value, VariableNode)
             }
-            inner = None if isinstance(node, FragmentSpreadNode) else node.selection_set
-            if inner is not None:
-                sets.append(inner)
+            if isinstance(node, FieldNode | InlineFragmentNode) and node.selection_set is not None:
+                sets.append(node.selection_set)
     return frozenset(names)
 
 

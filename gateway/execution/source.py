@@ -12,8 +12,9 @@ import orjson
 
 from domain.reading import cursors, lookups
 from domain.reading.paging import Paging, beyond
+from gateway import globalids
 from gateway.execution.declarations import GlobalIds
-from gateway.execution.loads import KINDS, plain_ids
+from gateway.execution.loads import keys_of
 from gateway.execution.plans import (
     Given,
     Id,
@@ -36,7 +37,7 @@ LONGEST = 200_000
 """The most characters of generated source; an operation that needs more is not covered."""
 
 _CHANGE = ("field", "before", "after")
-_IDS = {name: GlobalIds(name) for name in KINDS}
+_IDS = {name: GlobalIds(name) for name in globalids.KINDS}
 _PAGE_FACTS = {
     "hasNextPage": "more{n}",
     "hasPreviousPage": "less{n}",
@@ -91,7 +92,7 @@ class _Writer:
             "grouped": grouped,
             "loads": orjson.loads,
             "Fragment": orjson.Fragment,
-            "plain_ids": plain_ids,
+            "keys_of": keys_of,
             "NONE": {},
         }
 
@@ -168,10 +169,10 @@ class _Writer:
                 case = self._named("kind", lookups.CASE)
                 self._line(f"    fetch{n} = lookups.by_id(who, {case}, parents{n}, columns{n})")
             case Kind.NODES:
-                kind = self._named("kind", KINDS[layer.type_name])
+                kind = self._named("kind", globalids.KINDS[layer.type_name])
                 self._line(f"wanted{n} = request{n}(variables).wanted()")
-                ids = f"plain_ids(wanted{n}, {layer.type_name!r})"
-                self._line(f"fetch{n} = lookups.by_id(who, {kind}, {ids}, columns{n})")
+                keys = f"keys_of(wanted{n}, {layer.type_name!r})"
+                self._line(f"fetch{n} = lookups.by_id(who, {kind}, {keys}, columns{n})")
 
     def _parents(self, layer: Layer, column: str) -> str:
         """An expression for the distinct ids of the objects above a layer, in order."""
@@ -248,7 +249,7 @@ class _Writer:
                 self._line(f"made{n} = [{made} for {self._row(layer)} in rows{n}]")
                 self._line(f"made{n} = made{n}[0] if made{n} else None")
             case _:
-                width = 2 if layer.type_name == "CaseLink" else 1
+                width = len(globalids.KINDS[layer.type_name].key)
                 key = ", ".join(f"r{n}_{index}" for index in range(width))
                 key = f"({key})" if width > 1 else key
                 self._line(f"made{n} = {{{key}: {made} for {self._row(layer)} in rows{n}}}")

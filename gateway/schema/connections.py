@@ -7,7 +7,6 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 
-from domain import models
 from domain.reading import paging
 from domain.reading.paging import Page
 from gateway.execution.declarations import shown_as
@@ -16,12 +15,6 @@ from gateway.limits.costs import PRICE, Price
 
 N = TypeVar("N")
 E = TypeVar("E")
-ROLES = (models.CaseParty, models.PartyCase, models.StaffAssignment, models.StaffCase)
-
-
-def node_of(edge: paging.Edge[Any]) -> Any:
-    """The object at an edge: a role's party, staff member or case, otherwise the item itself."""
-    return edge.item.node if isinstance(edge.item, ROLES) else edge.item
 
 
 @strawberry.type(description="The position of a page in its list.")
@@ -55,7 +48,7 @@ class Edge(Generic[N]):
 
     @strawberry.field(description="The object at this edge.")
     def node(root: strawberry.Parent[Any]) -> N:
-        node: N = node_of(root)
+        node: N = root.item
         return node
 
     @classmethod
@@ -65,16 +58,13 @@ class Edge(Generic[N]):
 
 @strawberry.type
 class Connection(Generic[E, N]):
-    @strawberry.field(
-        description="The edges of this page: each object with its cursor and any data about the "
-        "relation, like `role`."
-    )
+    @strawberry.field(description="The edges of this page: each object with its cursor.")
     def edges(root: strawberry.Parent[Listing]) -> list[E]:
         return shown_as(list[E], root.page.edges)
 
     @strawberry.field(description="The objects on this page, without their edges.")
     def nodes(root: strawberry.Parent[Listing]) -> list[N]:
-        return [node_of(edge) for edge in root.page.edges]
+        return list(root.page)
 
     @strawberry.field(description="The position of this page in the list.")
     def page_info(root: strawberry.Parent[Listing]) -> PageInfo:

@@ -6,7 +6,6 @@ import strawberry
 from strawberry import UNSET
 
 from domain import inputs
-from domain.errors import invalid
 from domain.models import CaseStatus, LinkType, PartyKind
 from gateway import globalids
 from gateway.schema.scalars import DateTime, OrderDirection
@@ -156,16 +155,20 @@ class CasePartyInput:
     new: NewPartyInput | None = described("A party to create.", default=None)
     role: str = described("One lower-case word, like `client`, at most 100 characters.")
     reference: str | None = described(
-        "The party's own reference for the case, at most 200 characters.", default=None
+        "The party's own reference for the case, at most 200 characters. If absent, a role that "
+        "`replaceCaseParties` keeps also keeps its reference.",
+        default=UNSET,
     )
 
-    def to_domain(self, index: int) -> inputs.PartyRole:
+    def to_domain(self) -> inputs.PartyRole:
+        party: str | inputs.NewParty | inputs.Unclear
         if (self.party_id is None) == (self.new is None):
-            raise invalid("Exactly one of partyId and new must be given.", "parties", str(index))
-        if self.new is not None:
-            return inputs.PartyRole(self.new.to_domain(), self.role, self.reference)
-        id = globalids.local(str(self.party_id), "Party")
-        return inputs.PartyRole(id, self.role, self.reference)
+            party = inputs.Unclear("Exactly one of partyId and new must be given.")
+        elif self.new is not None:
+            party = self.new.to_domain()
+        else:
+            party = globalids.local(str(self.party_id), "Party")
+        return inputs.PartyRole(party, self.role, _maybe(self.reference))
 
 
 @strawberry.input(
@@ -179,13 +182,15 @@ class CaseStaffInput:
         "A note on the assignment, at most 1,000 characters.", default=None
     )
 
-    def to_domain(self, index: int) -> inputs.StaffRole:
+    def to_domain(self) -> inputs.StaffRole:
+        staff: str | inputs.NewStaff | inputs.Unclear
         if (self.staff_id is None) == (self.new is None):
-            raise invalid("Exactly one of staffId and new must be given.", "staff", str(index))
-        if self.new is not None:
-            return inputs.StaffRole(self.new.to_domain(), self.role, self.note)
-        id = globalids.local(str(self.staff_id), "Staff")
-        return inputs.StaffRole(id, self.role, self.note)
+            staff = inputs.Unclear("Exactly one of staffId and new must be given.")
+        elif self.new is not None:
+            staff = self.new.to_domain()
+        else:
+            staff = globalids.local(str(self.staff_id), "Staff")
+        return inputs.StaffRole(staff, self.role, self.note)
 
 
 @strawberry.input(description="A case to open, with its parties and staff.")
@@ -218,8 +223,8 @@ class CreateCaseInput:
             type=self.type,
             description=self.description,
             dezernat=self.dezernat,
-            parties=[role.to_domain(index) for index, role in enumerate(self.parties)],
-            staff=[role.to_domain(index) for index, role in enumerate(self.staff)],
+            parties=[role.to_domain() for role in self.parties],
+            staff=[role.to_domain() for role in self.staff],
         )
 
 
@@ -243,6 +248,7 @@ class UpdateCaseInput:
         "The department, at most 200 characters." + _NULL_CLEARS, default=UNSET
     )
     expected_version: int | None = described(_EXPECTED_CASE, default=None)
+    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
 
     def to_domain(self) -> inputs.CaseChanges:
         return inputs.CaseChanges(
@@ -261,6 +267,7 @@ class UpdateCaseInput:
 class DeleteCaseInput:
     id: strawberry.ID = described("The case.")
     expected_version: int | None = described(_EXPECTED_CASE, default=None)
+    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
 
 
 @strawberry.input(description="A party to create.")
@@ -274,6 +281,7 @@ class UpdatePartyInput:
     name: str | None = described("The full name, 1 to 500 characters." + _NOT_NULL, default=UNSET)
     kind: PartyKind | None = described("The kind of party." + _NOT_NULL, default=UNSET)
     expected_version: int | None = described(_EXPECTED, default=None)
+    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
 
     def to_domain(self) -> inputs.PartyChanges:
         kind = self.kind.value if isinstance(self.kind, PartyKind) else self.kind
@@ -293,6 +301,7 @@ class UpdateStaffInput:
         "The email address at the firm, at most 254 characters." + _NULL_CLEARS, default=UNSET
     )
     expected_version: int | None = described(_EXPECTED, default=None)
+    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
 
     def to_domain(self) -> inputs.StaffChanges:
         return inputs.StaffChanges(_maybe(self.name), _maybe(self.email))
@@ -317,6 +326,41 @@ class ReplaceCasePartiesInput:
         "In this order, at most 1,000; an empty list removes all."
     )
     expected_version: int | None = described(_EXPECTED_CASE, default=None)
+    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+
+
+@strawberry.input(description="Changes to a party's role in a case.")
+class UpdateCasePartyInput:
+    id: strawberry.ID = described("The id of the `CaseParty`.")
+    role: str | None = described(
+        "One lower-case word, like `client`, at most 100 characters." + _NOT_NULL, default=UNSET
+    )
+    reference: str | None = described(
+        "The party's own reference for the case, at most 200 characters." + _NULL_CLEARS,
+        default=UNSET,
+    )
+    expected_version: int | None = described(_EXPECTED_CASE, default=None)
+    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+
+    def to_domain(self) -> inputs.RoleChanges:
+        return inputs.RoleChanges(_maybe(self.role), _maybe(self.reference))
+
+
+@strawberry.input(description="Changes to a staff member's role in a case.")
+class UpdateCaseStaffInput:
+    id: strawberry.ID = described("The id of the `CaseStaff`.")
+    role: str | None = described(
+        "One lower-case word, like `lead_attorney`, at most 100 characters." + _NOT_NULL,
+        default=UNSET,
+    )
+    note: str | None = described(
+        "A note on the assignment, at most 1,000 characters." + _NULL_CLEARS, default=UNSET
+    )
+    expected_version: int | None = described(_EXPECTED_CASE, default=None)
+    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+
+    def to_domain(self) -> inputs.RoleChanges:
+        return inputs.RoleChanges(_maybe(self.role), _maybe(self.note))
 
 
 @strawberry.input(
@@ -325,10 +369,12 @@ class ReplaceCasePartiesInput:
 class RemoveCasePartiesInput:
     case_id: strawberry.ID = described("The case.")
     party_ids: list[strawberry.ID] = described(
-        "At least one; each must be in the case, in `role` if it is given."
+        "At least one, each of a party in the case or of a `CaseParty` of it. A party loses all "
+        "its roles, or only `role` if that is given."
     )
     role: str | None = described("Remove only this role; all roles if absent.", default=None)
     expected_version: int | None = described(_EXPECTED_CASE, default=None)
+    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
 
 
 @strawberry.input(description="Staff to assign to a case.")
@@ -347,10 +393,12 @@ class AssignStaffInput:
 class UnassignStaffInput:
     case_id: strawberry.ID = described("The case.")
     staff_ids: list[strawberry.ID] = described(
-        "At least one; each must be assigned to the case, in `role` if it is given."
+        "At least one, each of a staff member on the case or of a `CaseStaff` of it. A staff "
+        "member loses all their roles, or only `role` if that is given."
     )
     role: str | None = described("Remove only this role; all roles if absent.", default=None)
     expected_version: int | None = described(_EXPECTED_CASE, default=None)
+    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
 
 
 @strawberry.input(description="Two cases to link.")
@@ -368,6 +416,7 @@ class UnlinkCasesInput:
     expected_version: int | None = described(
         _EXPECTED_CASE + " The case is the one that `linkId` is seen from.", default=None
     )
+    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
 
 
 def _values(members: list[Any] | None) -> list[str] | None:

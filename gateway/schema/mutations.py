@@ -5,15 +5,17 @@ from typing import Any
 import strawberry
 
 from domain.access.principal import Scope
+from domain.inputs import RoleKey
 from domain.writing import cases, links, register, roles
 from gateway import globalids
 from gateway.execution.context import Info
 from gateway.execution.declarations import shown_as
 from gateway.schema import inputs
-from gateway.schema.refusals import UserError, refusable
-from gateway.schema.types import Case, CaseLink, Party, Staff
+from gateway.schema.refusals import UserError, UserWarning, camel_case, refusable
+from gateway.schema.types import Case, CaseLink, CaseParty, CaseStaff, Party, Staff
 
 _WRITE = " Needs `cases:write`."
+_CONFLICT = " After `VERSION_CONFLICT` it is the object as it is now, if the key has `cases:read`."
 _WRITE_OR_READ = " Needs `cases:write`, and also `cases:read` if nothing changes."
 
 
@@ -35,7 +37,9 @@ class CreateCasePayload:
 
 @strawberry.type(description="The updated case, or why the mutation was refused.")
 class UpdateCasePayload:
-    case: Case | None = _object("The case in its current state; null if the mutation was refused.")
+    case: Case | None = _object(
+        "The case in its current state; null if the mutation was refused." + _CONFLICT
+    )
     user_errors: list[UserError] = _user_errors()
 
 
@@ -43,6 +47,7 @@ class UpdateCasePayload:
 class DeleteCasePayload:
     case: Case | None = _object(
         "The deleted case, which can no longer be read; null if the mutation was refused."
+        + _CONFLICT
     )
     deleted_case_id: strawberry.ID | None = _object(
         "The global id of the deleted case; null if the mutation was refused."
@@ -61,7 +66,7 @@ class CreatePartyPayload:
 @strawberry.type(description="The updated party, or why the mutation was refused.")
 class UpdatePartyPayload:
     party: Party | None = _object(
-        "The party in its current state; null if the mutation was refused."
+        "The party in its current state; null if the mutation was refused." + _CONFLICT
     )
     user_errors: list[UserError] = _user_errors()
 
@@ -77,38 +82,85 @@ class CreateStaffPayload:
 @strawberry.type(description="The updated staff member, or why the mutation was refused.")
 class UpdateStaffPayload:
     staff: Staff | None = _object(
-        "The staff member in their current state; null if the mutation was refused."
+        "The staff member in their current state; null if the mutation was refused." + _CONFLICT
     )
     user_errors: list[UserError] = _user_errors()
 
 
 @strawberry.type(description="The case with its parties, or why the mutation was refused.")
 class AddCasePartiesPayload:
-    case: Case | None = _object("The case in its current state; null if the mutation was refused.")
+    case: Case | None = _object(
+        "The case in its current state; null if the mutation was refused." + _CONFLICT
+    )
+    warnings: list[UserWarning] = strawberry.field(
+        description="What was done but may not have been meant, like a second party of the same "
+        "name and role.",
+        default_factory=list,
+    )
     user_errors: list[UserError] = _user_errors()
 
 
 @strawberry.type(description="The case with its parties, or why the mutation was refused.")
 class ReplaceCasePartiesPayload:
-    case: Case | None = _object("The case in its current state; null if the mutation was refused.")
+    case: Case | None = _object(
+        "The case in its current state; null if the mutation was refused." + _CONFLICT
+    )
+    warnings: list[UserWarning] = strawberry.field(
+        description="What was done but may not have been meant, like a second party of the same "
+        "name and role.",
+        default_factory=list,
+    )
     user_errors: list[UserError] = _user_errors()
 
 
 @strawberry.type(description="The case with its parties, or why the mutation was refused.")
 class RemoveCasePartiesPayload:
-    case: Case | None = _object("The case in its current state; null if the mutation was refused.")
+    case: Case | None = _object(
+        "The case in its current state; null if the mutation was refused." + _CONFLICT
+    )
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The changed role, or why the mutation was refused.")
+class UpdateCasePartyPayload:
+    case_party: CaseParty | None = _object(
+        "The role in its current state; null if the mutation was refused."
+    )
+    case: Case | None = _object(
+        "Its case in its current state; null if the mutation was refused." + _CONFLICT
+    )
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The changed role, or why the mutation was refused.")
+class UpdateCaseStaffPayload:
+    case_staff: CaseStaff | None = _object(
+        "The role in its current state; null if the mutation was refused."
+    )
+    case: Case | None = _object(
+        "Its case in its current state; null if the mutation was refused." + _CONFLICT
+    )
     user_errors: list[UserError] = _user_errors()
 
 
 @strawberry.type(description="The case with its staff, or why the mutation was refused.")
 class AssignStaffPayload:
-    case: Case | None = _object("The case in its current state; null if the mutation was refused.")
+    case: Case | None = _object(
+        "The case in its current state; null if the mutation was refused." + _CONFLICT
+    )
+    warnings: list[UserWarning] = strawberry.field(
+        description="What was done but may not have been meant, like a second party of the same "
+        "name and role.",
+        default_factory=list,
+    )
     user_errors: list[UserError] = _user_errors()
 
 
 @strawberry.type(description="The case with its staff, or why the mutation was refused.")
 class UnassignStaffPayload:
-    case: Case | None = _object("The case in its current state; null if the mutation was refused.")
+    case: Case | None = _object(
+        "The case in its current state; null if the mutation was refused." + _CONFLICT
+    )
     user_errors: list[UserError] = _user_errors()
 
 
@@ -117,13 +169,21 @@ class LinkCasesPayload:
     link: CaseLink | None = _object(
         "The link as seen from `caseId`; null if the mutation was refused."
     )
+    case: Case | None = _object(
+        "The case `caseId` in its current state; null if the mutation was refused." + _CONFLICT
+    )
     user_errors: list[UserError] = _user_errors()
 
 
 @strawberry.type(description="The removed link, or why the mutation was refused.")
 class UnlinkCasesPayload:
     link: CaseLink | None = _object(
-        "The link before its removal; null if the mutation was refused."
+        "The removed link, with its cases in their current state; null if the mutation was refused "
+        "or had been carried out before (see `idempotencyKey`)."
+    )
+    case: Case | None = _object(
+        "The case that the link was seen from, in its current state; null if the mutation was "
+        "refused." + _CONFLICT
     )
     deleted_link_id: strawberry.ID | None = _object(
         "The global id of the removed link; null if the mutation was refused."
@@ -153,6 +213,7 @@ class Mutation:
             _case(input.id),
             input.to_domain(),
             expected_version=input.expected_version,
+            idempotency_key=input.idempotency_key,
         )
         return UpdateCasePayload(case=shown_as(Case, case))
 
@@ -167,6 +228,7 @@ class Mutation:
             info.context.services.database,
             _case(input.id),
             expected_version=input.expected_version,
+            idempotency_key=input.idempotency_key,
         )
         return DeleteCasePayload(
             case=shown_as(Case, case),
@@ -191,6 +253,7 @@ class Mutation:
             globalids.local(input.id, "Party"),
             input.to_domain(),
             expected_version=input.expected_version,
+            idempotency_key=input.idempotency_key,
         )
         return UpdatePartyPayload(party=shown_as(Party, party))
 
@@ -214,6 +277,7 @@ class Mutation:
             globalids.local(input.id, "Staff"),
             input.to_domain(),
             expected_version=input.expected_version,
+            idempotency_key=input.idempotency_key,
         )
         return UpdateStaffPayload(staff=shown_as(Staff, staff))
 
@@ -229,11 +293,11 @@ class Mutation:
             info.context.who,
             info.context.services.database,
             _case(input.case_id),
-            [role.to_domain(index) for index, role in enumerate(input.parties)],
+            [role.to_domain() for role in input.parties],
             expected_version=input.expected_version,
             idempotency_key=input.idempotency_key,
         )
-        return AddCasePartiesPayload(case=shown_as(Case, written.case))
+        return AddCasePartiesPayload(case=shown_as(Case, written.case), warnings=_warnings(written))
 
     @refusable(
         ReplaceCasePartiesPayload,
@@ -247,10 +311,55 @@ class Mutation:
             info.context.who,
             info.context.services.database,
             _case(input.case_id),
-            [role.to_domain(index) for index, role in enumerate(input.parties)],
+            [role.to_domain() for role in input.parties],
             expected_version=input.expected_version,
+            idempotency_key=input.idempotency_key,
         )
-        return ReplaceCasePartiesPayload(case=shown_as(Case, written.case))
+        return ReplaceCasePartiesPayload(
+            case=shown_as(Case, written.case), warnings=_warnings(written)
+        )
+
+    @refusable(
+        UpdateCasePartyPayload,
+        "Change a party's role in a case, or its reference; absent fields stay unchanged."
+        + _WRITE_OR_READ,
+        remark="reference",
+    )
+    async def update_case_party(
+        info: Info, input: inputs.UpdateCasePartyInput
+    ) -> UpdateCasePartyPayload | None:
+        role = await roles.update_party_role(
+            info.context.who,
+            info.context.services.database,
+            _role(input.id, "CaseParty"),
+            input.to_domain(),
+            expected_version=input.expected_version,
+            idempotency_key=input.idempotency_key,
+        )
+        return UpdateCasePartyPayload(
+            case_party=shown_as(CaseParty, role), case=shown_as(Case, role.case)
+        )
+
+    @refusable(
+        UpdateCaseStaffPayload,
+        "Change a staff member's role in a case, or the note; absent fields stay unchanged."
+        + _WRITE_OR_READ,
+        remark="note",
+    )
+    async def update_case_staff(
+        info: Info, input: inputs.UpdateCaseStaffInput
+    ) -> UpdateCaseStaffPayload | None:
+        role = await roles.update_staff_role(
+            info.context.who,
+            info.context.services.database,
+            _role(input.id, "CaseStaff"),
+            input.to_domain(),
+            expected_version=input.expected_version,
+            idempotency_key=input.idempotency_key,
+        )
+        return UpdateCaseStaffPayload(
+            case_staff=shown_as(CaseStaff, role), case=shown_as(Case, role.case)
+        )
 
     @refusable(
         RemoveCasePartiesPayload,
@@ -265,9 +374,10 @@ class Mutation:
             info.context.who,
             info.context.services.database,
             _case(input.case_id),
-            [globalids.local(id, "Party") for id in input.party_ids],
+            [_role_or_id(id, "CaseParty", "Party") for id in input.party_ids],
             role=input.role,
             expected_version=input.expected_version,
+            idempotency_key=input.idempotency_key,
         )
         return RemoveCasePartiesPayload(case=shown_as(Case, case))
 
@@ -281,11 +391,11 @@ class Mutation:
             info.context.who,
             info.context.services.database,
             _case(input.case_id),
-            [role.to_domain(index) for index, role in enumerate(input.staff)],
+            [role.to_domain() for role in input.staff],
             expected_version=input.expected_version,
             idempotency_key=input.idempotency_key,
         )
-        return AssignStaffPayload(case=shown_as(Case, written.case))
+        return AssignStaffPayload(case=shown_as(Case, written.case), warnings=_warnings(written))
 
     @refusable(
         UnassignStaffPayload,
@@ -300,9 +410,10 @@ class Mutation:
             info.context.who,
             info.context.services.database,
             _case(input.case_id),
-            [globalids.local(id, "Staff") for id in input.staff_ids],
+            [_role_or_id(id, "CaseStaff", "Staff") for id in input.staff_ids],
             role=input.role,
             expected_version=input.expected_version,
+            idempotency_key=input.idempotency_key,
         )
         return UnassignStaffPayload(case=shown_as(Case, case))
 
@@ -317,7 +428,9 @@ class Mutation:
             expected_version=input.expected_version,
             idempotency_key=input.idempotency_key,
         )
-        return LinkCasesPayload(link=shown_as(CaseLink, written.link))
+        return LinkCasesPayload(
+            link=shown_as(CaseLink, written.link), case=shown_as(Case, written.case)
+        )
 
     @refusable(UnlinkCasesPayload, "Remove a link from both cases." + _WRITE, id="link_id")
     async def unlink_cases(info: Info, input: inputs.UnlinkCasesInput) -> UnlinkCasesPayload | None:
@@ -327,12 +440,34 @@ class Mutation:
             globalids.local(input.link_id, "CaseLink"),
             case_id=globalids.link_owner(input.link_id),
             expected_version=input.expected_version,
+            idempotency_key=input.idempotency_key,
         )
+        link_id = globalids.local(input.link_id, "CaseLink")
         return UnlinkCasesPayload(
-            link=shown_as(CaseLink, written.link),
-            deleted_link_id=strawberry.ID(globalids.of(written.link)),
+            link=None if written.link is None else shown_as(CaseLink, written.link),
+            case=shown_as(Case, written.case),
+            deleted_link_id=strawberry.ID(globalids.encode("CaseLink", (written.case.id, link_id))),
         )
 
 
 def _case(id: str) -> str:
     return globalids.local(id, "Case")
+
+
+def _role_or_id(id: str, role: str, node: str) -> str | RoleKey:
+    """The key of a role, or the id of a party or staff member."""
+    key: RoleKey | None = globalids.key_of(id, role)
+    return globalids.local(id, node) if key is None else key
+
+
+def _role(id: str, name: str) -> RoleKey:
+    """The key of a role; one that no role has if *id* is no role's."""
+    key: RoleKey | None = globalids.key_of(id, name)
+    return (id, 0) if key is None else key
+
+
+def _warnings(written: roles.Written) -> list[UserWarning]:
+    return [
+        UserWarning(message=one.message, field=[camel_case(part) for part in one.field])
+        for one in written.warnings
+    ]

@@ -15,7 +15,16 @@ from graphql import GraphQLError
 from strawberry.extensions import FieldExtension
 
 from domain.access.principal import Scope
-from domain.errors import DomainError, Path, Problem, RateLimited, Refused, Unavailable
+from domain.errors import (
+    DomainError,
+    Path,
+    Problem,
+    RateLimited,
+    Refused,
+    Unavailable,
+    VersionConflict,
+)
+from gateway import globalids
 from gateway.execution.declarations import SHOWN, Column
 from gateway.schema.scalars import UserErrorCode
 
@@ -43,6 +52,16 @@ class UserError:
         description="The path within `input` to the field at fault, like `[parties, 0, role]`; "
         "null if no one field is."
     )
+    existing_id: strawberry.ID | None = strawberry.field(
+        description="The global id of the object in the way, like the case that has the file "
+        "number; null if there is none, or if the key lacks `cases:read`."
+    )
+
+
+@strawberry.type(description="Something that was done but may not have been meant.")
+class UserWarning:
+    message: str = strawberry.field(description="One sentence for people.")
+    field: list[str] = strawberry.field(description="The path within `input`, like `[parties, 0]`.")
 
 
 class Refusals(FieldExtension):
@@ -73,7 +92,7 @@ class Refusals(FieldExtension):
             payload = await next_(source, info, **arguments)
         except Refused as refusal:
             errors = [user_error(problem, self._renamed) for problem in refusal.problems]
-            payload = self._payload(user_errors=errors)
+            payload = self._payload(user_errors=errors, **_current(refusal))
         except Unavailable as refusal:
             if not info.context.done:
                 info.context.refusal = refusal
@@ -100,12 +119,22 @@ def refusable(
     return field
 
 
+def _current(refusal: Refused) -> dict[str, Any]:
+    """The object that a version conflict is about, as the field of the payload that shows it."""
+    if not isinstance(refusal, VersionConflict) or refusal.current is None:
+        return {}
+    return {type(refusal.current).__name__.lower(): refusal.current}
+
+
 def user_error(problem: Problem, renamed: dict[str, str]) -> UserError:
     path = [camel_case(part) for part in input_path(problem.field, renamed)]
     return UserError(
         code=UserErrorCode[problem.code],
         message=problem.message,
         field=path or None,
+        existing_id=strawberry.ID(globalids.encode(*problem.existing))
+        if problem.existing
+        else None,
     )
 
 

@@ -9,17 +9,15 @@ from domain import models
 from domain.models import CaseStatus, LinkType, Mode, PartyKind
 from domain.reading import relations
 from domain.reading.paging import relay_paging
-from domain.reading.relations import NODE
 from gateway import globalids
 from gateway.execution.declarations import (
     SHOWN,
-    Along,
     Column,
     Embedded,
     GlobalId,
+    along,
     choice,
     column,
-    of_item,
     shown_as,
 )
 from gateway.execution.loads import ItsCase, RelatedPage, loading
@@ -62,16 +60,18 @@ class Party(Node):
         description="Increases by one with every change; pass it as `expectedVersion`."
     )
 
-    @loading("The cases in which the party has a role, by id, newest first." + _PAGE)
+    @loading(
+        "The roles of the party in cases, by case, newest first." + _PAGE, relations.PARTY_CASES
+    )
     def cases(
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
         role: Role = None,
-    ) -> "PartyCaseConnection":
+    ) -> "CasePartyConnection":
         paging = relay_paging(first, after, last, before)
-        return shown_as(PartyCaseConnection, RelatedPage(relations.PARTY_CASES, paging, role))
+        return shown_as(CasePartyConnection, RelatedPage(relations.PARTY_CASES, paging, role))
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -91,16 +91,19 @@ class Staff(Node):
         description="Increases by one with every change; pass it as `expectedVersion`."
     )
 
-    @loading("The cases the staff member is assigned to, by id, newest first." + _PAGE)
+    @loading(
+        "The roles of the staff member in cases, by case, newest first." + _PAGE,
+        relations.STAFF_CASES,
+    )
     def cases(
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
         role: StaffRole = None,
-    ) -> "StaffCaseConnection":
+    ) -> "CaseStaffConnection":
         paging = relay_paging(first, after, last, before)
-        return shown_as(StaffCaseConnection, RelatedPage(relations.STAFF_CASES, paging, role))
+        return shown_as(CaseStaffConnection, RelatedPage(relations.STAFF_CASES, paging, role))
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -170,9 +173,7 @@ class CaseLink(Node):
     def case() -> "Case":
         return shown_as(Case, ItsCase())
 
-    @strawberry.field(description="The other case.", metadata={SHOWN: Along(NODE, "linked")})
-    def linked_case(root: Parent[models.CaseLink]) -> "Case":
-        return shown_as(Case, root.linked)
+    linked_case: "Case" = along("linked", "The other case.")
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -215,7 +216,10 @@ class Case(Node):
         "the ETag."
     )
 
-    @loading("The parties, in the order they were added." + _PAGE)
+    @loading(
+        "The parties and their roles, in the order they were added." + _PAGE,
+        relations.CASE_PARTIES,
+    )
     def parties(
         first: First = None,
         after: After = None,
@@ -226,7 +230,10 @@ class Case(Node):
         paging = relay_paging(first, after, last, before)
         return shown_as(CasePartyConnection, RelatedPage(relations.CASE_PARTIES, paging, role))
 
-    @loading("The staff on the case, in the order they were assigned." + _PAGE)
+    @loading(
+        "The staff on the case and their roles, in the order they were assigned." + _PAGE,
+        relations.CASE_STAFF,
+    )
     def staff(
         first: First = None,
         after: After = None,
@@ -237,7 +244,7 @@ class Case(Node):
         paging = relay_paging(first, after, last, before)
         return shown_as(CaseStaffConnection, RelatedPage(relations.CASE_STAFF, paging, role))
 
-    @loading("The links to other cases, oldest first." + _PAGE)
+    @loading("The links to other cases, oldest first." + _PAGE, relations.CASE_LINKS)
     def links(
         first: First = None,
         after: After = None,
@@ -251,7 +258,7 @@ class Case(Node):
         only = None if type is None else str(type.value)
         return shown_as(CaseLinkConnection, RelatedPage(relations.CASE_LINKS, paging, only))
 
-    @loading("The events of the case, newest first." + _PAGE)
+    @loading("The events of the case, newest first." + _PAGE, relations.CASE_TIMELINE)
     def timeline(
         first: First = None,
         after: After = None,
@@ -264,6 +271,48 @@ class Case(Node):
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
         return isinstance(value, models.Case)
+
+
+@strawberry.type(
+    description="A party's role in a case. Its id stays when the role or the reference changes."
+)
+class CaseParty(Node):
+    role: str = strawberry.field(
+        description="The party's role in the case: one lower-case word, like `client` or "
+        "`opponent`."
+    )
+    reference: str | None = strawberry.field(
+        description="The party's own reference for the case; null if there is none."
+    )
+    added_at: DateTime = strawberry.field(description="When the party was added to the case.")
+    case: Case = along("case", "The case.")
+    party: Party = along("party", "The party.")
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, models.CaseParty)
+
+
+@strawberry.type(
+    description="A staff member's role in a case. Its id stays when the role or the note changes."
+)
+class CaseStaff(Node):
+    role: str = strawberry.field(
+        description="The staff member's role in the case: one lower-case word, like "
+        "`lead_attorney`."
+    )
+    note: str | None = strawberry.field(
+        description="A note on the assignment; null if there is none."
+    )
+    assigned_at: DateTime = strawberry.field(
+        description="When the staff member was assigned to the case."
+    )
+    case: Case = along("case", "The case.")
+    staff: Staff = along("staff", "The staff member.")
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, models.CaseStaff)
 
 
 @strawberry.type(description="A case in a list of cases.")
@@ -296,61 +345,23 @@ class StaffConnection(Connection[StaffEdge, Staff]):
     pass
 
 
-_PARTY_ROLE = "The party's role in the case: one lower-case word, like `client` or `opponent`."
-_REFERENCE = "The party's own reference for the case; null if there is none."
-_STAFF_ROLE = "The staff member's role in the case: one lower-case word, like `lead_attorney`."
-_NOTE = "A note on the assignment; null if there is none."
-
-
-@strawberry.type(description="A party's role in a case.")
-class CasePartyEdge(Edge[Party]):
-    role: str = of_item("role", _PARTY_ROLE)
-    reference: str | None = of_item("reference", _REFERENCE)
-    added_at: DateTime = of_item("added_at", "When the party was added to the case.")
-
-
-@strawberry.type(description="A page of a case's parties.")
-class CasePartyConnection(Connection[CasePartyEdge, Party]):
+@strawberry.type(description="A role in a list of parties and their roles in cases.")
+class CasePartyEdge(Edge[CaseParty]):
     pass
 
 
-@strawberry.type(description="A party's role in a case, seen from the party.")
-class PartyCaseEdge(Edge[Case]):
-    role: str = of_item("role", _PARTY_ROLE)
-    reference: str | None = of_item("reference", _REFERENCE)
-    added_at: DateTime = of_item("added_at", "When the party was added to the case.")
-
-
-@strawberry.type(description="A page of a party's cases.")
-class PartyCaseConnection(Connection[PartyCaseEdge, Case]):
+@strawberry.type(description="A page of parties and their roles in cases.")
+class CasePartyConnection(Connection[CasePartyEdge, CaseParty]):
     pass
 
 
-@strawberry.type(description="A staff member's role in a case.")
-class CaseStaffEdge(Edge[Staff]):
-    role: str = of_item("role", _STAFF_ROLE)
-    note: str | None = of_item("note", _NOTE)
-    assigned_at: DateTime = of_item(
-        "assigned_at", "When the staff member was assigned to the case."
-    )
-
-
-@strawberry.type(description="A page of a case's staff.")
-class CaseStaffConnection(Connection[CaseStaffEdge, Staff]):
+@strawberry.type(description="A role in a list of staff and their roles in cases.")
+class CaseStaffEdge(Edge[CaseStaff]):
     pass
 
 
-@strawberry.type(description="A staff member's role in a case, seen from the staff member.")
-class StaffCaseEdge(Edge[Case]):
-    role: str = of_item("role", _STAFF_ROLE)
-    note: str | None = of_item("note", _NOTE)
-    assigned_at: DateTime = of_item(
-        "assigned_at", "When the staff member was assigned to the case."
-    )
-
-
-@strawberry.type(description="A page of a staff member's cases.")
-class StaffCaseConnection(Connection[StaffCaseEdge, Case]):
+@strawberry.type(description="A page of staff and their roles in cases.")
+class CaseStaffConnection(Connection[CaseStaffEdge, CaseStaff]):
     pass
 
 

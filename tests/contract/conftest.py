@@ -10,8 +10,8 @@ mutation Create($input: CreateCaseInput!) {
   createCase(input: $input) {
     case {
       id uuid name version
-      parties { nodes { id databaseId } }
-      staff { nodes { id databaseId } }
+      parties { nodes { id party { id databaseId } } }
+      staff { nodes { id staff { id databaseId } } }
     }
     userErrors { code message field }
   }

@@ -127,7 +127,7 @@ async def test_a_link_is_made_once_from_whichever_end(api, given_case, given_lin
 
 async def test_a_role_list_names_nobody_twice_in_one_role(api, given_case):
     case = await given_case()
-    party = case["parties"]["nodes"][0]
+    party = case["parties"]["nodes"][0]["party"]
     role = {"partyId": party["id"], "role": "witness"}
 
     data = await api.data(
@@ -149,7 +149,7 @@ async def test_a_role_list_names_nobody_twice_in_one_role(api, given_case):
 
 async def test_a_party_of_another_workspace_is_not_found(api, given_case):
     mine, theirs = await given_case(), await given_case(key="stranger")
-    party = theirs["parties"]["nodes"][0]
+    party = theirs["parties"]["nodes"][0]["party"]
 
     data = await api.data(
         "mutation($input: AddCasePartiesInput!) { addCaseParties(input: $input) {"

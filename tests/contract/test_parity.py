@@ -52,8 +52,8 @@ async def test_a_case_is_the_same_through_both_doors(api, given_case):
     rest = (await api.rest("GET", f"/cases/{made['uuid']}")).json()
     data = await api.data(
         "query($id: ID!) { case(id: $id) { uuid name fileNumber status type description dezernat"
-        " createdAt updatedAt parties { edges { role node { databaseId name } } }"
-        " staff { edges { role node { databaseId name } } } } }",
+        " createdAt updatedAt parties { nodes { role party { databaseId name } } }"
+        " staff { nodes { role staff { databaseId name } } } } }",
         {"id": made["uuid"]},
     )
 
@@ -69,12 +69,12 @@ async def test_a_case_is_the_same_through_both_doors(api, given_case):
         "created_at": case["createdAt"],
         "updated_at": case["updatedAt"],
         "parties": [
-            {"id": edge["node"]["databaseId"], "role": edge["role"], "name": edge["node"]["name"]}
-            for edge in case["parties"]["edges"]
+            {"id": one["party"]["databaseId"], "role": one["role"], "name": one["party"]["name"]}
+            for one in case["parties"]["nodes"]
         ],
         "staff": [
-            {"id": edge["node"]["databaseId"], "name": edge["node"]["name"], "role": edge["role"]}
-            for edge in case["staff"]["edges"]
+            {"id": one["staff"]["databaseId"], "name": one["staff"]["name"], "role": one["role"]}
+            for one in case["staff"]["nodes"]
         ],
     }
 

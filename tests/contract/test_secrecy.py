@@ -18,7 +18,7 @@ from gateway import logs
 SECRET = "Geheimnis"
 CREATE = (
     "mutation($input: CreateCaseInput!) { createCase(input: $input) {"
-    " case { id uuid name parties { nodes { id databaseId name } } }"
+    " case { id uuid name parties { nodes { party { id databaseId name } } } }"
     " userErrors { code message field } } }"
 )
 UPDATE = (
@@ -84,7 +84,7 @@ async def succeed(api):
     """One of everything, read and written; the case."""
     data = await api.data(CREATE, {"input": NEW})
     case = data["createCase"]["case"]
-    party = case["parties"]["nodes"][0]
+    party = case["parties"]["nodes"][0]["party"]
     id = case["uuid"]
     await api.data(UPDATE, {"input": {"id": case["id"], "description": f"{SECRET} again"}})
     await api.data(CASES, {"filter": {"search": SECRET, "fileNumber": f"AZ-{SECRET}"}})

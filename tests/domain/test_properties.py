@@ -20,10 +20,11 @@ from domain.inputs import (
     NewStaff,
     PartyChanges,
     PartyRole,
+    RoleChanges,
     StaffChanges,
     StaffRole,
 )
-from domain.models import LinkType
+from domain.models import CaseParty, LinkType
 from domain.reading import folding, lookups, objects, relations
 from domain.reading.paging import Paging
 from domain.storage.opening import opened
@@ -43,7 +44,10 @@ EVERYTHING = Paging(100)
 
 @dataclass
 class Firm:
-    """What a workspace must hold; a case's people are (id, role) in order."""
+    """What a workspace must hold; a case's people are (id, role) in order.
+
+    A case's *numbers* are those of its roles, as they were first read.
+    """
 
     cases: dict = field(default_factory=dict)
     parties: dict = field(default_factory=dict)
@@ -56,13 +60,19 @@ class Firm:
         )
 
     def linked(self, one, other, kind):
-        """Whether two cases are linked so, from either end."""
-        inverse = LinkType(kind).inverse
-        return any(
-            (link[0], link[1]) == (one, other) and link[2] in (kind, inverse)
+        """Whether two cases are linked so, from either end, or in the opposite order."""
+        kind = LinkType(kind)
+        ends = {
+            end
             for first, second, seen in self.links.values()
-            for link in ((first, second, seen), (second, first, LinkType(seen).inverse))
-        )
+            for end in ((first, second, seen), (second, first, LinkType(seen).inverse))
+        }
+        if kind.inverse is kind:
+            return (one, other, kind) in ends
+        above = {other}
+        for _ in self.cases:
+            above |= {end[1] for end in ends if end[0] in above and end[2] == kind}
+        return one in above or (one, other, kind) in ends
 
     def links_of(self, case_id):
         return sorted(
@@ -101,6 +111,7 @@ WEIGHTS = {
     "update_staff": 2,
     "add_parties": 6,
     "replace_parties": 4,
+    "update_party_role": 4,
     "remove_parties": 4,
     "assign_staff": 5,
     "unassign_staff": 3,
@@ -180,6 +191,7 @@ class World:
                 "version": 1,
                 "parties": [],
                 "staff": [],
+                "numbers": {},
             }
             self.made["cases"].append(case.id)
 
@@ -215,7 +227,15 @@ class World:
             version = self.expected(case, action)
             return cases.delete_case(who, db, id, expected_version=version)
 
-        return call, case and not action.stale, True, lambda _: firm.cases.pop(id)
+        def then(_):
+            gone = {link: ends for link, ends in firm.links.items() if id in ends[:2]}
+            for link in gone:
+                del firm.links[link]
+            del firm.cases[id]
+            for other in {end for ends in gone.values() for end in ends[:2]} & firm.cases.keys():
+                firm.cases[other]["version"] += 1
+
+        return call, case and not action.stale, True, then
 
     def create_party(self, firm, action):
         def then(party):
@@ -306,7 +326,10 @@ class World:
         )
 
         def then(_):
-            case.update(parties=wanted, version=case["version"] + 1)
+            gone = set(case["parties"]) - set(wanted)
+            for one in gone:
+                del case["numbers"][one]
+            case.update(parties=list(wanted), version=case["version"] + 1)
 
         def call(who, db):
             given = [PartyRole(id, role) for id, role in wanted]
@@ -314,6 +337,35 @@ class World:
             return roles.replace_parties(who, db, case_id, given, expected_version=version)
 
         return call, allowed, case and case["parties"] != wanted, then
+
+    def update_party_role(self, firm, action):
+        case_id = self.pick("cases", action.first)
+        case = firm.cases.get(case_id)
+        there = case["parties"] if case else []
+        place = action.second % len(there) if there else None
+        before = there[place] if there else (None, None)
+        after = (before[0], action.role)
+        number = case["numbers"][before] if there else 7
+
+        def then(written):
+            assert (written.number, written.role) == (number, action.role)
+            there[place] = after
+            case["numbers"][after] = case["numbers"].pop(before)
+            case["version"] += 1
+
+        def call(who, db):
+            version = self.expected(case, action)
+            return roles.update_party_role(
+                who, db, (case_id, number), RoleChanges(action.role), expected_version=version
+            )
+
+        allowed = (
+            there
+            and not action.stale
+            and action.role != ROLES[-1]
+            and (after == before or after not in there)
+        )
+        return call, allowed, after != before, then
 
     def remove_parties(self, firm, action):
         return self._remove(firm, action, "parties", roles.remove_parties)
@@ -329,13 +381,22 @@ class World:
         def leaves(one):
             return one[0] == id and role in (None, one[1])
 
+        by_key = kind == "parties" and action.second % 2
+        keys = (
+            [(case_id, case["numbers"][one]) for one in case[kind] if leaves(one)] if case else []
+        )
+
         def then(_):
+            case["numbers"] = {
+                one: number for one, number in case["numbers"].items() if not leaves(one)
+            }
             case[kind] = [one for one in case[kind] if not leaves(one)]
             case["version"] += 1
 
         def call(who, db):
             version = self.expected(case, action)
-            return remove(who, db, case_id, [id], role=role, expected_version=version)
+            named = keys if by_key and keys else [id]
+            return remove(who, db, case_id, named, role=role, expected_version=version)
 
         return call, case and not action.stale and any(map(leaves, case[kind])), True, then
 
@@ -390,13 +451,20 @@ class World:
             links = await objects.related(who, db, relations.CASE_LINKS, ids, EVERYTHING)
             people = await objects.parties(who, db, None, EVERYTHING)
             colleagues = await objects.staff(who, db, None, EVERYTHING)
+        for case in listed:
+            known = firm.cases[case.id]["numbers"]
+            for role in (*parties[case.id], *staff[case.id]):
+                one = (role.party_id if isinstance(role, CaseParty) else role.staff_id, role.role)
+                number = known.setdefault(one, role.number)
+                assert (number, list(known.values()).count(number)) == (role.number, 1)
         assert {
             case.id: {
                 "name": case.name,
                 "number": case.file_number,
                 "version": case.version,
-                "parties": [(edge.node.id, edge.role) for edge in parties[case.id]],
-                "staff": [(edge.node.id, edge.role) for edge in staff[case.id]],
+                "parties": [(edge.party_id, edge.role) for edge in parties[case.id]],
+                "staff": [(edge.staff_id, edge.role) for edge in staff[case.id]],
+                "numbers": firm.cases[case.id]["numbers"],
             }
             for case in listed
         } == firm.cases

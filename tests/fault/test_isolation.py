@@ -31,7 +31,8 @@ NAME = re.compile(rb'"name":"(\w+)')
 
 CREATE = (
     "mutation($input: CreateCaseInput!) { createCase(input: $input) { case { id uuid"
-    " parties { nodes { id } } staff { nodes { id } } timeline { nodes { id } } }"
+    " parties { nodes { id party { id } } } staff { nodes { id staff { id } } }"
+    " timeline { nodes { id } } }"
     " userErrors { code message } } }"
 )
 LINK = (
@@ -40,19 +41,21 @@ LINK = (
 )
 UPDATE = (
     "mutation($input: UpdateCaseInput!) { updateCase(input: $input) {"
-    " case { name parties { nodes { name } } } userErrors { code } } }"
+    " case { name parties { nodes { party { name } } } } userErrors { code } } }"
 )
 PEOPLE = (
-    "parties { edges { reference node { name cases(first: 5) { nodes { name } } } } }"
-    " staff { edges { note node { name cases(first: 5) { nodes { name } } } } }"
+    "parties { nodes { reference party { name cases(first: 5) { nodes { case { name } } } } } }"
+    " staff { nodes { note staff { name cases(first: 5) { nodes { case { name } } } } } }"
 )
 HISTORY = (
-    "links { nodes { case { name } linkedCase { name parties { nodes { name } } } } }"
+    "links { nodes { case { name } linkedCase { name parties { nodes { party { name } } } } } }"
     " timeline(first: 5) { nodes { case { name } changes { before after } } }"
 )
 NODE = (
     "... on Case { name } ... on Party { name } ... on Staff { name }"
     " ... on CaseLink { linkedCase { name } } ... on TimelineEvent { case { name } }"
+    " ... on CaseParty { case { name } party { name } }"
+    " ... on CaseStaff { case { name } staff { name } }"
 )
 
 
@@ -147,6 +150,8 @@ def furnish(server, office):
         office.global_ids.append(case["id"])
         for related in ("parties", "staff", "timeline"):
             office.global_ids += [node["id"] for node in case[related]["nodes"]]
+        office.global_ids += [role["party"]["id"] for role in case["parties"]["nodes"]]
+        office.global_ids += [role["staff"]["id"] for role in case["staff"]["nodes"]]
         if n:
             link = client.graphql(LINK, a=office.cases[n - 1], b=case["uuid"])
             office.global_ids.append(link["linkCases"]["link"]["id"])
@@ -156,8 +161,9 @@ def furnish(server, office):
 def readings(client, office, strangers, chance):
     """Without end: every way of reading, over both surfaces, in any order."""
     pages = {"f": {}}, {"f": {"search": "case"}}, {"f": {"type": ["civil"]}}
-    party = "query($s: String) { parties(search: $s) { nodes { name cases { nodes { name } } } } }"
-    staff = "query($s: String) { staff(search: $s) { nodes { name cases { nodes { name } } } } }"
+    found = "{ nodes { name cases { nodes { case { name } } } } }"
+    party = f"query($s: String) {{ parties(search: $s) {found} }}"
+    staff = f"query($s: String) {{ staff(search: $s) {found} }}"
     foreign = [id for other in strangers for id in other.global_ids]
 
     def page_of(inner):

@@ -175,7 +175,7 @@ async def test_a_foreign_case_looks_like_a_missing_one(rest, refused, method, pa
 
     for id in (theirs["id"], sandbox["id"], NOBODY, "nonsense", "%00", "a" * 5_000, "é", "1"):
         error = await refused(404, "CASE_NOT_FOUND", method, filled(path, id), json={"name": "N"})
-        assert error["message"].startswith("No case ")
+        assert error["message"].startswith('There is no case "')
         assert len(error["message"]) < 150
 
 

@@ -516,13 +516,13 @@ async def test_a_party_lists_its_cases_newest_first(database, clerk, given_case,
             clerk, db, PARTY_CASES, [party.id], only="client"
         )
 
-    assert [(edge.node, edge.role, edge.reference) for edge in pages[party.id]] == [
+    assert [(edge.case, edge.role, edge.reference) for edge in pages[party.id]] == [
         (second, "witness", None),
         (second, "client", None),
         (first, "client", "ref 7"),
     ]
     assert counts == {party.id: 3}
-    assert [edge.node for edge in clients[party.id]] == [second, first]
+    assert [edge.case for edge in clients[party.id]] == [second, first]
     assert client_counts == {party.id: 2}
 
 
@@ -538,7 +538,7 @@ async def test_hidden_cases_take_no_place_on_a_page(database, clerk, given_case,
     async with database.read() as db:
         pages = await objects.related(clerk, db, STAFF_CASES, [staff.id], Paging(2))
 
-    assert [edge.node.name for edge in pages[staff.id]] == ["Case 1", "Case 0"]
+    assert [edge.case.name for edge in pages[staff.id]] == ["Case 1", "Case 0"]
     assert not pages[staff.id].has_next
 
 
@@ -555,7 +555,7 @@ async def test_each_parent_has_its_own_page(database, clerk, given_case):
         counts = await objects.count_related(clerk, db, CASE_PARTIES, parents)
 
     def listed(found):
-        return {id: [edge.node.name for edge in page] for id, page in found.items()}
+        return {id: [role.party.name for role in page] for id, page in found.items()}
 
     assert listed(pages) == {one.id: ["P0", "P1"], other.id: ["P0"], none.id: []}
     assert listed(last) == {one.id: ["P3", "P4"], other.id: ["P0"], none.id: []}

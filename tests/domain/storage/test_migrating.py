@@ -122,7 +122,7 @@ def test_the_database_itself_refuses_a_reference_to_another_workspace(url, migra
         )
 
         with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-            raw.execute("INSERT INTO case_party VALUES (1, 'c', 1, 'pty_1', 'client', NULL, '')")
+            raw.execute("INSERT INTO case_party VALUES (1, 'c', 1, 'pty_1', 'client', NULL, '', 1)")
 
 
 async def test_opening_again_keeps_what_is_stored(url):
@@ -219,14 +219,12 @@ async def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path,
 
 async def test_a_schema_that_lacks_a_migration_is_told_of_where_none_is_run(url, monkeypatch):
     before = dump(url)
-    newest = migrating.head()
-    monkeypatch.setattr(migrating, "head", lambda: "0002")
+    monkeypatch.setattr(migrating, "head", lambda: "9999")
 
     with pytest.raises(Unavailable) as refused:
         async with opened(url, migrate=False):
             pass
 
-    assert newest == "0001"
     assert refused.value.message == "The database has an older schema. Run: casegraph init"
     assert dump(url) == before
 

@@ -90,12 +90,12 @@ async def test_a_whole_case_goes_in(run, all_cases, related):
         1,
     )
     parties = await related(relations.CASE_PARTIES, case.id)
-    assert [(one.node.name, one.node.kind, one.role, one.reference) for one in parties] == [
+    assert [(one.party.name, one.party.kind, one.role, one.reference) for one in parties] == [
         ("Jörg Müller", "person", "client", "R-1"),
         ("Weiß GmbH", "organization", "opponent", None),
     ]
     [member] = await related(relations.CASE_STAFF, case.id)
-    assert (member.node.email, member.role) == ("gross@example.org", "lead_attorney")
+    assert (member.staff.email, member.role) == ("gross@example.org", "lead_attorney")
     events = await related(relations.CASE_TIMELINE, case.id)
     assert [(one.type, one.occurred_at, one.title) for one in events] == [
         ("judgment", "2021-04-01T00:00:00Z", "Judgment"),
@@ -179,7 +179,7 @@ async def test_one_name_on_both_sides_has_two_roles(run, all_cases, related):
     [case] = await all_cases()
     found = await related(relations.CASE_PARTIES, case.id)
     assert [one.role for one in found] == ["petitioner", "respondent"]
-    assert len({one.node.id for one in found}) == 1
+    assert len({one.party_id for one in found}) == 1
 
 
 async def test_notes_of_one_role_are_joined(run, all_cases, related):
@@ -339,7 +339,7 @@ async def test_a_name_given_with_an_id_means_that_id_from_then_on(run, all_cases
 
     for case in await all_cases():
         [party] = await related(relations.CASE_PARTIES, case.id)
-        assert party.node.id == "A-1"
+        assert party.party_id == "A-1"
 
 
 async def test_the_timeline_names_a_party_that_a_line_gives_by_id_only(run, all_cases, related):

@@ -9,6 +9,7 @@ from domain.errors import (
     InsufficientScope,
     Invalid,
     PartyNotFound,
+    Several,
     StaffNotFound,
     VersionConflict,
 )
@@ -20,6 +21,7 @@ from domain.inputs import (
     PartyChanges,
     PartyRole,
     StaffRole,
+    Unclear,
 )
 from domain.models import Case
 from domain.reading import lookups, objects
@@ -109,11 +111,11 @@ async def test_a_case_is_opened_with_its_parties_and_staff(
     async with database.read() as db:
         parties = await objects.related(clerk, db, CASE_PARTIES, [case.id])
         staff = await objects.related(clerk, db, CASE_STAFF, [case.id])
-    assert [(p.node.name, p.node.kind, p.role, p.reference) for p in parties[case.id]] == [
+    assert [(p.party.name, p.party.kind, p.role, p.reference) for p in parties[case.id]] == [
         ("Jörg Müller", "person", "client", "our ref. 7"),
         ("Weiß GmbH", "organization", "opponent", None),
     ]
-    assert [(s.node.name, s.node.email, s.role, s.note) for s in staff[case.id]] == [
+    assert [(s.staff.name, s.staff.email, s.role, s.note) for s in staff[case.id]] == [
         ("Dr. Anna Groß", None, "lead_attorney", "on leave in May"),
         ("Ben Ott", "ben@example.org", "assistant", None),
     ]
@@ -176,24 +178,46 @@ async def test_opening_a_case_tells_what_it_was_opened_with(
 async def test_a_case_with_a_bad_value_is_not_opened(database, clerk, stored, values, field):
     before = stored()
 
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Several) as refused:
         await cases.create_case(clerk, database, NewCase(**{"name": "N"} | values))
 
-    assert [(p.code, p.field) for p in refused.value.problems] == [("VALIDATION_ERROR", field)]
+    wrong = [problem for problem in refused.value.problems if not problem.code.endswith("FOUND")]
+    assert [(problem.code, problem.field) for problem in wrong] == [("VALIDATION_ERROR", field)]
     assert stored() == before
 
 
-async def test_everything_that_is_wrong_is_told_at_once(database, clerk):
-    new = NewCase("", status="open", parties=[PartyRole("pty_1", "Client")])
+async def test_everything_that_is_wrong_is_told_at_once(database, clerk, given_case, stored):
+    await given_case(file_number="AZ-1")
+    new = NewCase(
+        "",
+        file_number="AZ-1",
+        status="open",
+        parties=[
+            PartyRole("pty_1", "Client"),
+            PartyRole("pty_2", "client"),
+            PartyRole(Unclear("Which one?"), "client"),
+        ],
+        staff=[StaffRole("usr_1", "clerk", "x" * 1_001)],
+    )
+    before = stored()
 
-    with pytest.raises(Invalid) as refused:
-        await cases.create_case(clerk, database, new)
+    with pytest.raises(Several) as refused:
+        await cases.create_case(clerk, database, new, idempotency_key="x" * 256)
 
-    assert [problem.field for problem in refused.value.problems] == [
-        ("name",),
-        ("status",),
-        ("parties", "0", "role"),
+    assert [(problem.code, problem.field) for problem in refused.value.problems] == [
+        ("VALIDATION_ERROR", ("name",)),
+        ("VALIDATION_ERROR", ("status",)),
+        ("VALIDATION_ERROR", ("parties", "0", "role")),
+        ("VALIDATION_ERROR", ("parties", "2")),
+        ("VALIDATION_ERROR", ("staff", "0", "note")),
+        ("VALIDATION_ERROR", ("idempotency_key",)),
+        ("PARTY_NOT_FOUND", ("parties", "0", "id")),
+        ("PARTY_NOT_FOUND", ("parties", "1", "id")),
+        ("STAFF_NOT_FOUND", ("staff", "0", "id")),
+        ("FILE_NUMBER_CONFLICT", ("file_number",)),
     ]
+    assert refused.value.code == "VALIDATION_ERROR"
+    assert stored() == before
 
 
 @pytest.mark.parametrize(
@@ -443,7 +467,7 @@ async def test_a_foreign_case_looks_like_a_missing_one(
         await cases.delete_case(stranger, database, case.id)
 
     messages = {refused.value.message for refused in (reading, updating, deleting)}
-    assert messages == {f"No case {case.id} in this workspace."}
+    assert messages == {f'There is no case "{case.id}" in this workspace.'}
     assert stored() == before
 
 

@@ -184,7 +184,7 @@ async def test_a_link_does_not_lead_into_another_workspace(
     with pytest.raises(CaseNotFound) as refused:
         await links.link_cases(clerk, database, mine.id, foreign.id, "related")
 
-    assert refused.value.message == f"No case {foreign.id} in this workspace."
+    assert refused.value.message == f'There is no case "{foreign.id}" in this workspace.'
     assert stored() == before
 
 
@@ -270,7 +270,7 @@ async def test_a_foreign_link_looks_like_a_missing_one(database, clerk, stranger
     with pytest.raises(LinkNotFound) as refused:
         await links.unlink_cases(stranger, database, link.id)
 
-    assert refused.value.message == f"No link {link.id} in this workspace."
+    assert refused.value.message == f'There is no link "{link.id}" in this workspace.'
     assert stored() == before
 
 

@@ -48,7 +48,7 @@ WRITES = {
         1,
         lambda w, d, case, *_: cases.update_case(w, d, case, CaseChanges(name="A")),
     ),
-    "delete_case": (7, lambda w, d, case, *_: cases.delete_case(w, d, case)),
+    "delete_case": (11, lambda w, d, case, *_: cases.delete_case(w, d, case)),
     "create_party": (5, lambda w, d, *_: register.create_party(w, d, NewParty("N"))),
     "update_party": (
         6,
@@ -90,7 +90,7 @@ WRITES = {
         lambda w, d, case, _free, _party, staff, _link: roles.unassign_staff(w, d, case, [staff]),
     ),
     "link_cases": (
-        9,
+        10,
         lambda w, d, case, free, *_: links.link_cases(w, d, case, free, "parent"),
     ),
     "unlink_cases": (9, lambda w, d, _c, _f, _p, _s, link: links.unlink_cases(w, d, link)),

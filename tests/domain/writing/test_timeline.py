@@ -62,7 +62,7 @@ def broken_at(events):
 async def test_seq_counts_from_one_without_a_gap(clerk, stranger, given_case, history, events):
     await given_case(who=stranger)
 
-    assert [event["seq"] for event in events(clerk)] == list(range(1, 9))
+    assert [event["seq"] for event in events(clerk)] == list(range(1, 11))
     assert [event["seq"] for event in events(stranger)] == [1, 2]
 
 
@@ -79,6 +79,8 @@ async def test_every_write_is_told_once_and_in_order(clerk, history, events):
         ("case_linked", one.id, "clerk"),
         ("case_linked", other.id, "clerk"),
         ("case_updated", one.id, "clerk"),
+        ("case_unlinked", other.id, "clerk"),
+        ("case_unlinked", one.id, "clerk"),
         ("case_deleted", other.id, "clerk"),
     ]
 
@@ -100,7 +102,7 @@ async def test_the_hashes_are_a_chain_that_ends_in_the_head(
 ):
     await given_case(who=stranger)
 
-    for who, count in ((clerk, 8), (stranger, 2)):
+    for who, count in ((clerk, 10), (stranger, 2)):
         found = events(who)
         assert broken_at(found) is None
         assert head(who) == (count, found[-1]["hash"])
@@ -148,11 +150,11 @@ async def test_a_dropped_event_breaks_the_chain(clerk, history, events, raw):
 
 async def test_a_dropped_last_event_shows_in_the_head(clerk, history, events, head, raw):
     raw.tamper(
-        "DELETE FROM timeline_event WHERE workspace_id = ? AND seq = 8", [clerk.workspace_id]
+        "DELETE FROM timeline_event WHERE workspace_id = ? AND seq = 10", [clerk.workspace_id]
     )
 
     assert broken_at(events(clerk)) is None
-    assert head(clerk) != (7, events(clerk)[-1]["hash"])
+    assert head(clerk) != (9, events(clerk)[-1]["hash"])
 
 
 async def test_exchanged_events_break_the_chain(clerk, history, events):
@@ -213,7 +215,12 @@ async def test_a_case_tells_its_own_story_newest_first(database, clerk, history)
     async with database.read() as db:
         page = (await objects.related(clerk, db, CASE_TIMELINE, [one.id]))[one.id]
 
-    assert [event.type for event in page] == ["case_updated", "case_linked", "case_created"]
+    assert [event.type for event in page] == [
+        "case_unlinked",
+        "case_updated",
+        "case_linked",
+        "case_created",
+    ]
 
 
 async def test_what_happened_earlier_is_written_down_now(database, clerk, given_case, events):

@@ -8,7 +8,7 @@ PLACES = {
     "field": "{ cases(first: 1) { nodes { id name @IF } } }",
     "spread": "{ cases(first: 1) { nodes { id ...F @IF } } } fragment F on Case { name }",
     "inline fragment": "{ cases(first: 1) { nodes { id ... @IF { name } } } }",
-    "within a fragment": "{ cases(first: 1) { nodes { ...F } } } fragment F on Case { id name @IF }",
+    "within a fragment": "{ cases { nodes { ...F } } } fragment F on Case { id name @IF }",
     "list": "{ cases(first: 1) @IF { nodes { id } } viewer { mode } }",
     "page info": "{ cases(first: 1) { nodes { id } pageInfo @IF { hasNextPage } } }",
     "node": '{ node(id: "x") { id ... on Case @IF { name } } cases(first: 1) @IF { totalCount } }',

@@ -17,13 +17,15 @@ from tests.gateway.execution.failing_reads import fail_on
 
 CASES = """query Cases($first: Int, $filter: CaseFilter, $with: Boolean! = true) {
   cases(first: $first, filter: $filter) {
-    nodes { ...Fields parties(first: 10) @include(if: $with) { edges { role node { name } } } }
+    nodes { ...Fields parties(first: 10) @include(if: $with) { nodes { role party { name } } } }
   }
 }
 fragment Fields on Case { name fileNumber }"""
 FREE = OperationCost(Cost(), {})
 CREATE = """mutation($n: String!) {
-  createCase(input: {name: $n}) { case { name parties { nodes { name } } } userErrors { code } }
+  createCase(input: {name: $n}) {
+    case { name parties { nodes { party { name } } } } userErrors { code }
+  }
 }"""
 
 
@@ -38,7 +40,7 @@ def test_every_field_that_loads_is_a_layer_with_the_columns_it_shows():
     assert page.columns == ("name", "file_number", "id")
     assert (parties.path, parties.loads) == ("cases.nodes.parties", "page for each parent")
     assert (parties.above, parties.when) == (page.number, "$with")
-    assert parties.columns == ("role", "node.name")
+    assert parties.columns == ("role", "party.name")
 
 
 def test_a_layer_is_one_statement_and_a_total_one_more():
@@ -56,7 +58,7 @@ def test_what_is_shown_under_two_names_is_read_once():
 
 
 def test_the_cost_is_the_rows_that_may_be_read():
-    nested = "query($n: Int) { cases(first: $n) { nodes { staff(first: 3) { nodes { name } } } } }"
+    nested = "query($n: Int) { cases(first: $n) { nodes { staff(first: 3) { nodes { role } } } } }"
 
     for count in (4, 100):
         explained = explain(schema, nested, {"n": count})
@@ -68,7 +70,7 @@ def test_the_case_at_the_other_end_of_a_link_comes_along():
     links = steps('{ case(id: "x") { links { nodes { linkedCase { name } } } } }')
 
     assert [step.path for step in links] == ["case", "case.links"]
-    assert links[1].columns == ("node.name",)
+    assert links[1].columns == ("linked.name",)
 
 
 def test_the_source_holds_no_text_of_the_client_but_response_names():
@@ -182,7 +184,7 @@ def test_long_documents_do_not_fill_the_memory(monkeypatch):
 
 async def test_documents_that_are_dropped_leave_nothing_for_the_garbage_collector(api, monkeypatch):
     documents_of_all_kinds = [
-        "query Q{} {{ cases {{ nodes {{ id parties {{ nodes {{ name }} }} }} }} }}",
+        "query Q{} {{ cases {{ nodes {{ id parties {{ nodes {{ role }} }} }} }} }}",
         'query Q{} {{ cases(after: "x") {{ nodes {{ id }} }} }}',
         'mutation Q{} {{ createCase(input: {{name: "N"}}) {{ case {{ id }} }} }}',
     ]

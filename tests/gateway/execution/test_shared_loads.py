@@ -8,7 +8,7 @@ FORGED = base64.b64encode(b'{"id":"x","k":["y"],"f":"000000000000"}').decode()
 
 
 @pytest.mark.parametrize(
-    "shared", ["timeline { totalCount }", "timeline { __typename }", "staff { nodes { name } }"]
+    "shared", ["timeline { totalCount }", "timeline { __typename }", "staff { nodes { role } }"]
 )
 async def test_a_refused_list_does_not_cancel_what_is_shared_with_other_places(api, shared):
     for n in range(12):

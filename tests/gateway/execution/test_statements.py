@@ -15,9 +15,11 @@ query Everything($first: Int!) {
     pageInfo { hasNextPage endCursor }
     nodes {
       name
-      parties(first: 10) { totalCount edges { role node { id name } } }
-      staff(first: 10) { edges { role node { id name } } }
-      links { nodes { type case { name } linkedCase { name parties { nodes { name } } } } }
+      parties(first: 10) { totalCount nodes { role party { id name } } }
+      staff(first: 10) { nodes { role staff { id name } } }
+      links {
+        nodes { type case { name } linkedCase { name parties { nodes { party { name } } } } }
+      }
       timeline(first: 5) { nodes { seq type changes { field } case { name } } }
     }
   }

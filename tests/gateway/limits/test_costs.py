@@ -15,8 +15,8 @@ from gateway.schema.connections import First
 from gateway.schema.scalars import CONFIG
 from gateway.schema.types import Case, PartyConnection
 
-NESTED = "{ cases(first: %s) { nodes { parties(first: %s) { nodes { cases(first: %s) "
-NESTED += "{ nodes { name } } } } } } }"
+NESTED = "{ cases(first: %s) { nodes { parties(first: %s) { nodes { party { cases(first: %s) "
+NESTED += "{ nodes { role } } } } } } } }"
 
 
 def cost(query, variables=None, name=None, schema=schema):
@@ -98,7 +98,7 @@ def test_a_chain_of_fragments_is_looked_at_once():
 async def test_a_costly_operation_is_refused_with_the_figure_and_the_limit(api, cached):
     query = (
         "query($n: Int!) { cases(first: $n) { nodes { parties(first: $n) { nodes { "
-        "cases(first: $n) { nodes { name } } } } } } }"
+        "party { cases(first: $n) { nodes { role } } } } } } } }"
     )
     if cached:
         await api.data(query, {"n": 1})

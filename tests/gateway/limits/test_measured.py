@@ -126,7 +126,7 @@ def test_query_objects_are_counted_wherever_they_are_written(text):
 
 async def test_what_an_operation_costs_is_told_on_request(api):
     query = (
-        "query($n: Int) { cases(first: $n) { nodes { parties(first: 10) { nodes { name } } } } }"
+        "query($n: Int) { cases(first: $n) { nodes { parties(first: 10) { nodes { role } } } } }"
     )
     body = {"query": query, "variables": {"n": 100}, "extensions": {"cost": True}}
 
@@ -140,7 +140,7 @@ async def test_what_an_operation_costs_is_told_on_request(api):
 
 
 async def test_a_costly_operation_takes_more_of_the_rate(api):
-    query = "{ cases(first: 100) { nodes { parties(first: 100) { nodes { name } } } } }"
+    query = "{ cases(first: 100) { nodes { parties(first: 100) { nodes { role } } } } }"
     left = []
 
     for _ in range(3):
@@ -170,7 +170,7 @@ class TestAFewPoints:
     def settings(self, settings):
         return settings.but(rate_limit=10)
 
-    QUERY = "{ cases(first: 100) { nodes { parties(first: 50) { nodes { name } } } } }"
+    QUERY = "{ cases(first: 100) { nodes { parties(first: 50) { nodes { role } } } } }"
 
     async def test_an_operation_that_costs_more_than_is_left_is_refused(self, api):
         statuses = []
@@ -186,7 +186,7 @@ class TestAFewPoints:
         assert int(response.headers["retry-after"]) == error["extensions"]["retryAfter"]
 
     async def test_an_operation_that_costs_more_than_a_minute_has_takes_it_all(self, api):
-        query = "{ cases(first: 100) { nodes { parties(first: 100) { nodes { name } } } } }"
+        query = "{ cases(first: 100) { nodes { parties(first: 100) { nodes { role } } } } }"
 
         first = await api.http.post("/graphql", json={"query": query}, headers=api.bearer("read"))
         rest = await api.rest("GET", "/cases", key="read")

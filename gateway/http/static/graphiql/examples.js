@@ -38,10 +38,11 @@ query OneCase($fileNumber: String, $id: ID) {
     updatedAt
     version
     parties(first: 10) {
-      edges {
+      nodes {
+        id
         role
         reference
-        node {
+        party {
           id
           kind
           name
@@ -49,9 +50,10 @@ query OneCase($fileNumber: String, $id: ID) {
       }
     }
     staff {
-      edges {
+      nodes {
+        id
         role
-        node {
+        staff {
           id
           name
           email
