@@ -82,6 +82,10 @@ class Check:
             self.wrong(f"{_noun(path)} must not contain control characters.", *path)
         return text or None
 
+    def stored(self, value: object, longest: int, *path: str) -> str:
+        """A text to compare with stored ones; blank becomes "", which no stored text equals."""
+        return self.prose(value, longest, *path) or ""
+
     def word(self, value: object, *path: str, like: str = "lead_attorney") -> str:
         """Any lower-case word of letters, digits, - and _ that begins with a letter."""
         text = self._text(value, WORD_MAX, path)

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, exists, false, not_, or_, select, true
 
-from domain import checks
+from domain import checks, instants
 from domain.checks import Check
 from domain.inputs import CaseFilter, DateRange, PartyFilter, StaffFilter
 from domain.models import CaseStatus, PartyKind
@@ -123,7 +123,7 @@ class _Compiler:
         values = [
             self.check.one_of(value, allowed, *path, name, str(index))
             if allowed is not None
-            else self.stored(value, checks.DEZERNAT_MAX, (*path, name, str(index)))
+            else self.check.stored(value, checks.DEZERNAT_MAX, *path, name, str(index))
             for index, value in enumerate(chosen)
         ]
         return [(name, self.parameter(json.dumps(values)))]
@@ -132,11 +132,16 @@ class _Compiler:
         if wanted is None:
             return []
         bounds = {sign: getattr(wanted, sign) for sign in ("gte", "gt", "lte", "lt")}
-        return [
-            (name, sign, self.parameter(self.check.instant(bound, *path, sign)))
-            for sign, bound in bounds.items()
-            if bound is not None
-        ]
+        parts: list[Shape] = []
+        for sign, bound in bounds.items():
+            if bound is None:
+                continue
+            instant = self.check.instant(bound, *path, sign)
+            if instant is not None and not instants.is_whole(bound):
+                # Stored instants are whole seconds: none lies between this one and the bound.
+                sign = {"gte": "gt", "lt": "lte"}.get(sign, sign)
+            parts.append((name, sign, self.parameter(instant)))
+        return parts
 
     def search(self, kind: str, text: str, path: tuple[str, ...]) -> list[Shape]:
         term = self.check.prose(text, checks.SEARCH_MAX, *path)
@@ -151,11 +156,7 @@ class _Compiler:
         return [("search", name, indexed)]
 
     def text(self, value: str, path: tuple[str, ...]) -> str:
-        return self.parameter(self.stored(value, checks.SEARCH_MAX, path))
-
-    def stored(self, value: str, longest: int, path: tuple[str, ...]) -> str:
-        """The text as it would be stored; blank becomes "", which no stored value equals."""
-        return self.check.prose(value, longest, *path) or ""
+        return self.parameter(self.check.stored(value, checks.SEARCH_MAX, *path))
 
     def parameter(self, value: Any) -> str:
         self.count()

@@ -15,7 +15,7 @@ from domain.inputs import CaseFilter, CaseOrder, CaseOrderField
 from domain.reading import cursors, filters, lookups
 from domain.reading.filters import Compiled, Shape
 from domain.reading.lookups import Kind
-from domain.reading.paging import Paging, Window, page_values
+from domain.reading.paging import Paging, Window, outside, page_values
 from domain.storage.statements import Fetch, Prepared
 
 NEWEST_FIRST = CaseOrder()
@@ -51,6 +51,17 @@ class RootList:
         values = page_values(paging, self.seal, _KEY_TYPES, ahead)
         values |= {"workspace_id": self.who.workspace_id, **self.compiled.values}
         return Fetch(statement, values)
+
+    def outside(self, paging: Paging, name: str) -> Fetch | None:
+        """A row if anything is at the cursor *name*, "after" or "before", or beyond it.
+
+        None without that cursor. Raises Invalid for a cursor from another list.
+        """
+        if getattr(paging, name) is None:
+            return None
+        values = page_values(paging, self.seal, _KEY_TYPES)
+        values |= {"workspace_id": self.who.workspace_id, **self.compiled.values}
+        return Fetch(_outside(self.kind, self.order, self.compiled.shape, name), values)
 
     def count(self) -> Fetch:
         """One row: the number of items in the whole list."""
@@ -109,6 +120,15 @@ def _page(
     statement = statement.where(*window.conditions(key, descending=order.descending))
     statement = statement.order_by(*window.order(key, descending=order.descending))
     return Prepared(statement.limit(bindparam("limit")))
+
+
+@lru_cache(maxsize=192)
+def _outside(kind: Kind, order: CaseOrder, shape: Shape, name: str) -> Prepared:
+    c = kind.table.c
+    key = [c[_ORDER_COLUMN[order.field]], c.id]
+    condition, nearest = outside(key, name, descending=order.descending)
+    statement = _matching(select(c.id), kind, shape).where(condition)
+    return Prepared(statement.order_by(*nearest).limit(1))
 
 
 @lru_cache(maxsize=192)

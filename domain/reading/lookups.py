@@ -173,7 +173,7 @@ def _statement_by_number(kind: Kind, columns: tuple[str, ...]) -> Prepared:
     # The cases come first: the index has them, and no case has more than a thousand roles.
     mine = (
         c.workspace_id == bindparam("workspace_id"),
-        c.case_id.in_(select(each.value(bindparam("cases"), "asked").c.value)),
+        c.case_id.in_(select(each.value(bindparam("cases")).c.value)),
         (c.case_id + "/" + cast(c.number, Text)).in_(
             select(each.value(bindparam("numbered")).c.value)
         ),

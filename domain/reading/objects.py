@@ -91,6 +91,13 @@ async def page(db: Snapshot, asked: RootList, paging: Paging) -> Page[Any]:
     return page_of([Edge(build(row[2:]), row[:2], sealed) for row in rows], paging)
 
 
+async def outside(db: Snapshot, asked: RootList, paging: Paging) -> tuple[bool, bool]:
+    """Whether items precede the page's cursor *after*, or are at it; the same for *before*."""
+    wanted = [asked.outside(paging, "after"), asked.outside(paging, "before")]
+    preceding, following = await db.fetch_each(wanted)
+    return bool(preceding), bool(following)
+
+
 async def count(db: Snapshot, asked: RootList) -> int:
     """The number of items in a root list."""
     rows = await db.fetch(asked.count())
@@ -122,6 +129,21 @@ async def related(
         place = row[0]
         edges[place].append(Edge(relation.build(row[width:]), row[1:width], seals[place]))
     return {parent: page_of(own, paging) for parent, own in zip(unique, edges, strict=True)}
+
+
+async def outside_related(
+    who: Principal,
+    db: Snapshot,
+    relation: Relation,
+    parent: str,
+    paging: Paging,
+    only: str | None = None,
+) -> tuple[bool, bool]:
+    """What outside() tells, for one parent's list."""
+    asked = items(who, relation, only)
+    wanted = [asked.outside(parent, paging, name) for name in ("after", "before")]
+    preceding, following = await db.fetch_each(wanted)
+    return bool(preceding), bool(following)
 
 
 async def count_related(

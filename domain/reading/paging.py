@@ -82,11 +82,26 @@ def page_values(
     return values
 
 
+def outside(
+    key: Columns, name: str, *, descending: bool
+) -> tuple[ColumnElement[bool], list[ColumnElement[Any]]]:
+    """The condition on the rows at the cursor *name* and on the far side of it, nearest first."""
+    less = descending if name == "after" else not descending
+    part, bound = _sides(key, name)
+    condition: ColumnElement[bool] = part >= bound if less else part <= bound
+    return condition, [one.asc() if less else one.desc() for one in key]
+
+
 def _beyond(key: Columns, name: str, *, less: bool) -> ColumnElement[bool]:
+    part, bound = _sides(key, name)
+    condition: ColumnElement[bool] = part < bound if less else part > bound
+    return condition
+
+
+def _sides(key: Columns, name: str) -> tuple[Any, Any]:
+    """The key and the bound to compare it with."""
     bound = [bindparam(f"{name}_{index}", type_=part.type) for index, part in enumerate(key)]
-    if len(key) == 1:
-        return key[0] < bound[0] if less else key[0] > bound[0]
-    return tuple_(*key) < tuple_(*bound) if less else tuple_(*key) > tuple_(*bound)
+    return (key[0], bound[0]) if len(key) == 1 else (tuple_(*key), tuple_(*bound))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +119,11 @@ class Edge(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Consecutive items of a list, in the list's order."""
+    """Consecutive items of a list, in the list's order.
+
+    *has_next* and *has_previous* tell of what is between the cursors that the page was asked with.
+    Whether there is more beyond those, objects.outside() and objects.outside_related() tell.
+    """
 
     edges: Sequence[Edge[T]]
     has_next: bool
@@ -123,11 +142,7 @@ class Page(Generic[T]):
 
 
 def page_of(edges: list[Edge[T]], paging: Paging) -> Page[T]:
-    """Build the page from the rows of its statement, which has up to one row beyond the page.
-
-    A cursor implies at least one item beyond that bound: its own (GraphQL Cursor Connections
-    Specification, section 4.4).
-    """
+    """Build the page from the rows of its statement, which has up to one row beyond the page."""
     more = len(edges) > paging.limit
     del edges[paging.limit :]
     if paging.backwards:
@@ -138,5 +153,4 @@ def page_of(edges: list[Edge[T]], paging: Paging) -> Page[T]:
 
 def beyond(paging: Paging, more: bool) -> tuple[bool, bool]:
     """Whether items follow and precede the page; *more* answers for its own direction."""
-    has_next = paging.before is not None or (more and not paging.backwards)
-    return has_next, paging.after is not None or (more and paging.backwards)
+    return more and not paging.backwards, more and paging.backwards

@@ -23,9 +23,11 @@ from sqlalchemy import (
     tuple_,
 )
 
+from domain import checks
 from domain.access.principal import Principal, Scope
+from domain.checks import Check
 from domain.reading import cursors
-from domain.reading.paging import Paging, Window, page_values
+from domain.reading.paging import Paging, Window, outside, page_values
 from domain.reading.relations import Joined, Relation
 from domain.storage import tables
 from domain.storage.spellings import each
@@ -86,6 +88,17 @@ class RelatedList:
         values["only"] = self.only
         return Fetch(statement, values)
 
+    def outside(self, parent: str, paging: Paging, name: str) -> Fetch | None:
+        """A row if anything is at the cursor *name* of the parent's list, or beyond it.
+
+        None without that cursor. Raises Invalid for a cursor from another list.
+        """
+        if getattr(paging, name) is None:
+            return None
+        values = page_values(paging, partial(self.seal, parent), _key_types(self.relation))
+        values |= {"workspace_id": self.who.workspace_id, "parent": parent, "only": self.only}
+        return Fetch(_outside(self.relation, name, narrowed=self.only is not None), values)
+
     def count(self, parents: Sequence[str]) -> Fetch:
         """Rows: a parent's index and its number of items; none for a parent without items."""
         statement = _count(self.relation, narrowed=self.only is not None)
@@ -102,8 +115,15 @@ class RelatedList:
 
 
 def items(who: Principal, relation: Relation, only: str | None = None) -> RelatedList:
-    """The lists of a relation. Raises InsufficientScope."""
+    """The lists of a relation, or only the items of one role or link type.
+
+    Raises InsufficientScope; Invalid for a text that no role can be.
+    """
     who.require(Scope.CASES_READ)
+    if only is not None:
+        check = Check()
+        only = check.stored(only, checks.WORD_MAX, relation.only or "")
+        check.done()
     return RelatedList(who, relation, only)
 
 
@@ -295,6 +315,24 @@ def _walk(relation: Relation, window: Window, parent: Any, narrowed: bool) -> Se
 def _among(key: Sequence[ColumnElement[Any]], walk: Select[Any]) -> ColumnElement[bool]:
     keys = walk.limit(bindparam("limit"))
     return key[0].in_(keys) if len(key) == 1 else tuple_(*key).in_(keys)
+
+
+@lru_cache(maxsize=64)
+def _outside(relation: Relation, name: str, *, narrowed: bool) -> Prepared:
+    edges = relation.edges
+    key = [edges.c[part] for part in relation.key]
+    condition, nearest = outside(key, name, descending=relation.descending)
+    statement = (
+        select(key[0])
+        .select_from(_visible(relation, edges, tables.cases))
+        .where(
+            edges.c.workspace_id == bindparam("workspace_id"),
+            edges.c[relation.parent] == bindparam("parent"),
+            *_narrowing(relation, edges, narrowed),
+            condition,
+        )
+    )
+    return Prepared(statement.order_by(*nearest).limit(1))
 
 
 @lru_cache(maxsize=64)

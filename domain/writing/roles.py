@@ -467,7 +467,8 @@ async def _remove(
     if not named:
         check.wrong(f"At least one of the {table.field} must be named.", table.field)
     if role is not None:
-        role = check.word(role, "role", like=table.like)
+        sought = check.word(role, "role", like=table.like)
+        role = None if check.problems else sought
     case_id = canonical_case_id(case_id) or case_id
     async with idempotency.once(
         who, database, check, idempotency_key, f"remove_{table.field}", case_id, list(named), role

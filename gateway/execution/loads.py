@@ -30,10 +30,12 @@ RELATION = "casegraph.relation"
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page, and a function that counts the whole list on demand."""
+    """A page, and functions for what is asked on demand: the size of the whole list, and whether
+    items precede the cursor *after* and follow the cursor *before*."""
 
     page: Page[Any]
     count: Callable[[], Any]
+    outside: Callable[[], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,10 @@ class RootPage:
                 counting.append(asyncio.ensure_future(_counted(context, listing)))
             return counting[0]
 
-        return Listing(page, count)
+        async def outside() -> tuple[bool, bool]:
+            return await objects.outside(await context.snapshot(), listing, self.paging)
+
+        return Listing(page, count, outside)
 
 
 async def _counted(context: Context, listing: RootList) -> int:
@@ -75,7 +80,17 @@ class RelatedPage:
 
     async def resolve(self, context: Context, root: Any) -> Listing:
         page = await context.related(self.relation, root.id, self.paging, self.only)
-        return Listing(page, lambda: context.count_related(self.relation, root.id, self.only))
+
+        async def outside() -> tuple[bool, bool]:
+            db = await context.snapshot()
+            return await objects.outside_related(
+                context.who, db, self.relation, root.id, self.paging, self.only
+            )
+
+        def count() -> Any:
+            return context.count_related(self.relation, root.id, self.only)
+
+        return Listing(page, count, outside)
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,6 +244,8 @@ class _Planner:
                 layer.keyed = True
             else:
                 layer.ended = True
+                cursor = "before" if name == "hasNextPage" else "after"
+                layer.outside |= layer.request.names & {cursor}
             return PageFact(name)
 
         return self._fields(type, _sets(selected), selected.known, value)

@@ -58,7 +58,8 @@ class Layer:
     parent: Source | None = None
     columns: list[str] = field(default_factory=list)
     keyed: bool = False  # needs cursors
-    ended: bool = False  # needs to know whether there is more
+    ended: bool = False  # needs to know whether there is more in its direction
+    outside: set[str] = field(default_factory=set)  # cursors beyond which it needs to know so too
     counted: bool = False  # needs the total
     listed: bool = False  # needs the rows themselves
     shape: "Shape | None" = None

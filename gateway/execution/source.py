@@ -70,13 +70,19 @@ def grouped(rows: Sequence[tuple[Any, ...]], parents: int) -> list[list[tuple[An
     return groups
 
 
-def ended(rows: list[Any], paging: Paging) -> tuple[bool, bool]:
-    """Cut rows to the page and put them in order; whether there is more after, and before."""
+def ended(
+    rows: list[Any], paging: Paging, after: Sequence[Any] = (), before: Sequence[Any] = ()
+) -> tuple[bool, bool]:
+    """Cut rows to the page and put them in order; whether there is more after, and before.
+
+    *after* and *before* have a row if there is something at or beyond these cursors.
+    """
     more = len(rows) > paging.limit
     del rows[paging.limit :]
     if paging.backwards:
         rows.reverse()
-    return beyond(paging, more)
+    has_next, has_previous = beyond(paging, more)
+    return has_next or bool(before), has_previous or bool(after)
 
 
 class _Writer:
@@ -117,7 +123,8 @@ class _Writer:
         asked: list[str] = []
         for layer in layers:
             n = layer.number
-            self._line(f"fetch{n} = count{n} = None")
+            names = [f"fetch{n}", f"count{n}", *(f"{name}{n}" for name in sorted(layer.outside))]
+            self._line(f"{' = '.join(names)} = None")
             with_condition = self._if(layer.when)
             self._ask(layer)
             self._indent -= with_condition
@@ -125,6 +132,7 @@ class _Writer:
                 asked.append(f"fetch{n}")
             if layer.counted:
                 asked.append(f"count{n}")
+            asked += [f"{name}{n}" for name in sorted(layer.outside)]
         targets = [name.replace("fetch", "rows").replace("count", "counted") for name in asked]
         if asked:
             self._line(f"[{', '.join(targets)}] = await db.fetch_each([{', '.join(asked)}])")
@@ -148,6 +156,8 @@ class _Writer:
                     self._line(f"fetch{n} = asked{n}.page(load{n}.paging, {page})")
                 if layer.counted:
                     self._line(f"count{n} = asked{n}.count()")
+                for name in sorted(layer.outside):
+                    self._line(f"{name}{n} = asked{n}.outside(load{n}.paging, {name!r})")
             case Kind.RELATED_PAGE:
                 # Without a parent the field is not executed, and its arguments are not checked.
                 self._line(f"parents{n} = {self._parents(layer, 'id')}")
@@ -159,6 +169,10 @@ class _Writer:
                     self._line(f"fetch{n} = asked{n}.page(parents{n}, load{n}.paging, {page})")
                 if layer.counted:
                     self._line(f"count{n} = asked{n}.count(parents{n})")
+                for name in sorted(layer.outside):
+                    # A cursor belongs to one parent's list: page() refuses it with several.
+                    outside = f"asked{n}.outside(parents{n}[0], load{n}.paging, {name!r})"
+                    self._line(f"{name}{n} = {outside}")
                 self._indent -= 1
             case Kind.ONE:
                 self._line(f"fetch{n} = request{n}(variables).fetch(who, columns{n})")
@@ -200,7 +214,7 @@ class _Writer:
             if layer.listed:
                 self._line(f"g{n} = rows{n}")
                 if cut:
-                    self._line(f"more{n}, less{n} = ended(g{n}, load{n}.paging)")
+                    self._line(f"more{n}, less{n} = {self._ended(layer)}")
             if layer.counted:
                 self._line(f"total{n} = counted{n}[0][0]")
             if layer.keyed:
@@ -209,7 +223,7 @@ class _Writer:
             if layer.listed:
                 self._line(f"groups{n} = grouped(rows{n}, len(parents{n}))")
                 if cut:
-                    self._line(f"ends{n} = [ended(g, load{n}.paging) for g in groups{n}]")
+                    self._line(f"ends{n} = [{self._ended(layer)} for g{n} in groups{n}]")
             if layer.counted:
                 self._line(f"totals{n} = dict(counted{n})")
         if with_condition:
@@ -220,6 +234,11 @@ class _Writer:
                 self._line(f"else: g{n} = []")
             elif layer.kind is Kind.RELATED_PAGE and layer.listed:
                 self._line(f"else: groups{n} = []")
+
+    def _ended(self, layer: Layer) -> str:
+        n = layer.number
+        rows = [f"{name}={name}{n}" for name in sorted(layer.outside)]
+        return f"ended({', '.join([f'g{n}', f'load{n}.paging', *rows])})"
 
     def _build(self, layer: Layer) -> None:
         """Write the code that builds a layer's results, for its parents to find."""

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Generic, TypeVar
 import strawberry
 
 from domain.reading import paging
-from domain.reading.paging import Page
 from gateway.execution.declarations import shown_as
 from gateway.execution.loads import Listing
 from gateway.limits.costs import PRICE, Price
@@ -19,24 +18,28 @@ E = TypeVar("E")
 
 @strawberry.type(description="The position of a page in its list.")
 class PageInfo:
-    has_next_page: bool = strawberry.field(
-        description="Whether there are items after this page. Always true if `before` is given.",
-        resolver=lambda root: root.has_next,
-    )
-    has_previous_page: bool = strawberry.field(
-        description="Whether there are items before this page. Always true if `after` is given.",
-        resolver=lambda root: root.has_previous,
-    )
+    @strawberry.field(description="Whether there are items after this page.")
+    async def has_next_page(root: strawberry.Parent[Listing]) -> bool:
+        following: bool = root.page.has_next or (await root.outside())[1]
+        return following
+
+    @strawberry.field(description="Whether there are items before this page.")
+    async def has_previous_page(root: strawberry.Parent[Listing]) -> bool:
+        preceding: bool = root.page.has_previous or (await root.outside())[0]
+        return preceding
+
     start_cursor: str | None = strawberry.field(
-        description="The cursor of the first edge, to pass as `before`; null on an empty page."
+        description="The cursor of the first edge, to pass as `before`; null on an empty page.",
+        resolver=lambda root: root.page.start_cursor,
     )
     end_cursor: str | None = strawberry.field(
-        description="The cursor of the last edge, to pass as `after`; null on an empty page."
+        description="The cursor of the last edge, to pass as `after`; null on an empty page.",
+        resolver=lambda root: root.page.end_cursor,
     )
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
-        return isinstance(value, Page)
+        return isinstance(value, Listing)
 
 
 @strawberry.type
@@ -68,7 +71,7 @@ class Connection(Generic[E, N]):
 
     @strawberry.field(description="The position of this page in the list.")
     def page_info(root: strawberry.Parent[Listing]) -> PageInfo:
-        return shown_as(PageInfo, root.page)
+        return shown_as(PageInfo, root)
 
     @strawberry.field(
         description="The number of items in the whole list, across all pages. Takes an extra "

@@ -13,20 +13,29 @@ from domain.inputs import CaseOrderField
 DateTime = NewType("DateTime", str)
 JSON = NewType("JSON", object)
 
+
+def _instant(text: str) -> str:
+    """The text, whose fraction of a second the domain still needs. Raises ValueError."""
+    instants.parse(text)
+    return text
+
+
 DATE_TIME = strawberry.scalar(
     name="DateTime",
     description=(
-        "An instant in UTC, in whole seconds, like `2026-01-15T09:00:00Z`. Input may be any "
-        "ISO 8601 date or date-time of at most 40 characters: a date means its first second, a "
-        "time without an offset is UTC, and fractions of a second are dropped."
+        "An instant in UTC, in whole seconds, like `2026-01-15T09:00:00Z`. Input may be any date "
+        "or date-time of RFC 3339, of at most 40 characters and without leap seconds: a date "
+        "means its first second, and a time without an offset is UTC. Fractions of a second count "
+        "where instants are compared."
     ),
     specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
     serialize=lambda value: value,
-    parse_value=lambda value: instants.parse(value if isinstance(value, str) else ""),
+    parse_value=lambda value: _instant(value if isinstance(value, str) else ""),
 )
 JSON_SCALAR = strawberry.scalar(
     name="JSON",
     description="Any JSON value.",
+    specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
     serialize=lambda value: value,
     parse_value=lambda value: value,
 )

@@ -163,14 +163,21 @@ async def test_a_page_says_what_lies_on_both_sides(database, clerk, given_case):
         first = await objects.cases(clerk, db, paging=Paging(1))
         middle = await objects.cases(clerk, db, paging=Paging(1, after=first.end_cursor))
         last = await objects.cases(clerk, db, paging=Paging(1, after=middle.end_cursor))
-        back = await objects.cases(
-            clerk, db, paging=Paging(2, before=last.start_cursor, backwards=True)
-        )
+        listed = lists.cases(clerk)
+        outside = [
+            await objects.outside(db, listed, paging)
+            for paging in (
+                Paging(1),
+                Paging(1, after=first.end_cursor),
+                Paging(1, before=last.start_cursor),
+                Paging(1, after=first.end_cursor, before=last.start_cursor),
+            )
+        ]
 
     assert (first.has_previous, first.has_next) == (False, True)
-    assert (middle.has_previous, middle.has_next) == (True, True)
-    assert (last.has_previous, last.has_next) == (True, False)
-    assert (back.has_previous, back.has_next) == (False, True)
+    assert (middle.has_previous, middle.has_next) == (False, True)
+    assert (last.has_previous, last.has_next) == (False, False)
+    assert outside == [(False, False), (True, False), (False, True), (True, True)]
 
 
 async def test_both_bounds_cut_out_what_lies_between(database, clerk, given_case):
