@@ -34,8 +34,15 @@ def _without_null_defaults(built: GraphQLSchema) -> None:
 
 
 _without_null_defaults(schema._schema)
+schema._schema.description = (
+    "A law firm's cases, their parties, staff and links, and the timeline of all changes. Lists "
+    "are Relay connections; mutations answer refusals as `userErrors`. Every request needs an API "
+    "key, whose scopes decide what it may do."
+)
 
 
 def sdl() -> str:
     """The schema in SDL, sorted, exactly as in schema.graphql."""
-    return print_schema(lexicographic_sort_schema(build_schema(schema.as_str()))) + "\n"
+    built = lexicographic_sort_schema(build_schema(schema.as_str()))
+    built.description = schema._schema.description
+    return print_schema(built) + "\n"

@@ -33,6 +33,18 @@ def test_the_committed_schema_is_sorted():
     assert heads == sorted(heads)
 
 
+async def test_the_schema_and_its_scalars_are_described_to_whoever_asks(api):
+    data = await api.data(
+        '{ __schema { description } json: __type(name: "JSON") { specifiedByURL } '
+        'date: __type(name: "DateTime") { specifiedByURL } }'
+    )
+
+    assert data["__schema"]["description"].startswith("A law firm's cases")
+    assert data["json"]["specifiedByURL"].endswith("rfc8259")
+    assert data["date"]["specifiedByURL"].endswith("rfc3339")
+    assert "schema {" in sdl()
+
+
 def test_every_type_field_argument_and_value_is_described():
     missing = []
     for name, kind in TYPES.items():

@@ -1,0 +1,280 @@
+"""Every mutation, sent again: with the same key, another input, after a change, side by side."""
+
+import asyncio
+import re
+
+import pytest
+
+from gateway.schema.assembled import schema
+from tests.contract.test_payloads import LINK, MUTATIONS, SETUP
+
+TYPES = schema._schema.type_map
+STATE = """{
+  cases(first: 100) { nodes {
+    id version name fileNumber updatedAt
+    parties { nodes { id role reference party { name } } } staff { nodes { id role note } }
+    links { nodes { id type } } timeline { totalCount } } }
+  parties(first: 100) { nodes { id name version } } staff(first: 100) { nodes { id name version } }
+}"""
+OTHERWISE = {
+    "createCase": '{name: "M"}',
+    "updateCase": '{id: "{case}", name: "M"}',
+    "deleteCase": '{id: "{other}"}',
+    "createParty": '{name: "M"}',
+    "updateParty": '{id: "{party}", name: "M"}',
+    "createStaff": '{name: "M"}',
+    "updateStaff": '{id: "{staff}", name: "M"}',
+    "addCaseParties": '{caseId: "{case}", parties: [{new: {name: "T"}, role: "x"}]}',
+    "replaceCaseParties": '{caseId: "{case}", parties: []}',
+    "updateCaseParty": '{id: "{role}", role: "y"}',
+    "removeCaseParties": '{caseId: "{case}", partyIds: ["{party}"], role: "client"}',
+    "assignStaff": '{caseId: "{case}", staff: [{staffId: "{staff}", role: "y"}]}',
+    "updateCaseStaff": '{id: "{task}", note: null}',
+    "unassignStaff": '{caseId: "{case}", staffIds: ["{task}"]}',
+    "linkCases": '{caseId: "{case}", linkedCaseId: "{other}", type: RELATED}',
+    "unlinkCases": '{linkId: "lnk_other"}',
+}
+"""Another request of each kind."""
+ABOUT = {name: "case" for name in MUTATIONS if not name.startswith("create")} | {
+    "updateParty": "party",
+    "updateStaff": "staff",
+}
+"""What each mutation's expectedVersion is the version of."""
+SHOWS = {
+    "createParty": "party { id }",
+    "updateParty": "party { id version }",
+    "createStaff": "staff { id }",
+    "updateStaff": "staff { id version }",
+    "updateCaseParty": "caseParty { id } case { id version }",
+    "updateCaseStaff": "caseStaff { id } case { id version }",
+    "deleteCase": "case { id version } deletedCaseId",
+    "linkCases": "link { id } case { id version }",
+    "unlinkCases": "case { id version } deletedLinkId",
+}
+
+
+def test_the_tables_name_every_mutation():
+    assert MUTATIONS.keys() == OTHERWISE.keys() == TYPES["Mutation"].fields.keys()
+    takes_a_key = {
+        name
+        for name, field in TYPES["Mutation"].fields.items()
+        if "idempotencyKey" in field.args["input"].type.of_type.fields
+    }
+    assert takes_a_key == MUTATIONS.keys()
+
+
+@pytest.fixture
+async def office(api):
+    made = [(await api.data(SETUP, {"n": n, "f": f"AZ-{n}"}))["createCase"]["case"] for n in "AB"]
+    link = await api.data(LINK, {"a": made[0]["id"], "b": made[1]["id"]})
+    case, other = made
+    return {
+        "case": case["id"],
+        "other": other["id"],
+        "party": case["parties"]["nodes"][0]["party"]["id"],
+        "role": case["parties"]["nodes"][0]["id"],
+        "staff": case["staff"]["nodes"][0]["staff"]["id"],
+        "task": case["staff"]["nodes"][0]["id"],
+        "link": link["linkCases"]["link"]["id"],
+    }
+
+
+async def sent(api, office, name, template, **more):
+    given = template
+    for place, id in office.items():
+        given = given.replace("{" + place + "}", id)
+    extra = "".join(
+        f", {field}: {value if isinstance(value, int) else chr(34) + value + chr(34)}"
+        for field, value in more.items()
+    )
+    asked = SHOWS.get(name, "case { id version }")
+    data = await api.data(
+        f"mutation {{ {name}(input: {re.sub('}$', '', given)}{extra}}}) "
+        f"{{ {asked} userErrors {{ code field existingId }} }} }}"
+    )
+    return data[name]
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+async def test_a_retry_changes_nothing_and_answers_the_same(api, office, name):
+    first = await sent(api, office, name, MUTATIONS[name], idempotencyKey="k")
+    before = await api.data(STATE)
+
+    again = await sent(api, office, name, MUTATIONS[name], idempotencyKey="k")
+
+    assert first["userErrors"] == []
+    assert again == first
+    assert await api.data(STATE) == before
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+async def test_a_key_belongs_to_one_input(api, office, name):
+    await sent(api, office, name, MUTATIONS[name], idempotencyKey="k")
+    before = await api.data(STATE)
+
+    other = await sent(api, office, name, OTHERWISE[name], idempotencyKey="k")
+
+    codes = [(error["code"], error["field"]) for error in other["userErrors"]]
+    assert codes == [("IDEMPOTENCY_KEY_REUSED", ["idempotencyKey"])]
+    assert await api.data(STATE) == before
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+async def test_a_retry_after_the_object_changed_undoes_nothing(api, office, name):
+    version = await version_of(api, office, name)
+    expected = {} if version is None else {"expectedVersion": version}
+    first = await sent(api, office, name, MUTATIONS[name], idempotencyKey="k", **expected)
+    assert first["userErrors"] == []
+    if name != "deleteCase":
+        await sent(api, office, "updateCase", '{id: "{case}", name: "Later"}')
+    await sent(api, office, "updateParty", '{id: "{party}", name: "Later"}')
+    await sent(api, office, "updateStaff", '{id: "{staff}", name: "Later"}')
+    before = await api.data(STATE)
+
+    again = await sent(api, office, name, MUTATIONS[name], idempotencyKey="k", **expected)
+
+    assert again["userErrors"] == []
+    assert await api.data(STATE) == before
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+async def test_requests_side_by_side_with_one_key_are_one(api, office, name):
+    answers = await asyncio.gather(
+        *(sent(api, office, name, MUTATIONS[name], idempotencyKey="k") for _ in range(5))
+    )
+
+    before = await api.data(STATE)
+    assert all(answer == answers[0] for answer in answers)
+    assert answers[0]["userErrors"] == []
+    assert await sent(api, office, name, MUTATIONS[name], idempotencyKey="k") == answers[0]
+    assert await api.data(STATE) == before
+
+
+@pytest.mark.parametrize("name", sorted(ABOUT))
+async def test_a_stale_version_is_refused_with_the_object_as_it_is_now(api, office, name):
+    version = await version_of(api, office, name)
+    before = await api.data(STATE)
+
+    refused = await sent(api, office, name, MUTATIONS[name], expectedVersion=version + 1)
+
+    kind = ABOUT[name]
+    assert [error["code"] for error in refused["userErrors"]] == ["VERSION_CONFLICT"]
+    assert refused[kind] == {"id": office[kind], "version": version}
+    assert await api.data(STATE) == before
+
+    done = await sent(api, office, name, MUTATIONS[name], expectedVersion=version)
+    assert done["userErrors"] == []
+
+
+async def version_of(api, office, name):
+    kind = ABOUT.get(name)
+    if kind is None:
+        return None
+    data = await api.data(
+        "query($id: ID!) { node(id: $id) { ... on Case { version } ... on Party { version }"
+        " ... on Staff { version } } }",
+        {"id": office[kind]},
+    )
+    return data["node"]["version"]
+
+
+async def test_who_may_not_read_learns_nothing_from_a_conflict(api, office):
+    data = await api.data(
+        "mutation($i: UpdateCaseInput!) { updateCase(input: $i) "
+        "{ case { name } userErrors { code existingId } } }",
+        {"i": {"id": office["case"], "name": "N", "expectedVersion": 99}},
+        key="write",
+    )
+    taken = await api.data(
+        'mutation { createCase(input: {name: "N", fileNumber: "AZ-A"}) '
+        "{ case { name } userErrors { code existingId } } }",
+        key="write",
+    )
+
+    conflict = [{"code": "VERSION_CONFLICT", "existingId": None}]
+    assert data["updateCase"] == {"case": None, "userErrors": conflict}
+    conflict = [{"code": "FILE_NUMBER_CONFLICT", "existingId": None}]
+    assert taken["createCase"] == {"case": None, "userErrors": conflict}
+
+
+async def test_what_is_in_the_way_is_named(api, office):
+    taken = await sent(api, office, "createCase", '{name: "N", fileNumber: "AZ-A"}')
+    linked = await sent(
+        api, office, "linkCases", '{caseId: "{case}", linkedCaseId: "{other}", type: CHILD}'
+    )
+
+    assert taken["userErrors"] == [
+        {
+            "code": "FILE_NUMBER_CONFLICT",
+            "field": ["fileNumber"],
+            "existingId": office["case"],
+        }
+    ]
+    assert linked["userErrors"] == [
+        {"code": "LINK_EXISTS", "field": ["type"], "existingId": office["link"]}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "place"),
+    [
+        ("addCaseParties", '{caseId: "{case}", parties: [{new: {name: "p"}, role: "client"}]}', 0),
+        (
+            "addCaseParties",
+            '{caseId: "{case}", parties: [{new: {name: "Z"}, role: "x"},'
+            ' {new: {name: "Z"}, role: "x"}]}',
+            1,
+        ),
+        ("assignStaff", '{caseId: "{case}", staff: [{new: {name: "S"}, role: "clerk"}]}', 0),
+    ],
+)
+async def test_a_second_person_of_the_same_name_and_role_is_made_with_a_warning(
+    api, office, name, given, place
+):
+    for place_, id in office.items():
+        given = given.replace("{" + place_ + "}", id)
+    people = "parties" if name == "addCaseParties" else "staff"
+
+    data = await api.data(
+        f"mutation {{ {name}(input: {given}) {{ userErrors {{ code }} warnings {{ message field }}"
+        f" case {{ {people} {{ totalCount }} }} }} }}"
+    )
+
+    payload = data[name]
+    assert payload["userErrors"] == []
+    [warning] = payload["warnings"]
+    assert warning["field"] == [people, str(place)]
+    assert "with this name and role" in warning["message"]
+    assert payload["case"][people]["totalCount"] > (2 if people == "parties" else 1)
+
+
+async def test_another_role_or_another_name_is_no_reason_to_warn(api, office):
+    data = await api.data(
+        "mutation($i: AddCasePartiesInput!) { addCaseParties(input: $i) { warnings { message } } }",
+        {
+            "i": {
+                "caseId": office["case"],
+                "parties": [
+                    {"new": {"name": "P"}, "role": "witness"},
+                    {"new": {"name": "P2"}, "role": "client"},
+                    {"partyId": office["party"], "role": "guarantor"},
+                ],
+            }
+        },
+    )
+
+    assert data["addCaseParties"] == {"warnings": []}
+
+
+async def test_a_removal_sent_again_says_that_the_role_is_not_there(api, office):
+    await sent(api, office, "removeCaseParties", MUTATIONS["removeCaseParties"])
+
+    data = await api.data(
+        "mutation($i: RemoveCasePartiesInput!) { removeCaseParties(input: $i) "
+        "{ userErrors { code message } } }",
+        {"i": {"caseId": office["case"], "partyIds": [office["party"]], "role": "client"}},
+    )
+
+    [error] = data["removeCaseParties"]["userErrors"]
+    assert error["code"] == "PARTY_NOT_FOUND"
+    assert error["message"].endswith("with this role in this case.")
