@@ -185,12 +185,13 @@ class LinkExists(Refused):
 class VersionConflict(Refused):
     """The object changed since the caller read it.
 
-    *current* is the object as it is now, if the caller may see it.
+    *actual* is its version, or its revision if revisions were expected; *current* is the object as
+    it is now, if the caller may see it.
     """
 
     code = "VERSION_CONFLICT"
 
-    def __init__(self, expected: Collection[int], actual: int, current: Any = None) -> None:
+    def __init__(self, expected: Collection[str], actual: str, current: Any = None) -> None:
         first = next(iter(expected), None)
         expectation = "No valid version" if first is None else f"Version {first}"
         message = f"{expectation} was expected, but the current version is {actual}."

@@ -171,8 +171,9 @@ class CaseOrder:
     descending: bool = True
 
 
-ExpectedVersion = int | Collection[int] | None
-"""The version, or the possible versions, that a caller expects of an object; None for any."""
+ExpectedVersion = int | Collection[str] | None
+"""What a caller expects of an object: its version, or, for a case, one of these revisions; None
+for anything."""
 
 
 def mentioned(

@@ -105,20 +105,6 @@ async def case_objects(
     ]
 
 
-async def renamed_since(who: Principal, db: Snapshot, id: str, updated_at: str) -> bool:
-    """Whether a party or staff member may have been renamed since a case got its version.
-
-    The case object shows their names, but renaming them gives their cases no new version. Within
-    the same second the order is unknown, and the answer is yes.
-    """
-    for relation, node in ((relations.CASE_PARTIES, "party"), (relations.CASE_STAFF, "staff")):
-        columns = (f"{node}.version", f"{node}.updated_at")
-        rows = await db.fetch(related.items(who, relation).whole([id], columns))
-        if any(version > 1 and changed >= updated_at for _, version, changed in rows):
-            return True
-    return False
-
-
 async def whole_list(who: Principal, db: Snapshot, relation: Relation, id: str) -> list[Any]:
     """All items of a case in a relation whose size the domain limits."""
     rows = await db.fetch(related.items(who, relation).whole([id], relation.all_columns))
@@ -142,6 +128,7 @@ def staff(part: CaseStaff) -> dict[str, Any]:
         "name": part.staff.name,
         "email": part.staff.email,
         "role": part.role,
+        "note": part.note,
         "assigned_at": part.assigned_at,
     }
 
@@ -157,7 +144,8 @@ def given_party(given: Given) -> dict[str, Any]:
 def given_staff(given: Given) -> dict[str, Any]:
     role, node = given.role, given.node
     details = {"name": node.name, "email": node.email} if isinstance(node, Staff) else {}
-    return {"id": role.node_id, **details, "role": role.role, "assigned_at": role.since}
+    rest = {"role": role.role, "note": role.remark, "assigned_at": role.since}
+    return {"id": role.node_id, **details, **rest}
 
 
 def event(found: TimelineEvent) -> dict[str, Any]:

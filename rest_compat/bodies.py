@@ -12,7 +12,16 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from starlette.requests import Request
 
 from domain.errors import Invalid, Problem, invalid
-from domain.inputs import UNSET, CaseChanges, NewCase, NewParty, NewStaff, PartyRole, StaffRole
+from domain.inputs import (
+    UNSET,
+    CaseChanges,
+    NewCase,
+    NewParty,
+    NewStaff,
+    PartyRole,
+    StaffRole,
+    Unclear,
+)
 from domain.models import LinkType, PartyKind
 from rest_compat.errors import MAX_DETAILS, Unreadable
 from rest_compat.parameters import single
@@ -53,7 +62,10 @@ class CaseUpdate(Body):
 
 
 class PartyItem(Body):
-    """A party by id, or a new one by name. An id never renames its party."""
+    """A party by id, or a new one by name. An id never renames its party.
+
+    Its role keeps its reference if none is mentioned; null clears it.
+    """
 
     id: str | None = None
     party_id: str | None = None
@@ -61,15 +73,14 @@ class PartyItem(Body):
     type: str | None = None
     role: str
     reference: str | None = None
+    added_at: str | None = None
 
-    def to_domain(self, index: int) -> PartyRole:
-        id = _one_id(self.id, self.party_id, "parties", index)
-        if id is not None:
-            return PartyRole(id, self.role, self.reference)
-        if self.name is None:
-            raise invalid("id or name must be given.", "parties", str(index))
-        kind = self.type or PartyKind.PERSON
-        return PartyRole(NewParty(self.name, kind), self.role, self.reference)
+    def to_domain(self) -> PartyRole:
+        reference = self.reference if "reference" in self.model_fields_set else UNSET
+        party: str | NewParty | Unclear | None = _one_id(self.id, self.party_id)
+        if party is None and self.name is not None:
+            party = NewParty(self.name, self.type or PartyKind.PERSON)
+        return PartyRole(party or _NOBODY, self.role, reference)
 
 
 class StaffItem(Body):
@@ -80,14 +91,18 @@ class StaffItem(Body):
     name: str | None = None
     email: str | None = None
     role: str
+    note: str | None = None
+    assigned_at: str | None = None
 
-    def to_domain(self, index: int) -> StaffRole:
-        id = _one_id(self.id, self.staff_id, "staff", index)
-        if id is not None:
-            return StaffRole(id, self.role)
-        if self.name is None:
-            raise invalid("id or name must be given.", "staff", str(index))
-        return StaffRole(NewStaff(self.name, self.email), self.role)
+    def to_domain(self) -> StaffRole:
+        note = self.note if "note" in self.model_fields_set else UNSET
+        staff: str | NewStaff | Unclear | None = _one_id(self.id, self.staff_id)
+        if staff is None and self.name is not None:
+            staff = NewStaff(self.name, self.email)
+        return StaffRole(staff or _NOBODY, self.role, note)
+
+
+_NOBODY = Unclear("id or name must be given.")
 
 
 class StaffReference(Body):
@@ -135,12 +150,12 @@ async def read_changes(request: Request) -> CaseChanges:
 
 async def read_parties(request: Request) -> list[PartyRole]:
     items = _validated(list[PartyItem], _unwrapped(await _json(request), "parties"), "parties")
-    return [item.to_domain(index) for index, item in enumerate(items)]
+    return [item.to_domain() for item in items]
 
 
 async def read_staff(request: Request) -> list[StaffRole]:
     items = _validated(list[StaffItem], _unwrapped(await _json(request), "staff"), "staff")
-    return [item.to_domain(index) for index, item in enumerate(items)]
+    return [item.to_domain() for item in items]
 
 
 async def read_link(request: Request) -> LinkCreate:
@@ -171,9 +186,10 @@ async def read_removal(request: Request) -> tuple[list[str], str | None]:
     if removal.staff_id is not None:
         ids = [removal.staff_id]
     for index, one in enumerate(removal.staff or ()):
-        id = _one_id(one.id, one.staff_id, "staff", index)
-        if id is None:
-            raise invalid("id must be given.", "staff", str(index), "id")
+        id = _one_id(one.id, one.staff_id)
+        if not isinstance(id, str):
+            reason = "id must be given." if id is None else id.reason
+            raise invalid(reason, "staff", str(index), "id")
         ids.append(id)
     return ids, removal.role if removal.role is not None else role
 
@@ -187,9 +203,10 @@ def _unwrapped(content: Any, name: str) -> Any:
     return content
 
 
-def _one_id(one: str | None, other: str | None, name: str, index: int) -> str | None:
+def _one_id(one: str | None, other: str | None) -> str | Unclear | None:
+    """The id that either of two names gives."""
     if one is not None and other is not None and one != other:
-        raise invalid("The two ids must be the same.", name, str(index), "id")
+        return Unclear("The two ids must be the same.", "id")
     return one if one is not None else other
 
 

@@ -13,9 +13,10 @@ from starlette.responses import Response
 
 from domain.access.principal import Principal
 from domain.errors import CaseNotFound, InsufficientScope, Invalid, Problem, Refused
+from domain.ids import canonical_case_id
 from domain.inputs import CaseFilter
 from domain.models import Case
-from domain.reading import lists, lookups, objects, relations
+from domain.reading import lists, lookups, objects, relations, revisions
 from domain.reading.paging import Page
 from domain.reading.relations import Relation
 from domain.services import Services
@@ -31,10 +32,9 @@ from rest_compat.answers import (
     case_page,
     link,
     page_answer,
-    renamed_since,
     whole_list,
 )
-from rest_compat.conditions import etag, expected_versions, unchanged
+from rest_compat.conditions import etag, expected_revisions, unchanged
 from rest_compat.documentation import documented
 from rest_compat.door import Deleter, Domain, Door, Reader, Writer
 from rest_compat.errors import Unreadable, named_as
@@ -44,8 +44,7 @@ router = APIRouter(route_class=Door)
 _QUICK, _SEARCH = Pace(), Pace()
 _READ, _WRITE, _DELETE = "cases:read", "cases:write", "cases:delete"
 _IDEMPOTENT = ("Idempotency-Key",)
-_GUARDED = ("If-Match",)
-_BELOW = (*_IDEMPOTENT, *_GUARDED)
+_BELOW = (*_IDEMPOTENT, "If-Match")
 _LIST: list[tuple[str, dict[str, Any]]] = [
     ("status", {"type": "string", "enum": ["active", "closed", "archived"]}),
     ("search", {"type": "string", "maxLength": 200}),
@@ -98,16 +97,18 @@ async def create_case(request: Request, who: Writer, services: Domain) -> Respon
 )
 async def get_case(request: Request, case_id: str, who: Reader, services: Domain) -> Response:
     async def read(db: Snapshot) -> Response:
-        [row] = await db.fetch_each(
-            [lookups.by_id(who, lookups.CASE, [case_id], (*CASE, "version"))]
+        row, [(renamed,)] = await db.fetch_each(
+            [
+                lookups.by_id(who, lookups.CASE, [case_id], (*CASE, "version")),
+                revisions.renames(who.workspace_id, canonical_case_id(case_id) or ""),
+            ]
         )
         if not row:
             raise CaseNotFound(case_id)
         [(*columns, version)] = row
-        tag = {"ETag": etag(version)}
-        if unchanged(request, version) and not await renamed_since(
-            who, db, columns[0], columns[-1]
-        ):
+        revision = revisions.revision(version, renamed)
+        tag = {"ETag": etag(revision)}
+        if unchanged(request, revision):
             return Response(status_code=304, headers=tag)
         [content] = await case_objects(who, db, [tuple(columns)])
         return answer(content, headers=tag)
@@ -125,7 +126,7 @@ async def get_case(request: Request, case_id: str, who: Reader, services: Domain
         412,
         model=documentation.Case,
         body="changes",
-        headers=_GUARDED,
+        headers=_BELOW,
     ),
 )
 async def update_case(request: Request, case_id: str, who: Writer, services: Domain) -> Response:
@@ -135,18 +136,23 @@ async def update_case(request: Request, case_id: str, who: Writer, services: Dom
             services.database,
             case_id,
             await bodies.read_changes(request),
-            expected_version=expected_versions(request),
+            expected_version=expected_revisions(request),
+            idempotency_key=_idempotency_key(request),
         )
     return await _case_answer(who, services, case)
 
 
 @router.delete(
     "/cases/{case_id}",
-    **documented("Delete a case", _DELETE, 404, 412, ok=204, headers=_GUARDED),
+    **documented("Delete a case", _DELETE, 404, 412, ok=204, headers=_BELOW),
 )
 async def delete_case(request: Request, case_id: str, who: Deleter, services: Domain) -> Response:
     await cases.delete_case(
-        who, services.database, case_id, expected_version=expected_versions(request)
+        who,
+        services.database,
+        case_id,
+        expected_version=expected_revisions(request),
+        idempotency_key=_idempotency_key(request),
     )
     return Response(status_code=204)
 
@@ -180,7 +186,7 @@ async def add_parties(request: Request, case_id: str, who: Writer, services: Dom
             services.database,
             case_id,
             await bodies.read_parties(request),
-            expected_version=expected_versions(request),
+            expected_version=expected_revisions(request),
             idempotency_key=_idempotency_key(request),
         )
     return await _roles_answer(who, services, written, relations.CASE_PARTIES, 201)
@@ -195,7 +201,7 @@ async def add_parties(request: Request, case_id: str, who: Writer, services: Dom
         412,
         model=documentation.Parties,
         body="parties",
-        headers=_GUARDED,
+        headers=_BELOW,
     ),
 )
 async def replace_parties(
@@ -207,7 +213,8 @@ async def replace_parties(
             services.database,
             case_id,
             await bodies.read_parties(request),
-            expected_version=expected_versions(request),
+            expected_version=expected_revisions(request),
+            idempotency_key=_idempotency_key(request),
         )
     return await _roles_answer(who, services, written, relations.CASE_PARTIES, 200)
 
@@ -241,7 +248,7 @@ async def assign_staff(request: Request, case_id: str, who: Writer, services: Do
             services.database,
             case_id,
             await bodies.read_staff(request),
-            expected_version=expected_versions(request),
+            expected_version=expected_revisions(request),
             idempotency_key=_idempotency_key(request),
         )
     return await _roles_answer(who, services, written, relations.CASE_STAFF, 201)
@@ -260,7 +267,7 @@ async def assign_staff(request: Request, case_id: str, who: Writer, services: Do
             ("staff_id", {"type": "array", "items": {"type": "string"}}),
             ("role", {"type": "string"}),
         ],
-        headers=_GUARDED,
+        headers=_BELOW,
     ),
 )
 async def unassign_staff(request: Request, case_id: str, who: Writer, services: Domain) -> Response:
@@ -272,9 +279,10 @@ async def unassign_staff(request: Request, case_id: str, who: Writer, services: 
             case_id,
             ids,
             role=role,
-            expected_version=expected_versions(request),
+            expected_version=expected_revisions(request),
+            idempotency_key=_idempotency_key(request),
         )
-    return Response(status_code=204, headers={"ETag": etag(case.version)})
+    return Response(status_code=204, headers=await _tag(who, services, case))
 
 
 @router.get(
@@ -311,10 +319,10 @@ async def link_cases(request: Request, case_id: str, who: Writer, services: Doma
                 case_id,
                 body.target(),
                 body.type,
-                expected_version=expected_versions(request),
+                expected_version=expected_revisions(request),
                 idempotency_key=_idempotency_key(request),
             )
-    return answer(link(written.link), 201, {"ETag": etag(written.case.version)})
+    return answer(link(written.link), 201, await _tag(who, services, written.case))
 
 
 @router.get(
@@ -327,7 +335,7 @@ async def list_links(request: Request, case_id: str, who: Reader, services: Doma
 
 @router.delete(
     "/cases/{case_id}/links/{link_id}",
-    **documented("Remove a link", _WRITE, 404, 412, ok=204, headers=_GUARDED),
+    **documented("Remove a link", _WRITE, 404, 412, ok=204, headers=_BELOW),
 )
 async def unlink_cases(
     request: Request, case_id: str, link_id: str, who: Writer, services: Domain
@@ -338,9 +346,10 @@ async def unlink_cases(
             services.database,
             link_id,
             case_id=case_id,
-            expected_version=expected_versions(request),
+            expected_version=expected_revisions(request),
+            idempotency_key=_idempotency_key(request),
         )
-    return Response(status_code=204, headers={"ETag": etag(written.case.version)})
+    return Response(status_code=204, headers=await _tag(who, services, written.case))
 
 
 @asynccontextmanager
@@ -357,6 +366,16 @@ async def _of_case(case_id: str, who: Principal, services: Services) -> AsyncIte
         raise
 
 
+async def _tag(who: Principal, services: Services, case: Case) -> dict[str, str]:
+    """The ETag of a case after a write."""
+    revision = await services.database.run(
+        lambda db: revisions.current(db, who.workspace_id, case.id, case.version),
+        _QUICK,
+        who.workspace_id,
+    )
+    return {"ETag": etag(revision)}
+
+
 async def _case_answer(
     who: Principal, services: Services, case: Case, status: int = 200
 ) -> Response:
@@ -368,7 +387,7 @@ async def _case_answer(
         )
     except InsufficientScope:
         content = dict(zip(CASE, row, strict=True))
-    return answer(content, status, {"ETag": etag(case.version)})
+    return answer(content, status, await _tag(who, services, case))
 
 
 async def _related(
@@ -398,7 +417,7 @@ async def _roles_answer(
     except InsufficientScope:
         data = [GIVEN[relation.name](one) for one in written.given]
     content = {"data": data, "pagination": {"has_more": False}}
-    return answer(content, status, {"ETag": etag(written.case.version)})
+    return answer(content, status, await _tag(who, services, written.case))
 
 
 def as_parameters(error: Invalid) -> Invalid:

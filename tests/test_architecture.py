@@ -47,7 +47,8 @@ FLOORS = {
         },
         {"domain.access": "principal keys rates"},
         {
-            "domain.reading": "lists lookups relations related objects filters search folding"
+            "domain.reading": "lists lookups relations related objects revisions filters search"
+            " folding"
             " paging cursors"
         },
         {"domain.writing": "cases roles register links rows role_rows timeline idempotency"},

@@ -17,7 +17,7 @@ from domain.errors import CaseNotFound, PartyNotFound, StaffNotFound, VersionCon
 from domain.ids import canonical_case_id
 from domain.inputs import ExpectedVersion
 from domain.models import Case, Party, Staff
-from domain.reading import folding, search
+from domain.reading import folding, revisions, search
 from domain.storage.database import Row, Transaction
 from domain.storage.spellings import each
 from domain.storage.statements import Prepared
@@ -42,7 +42,12 @@ async def case_to_change(
     if row is None:
         raise CaseNotFound(case_id, field)
     case = Case(*row)
-    _require_version(who, case, expected_version)
+    if isinstance(expected_version, int | None):
+        _require_version(who, case, expected_version)
+    else:
+        now = await revisions.current(db, who.workspace_id, case.id, case.version)
+        if now not in expected_version:
+            raise VersionConflict(expected_version, now, _shown(who, case))
     return case
 
 
@@ -204,10 +209,13 @@ def _require_version(
 ) -> None:
     if expected is None:
         return
-    versions = (expected,) if isinstance(expected, int) else expected
-    if current.version not in versions:
-        shown = current if who.may(Scope.CASES_READ) else None
-        raise VersionConflict(versions, current.version, shown)
+    assert isinstance(expected, int), "only cases have revisions"
+    if current.version != expected:
+        raise VersionConflict([str(expected)], str(current.version), _shown(who, current))
+
+
+def _shown(who: Principal, current: Any) -> Any:
+    return current if who.may(Scope.CASES_READ) else None
 
 
 def _values(row: Case | Party | Staff) -> dict[str, Any]:

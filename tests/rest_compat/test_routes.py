@@ -271,6 +271,7 @@ async def test_staff_are_assigned_by_id_or_made_by_name(rest):
         "name": "Dr. Anna Groß",
         "email": None,
         "role": "associate",
+        "note": None,
         "assigned_at": gross["assigned_at"],
     }
     assert (klein["name"], klein["email"], klein["role"]) == (

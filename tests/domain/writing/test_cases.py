@@ -385,7 +385,7 @@ async def test_another_version_than_expected_stops_a_change(
             clerk, database, case.id, CaseChanges(name="Third"), expected_version=expected
         )
 
-    assert refused.value.actual == 2
+    assert refused.value.actual == "2"
     assert refused.value.field == ("expected_version",)
     assert stored() == before
 

@@ -389,7 +389,7 @@ async def test_another_version_than_expected_stops_a_change(
     with pytest.raises(VersionConflict) as refused:
         await change(clerk, database, case.id, expected_version=2)
 
-    assert refused.value.actual == 1
+    assert refused.value.actual == "1"
     assert stored() == before
 
 
