@@ -37,19 +37,16 @@ def imports_of(path: Path) -> set[str]:
 
 FLOORS = {
     "domain": [
-        {"domain.words": "models inputs errors ids instants checks"},
+        {"domain.words": "models inputs errors ids instants checks characters folding"},
         {
             "domain.storage": "database opening statements spellings tables migrating",
             "domain.storage.sqlite": "file readers writer lock errors backup",
             "domain.storage.postgresql": "server errors",
             "domain.storage.migrations": "env",
-            "domain.storage.migrations.versions": "0001_first_schema",
+            "domain.storage.migrations.versions": "0001_first_schema 0002_number_keys",
         },
         {"domain.access": "principal keys rates"},
-        {
-            "domain.reading": "lists lookups relations related objects filters search folding"
-            " paging cursors"
-        },
+        {"domain.reading": "lists lookups relations related objects filters search paging cursors"},
         {"domain.writing": "cases roles register links rows role_rows timeline idempotency"},
         {
             "domain.transfer": "importing batches lines links marks exporting",

@@ -6,18 +6,31 @@ differ only in values share a shape, and therefore a statement.
 
 import json
 import operator
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, false, not_, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    false,
+    not_,
+    or_,
+    select,
+    true,
+)
 
-from domain import checks
+from domain import characters, checks, folding
 from domain.checks import Check
 from domain.inputs import CaseFilter, DateRange, PartyFilter, StaffFilter
 from domain.models import CaseStatus, PartyKind
 from domain.reading import search
-from domain.storage.spellings import each
+from domain.storage.spellings import each, filed_under
 from domain.storage.tables import case_party, cases, party, staff, staff_assignment
 
 MAX_CONDITIONS = 60
@@ -74,7 +87,8 @@ class _Compiler:
         if wanted.search is not None:
             parts += self.search("case", wanted.search, (*path, "search"))
         if wanted.file_number is not None:
-            parts.append(("file_number", self.text(wanted.file_number, (*path, "file_number"))))
+            number = self.stored(wanted.file_number, checks.SEARCH_MAX, (*path, "file_number"))
+            parts.append(("file_number", self.parameter(json.dumps([folding.number_key(number)]))))
         for name in ("created_at", "updated_at"):
             parts += self.range(name, getattr(wanted, name), (*path, name))
         if wanted.party is not None:
@@ -155,7 +169,8 @@ class _Compiler:
 
     def stored(self, value: str, longest: int, path: tuple[str, ...]) -> str:
         """The text as it would be stored; blank becomes "", which no stored value equals."""
-        return self.check.prose(value, longest, *path) or ""
+        text = characters.without_formats(self.check.prose(value, longest, *path) or "")
+        return unicodedata.normalize("NFC", text).strip()
 
     def parameter(self, value: Any) -> str:
         self.count()
@@ -187,7 +202,10 @@ def condition(shape: Shape) -> ColumnElement[bool]:
         case "type" | "dezernat":
             return and_(c[kind].is_not(None), c[kind].in_(_values(rest[0])))
         case "file_number":
-            return and_(c.file_number.is_not(None), c.file_number == bindparam(rest[0]))
+            filed = filed_under.of(
+                bindparam("workspace_id", type_=Integer), bindparam(rest[0], type_=Text)
+            )
+            return c.id.in_(select(filed.c.id))
         case "created_at" | "updated_at":
             return _compare(c[kind], *rest)
         case "search":

@@ -1,39 +1,28 @@
 """The life cycle of a case: open, change, delete."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Integer, bindparam, select
 
-from domain import checks, ids
+from domain import checks, folding, ids
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
 from domain.errors import FileNumberTaken
 from domain.inputs import CaseChanges, ExpectedVersion, NewCase, mentioned
 from domain.models import Case, CaseStatus, Change
 from domain.storage.database import Database, Transaction
-from domain.storage.spellings import each
+from domain.storage.spellings import Text, filed_under
 from domain.storage.statements import Prepared
-from domain.storage.tables import cases
 from domain.writing import idempotency, role_rows, roles, rows, timeline
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES
 from domain.writing.roles import Wanted
 from domain.writing.timeline import NewEvent
 
-_VISIBLE = (cases.c.workspace_id == bindparam("workspace_id"), cases.c.deleted_at.is_(None))
-_BY_NUMBER = Prepared(
-    select(cases.c.file_number, cases.c.id).where(
-        *_VISIBLE, cases.c.file_number == bindparam("number")
-    )
-)
-# Asked for many, SQLite walks the workspace and not the index, which leaves out nulls.
-_BY_NUMBERS = Prepared(
-    select(cases.c.file_number, cases.c.id).where(
-        *_VISIBLE, cases.c.file_number.in_(select(each.value(bindparam("numbers")).c.value))
-    )
-)
+_FILED = filed_under.of(bindparam("workspace_id", type_=Integer), bindparam("numbers", type_=Text))
+_BY_NUMBERS = Prepared(select(_FILED.c.number_key, _FILED.c.id))
 CASE_FIELDS = tuple(field.name for field in fields(CaseChanges))
 """The fields of a case that callers write, and so those that its events record."""
 
@@ -100,7 +89,7 @@ async def update_case(
             who.require(Scope.CASES_READ)
             return case
         if "file_number" in values:
-            await _require_free(db, who, values["file_number"])
+            await _require_free(db, who, values["file_number"], but=case.id)
         changed = await rows.touch(db, who, case, **values)
         differences = timeline.changes_between(case, changed, CASE_FIELDS)
         events.append(NewEvent("case_updated", case_id=case.id, changes=differences))
@@ -145,20 +134,31 @@ def check_values(check: Check, given: Mapping[str, object]) -> dict[str, Any]:
 
 
 async def owners_of_numbers(
-    db: Transaction, who: Principal, numbers: Collection[str]
-) -> dict[str, str]:
-    """The id of the case that holds each file number; free numbers are left out.
+    db: Transaction, who: Principal, numbers: Iterable[str]
+) -> dict[str, list[str]]:
+    """The ids of the cases that hold each file number, by folding.number_key(); oldest first.
 
-    No two cases that are not deleted have the same file number.
+    Free numbers are left out. More than one case has a number only if they had it before numbers
+    were compared by their keys. Within a write the answer holds until its end, because the writes
+    of a workspace run one at a time.
     """
-    if not numbers:
+    keys = sorted({key for number in numbers if (key := folding.number_key(number))})
+    if not keys:
         return {}
-    values: dict[str, Any] = {"workspace_id": who.workspace_id}
-    if len(numbers) == 1:
-        return dict(await db.rows(_BY_NUMBER, values | {"number": next(iter(numbers))}))
-    return dict(await db.rows(_BY_NUMBERS, values | {"numbers": json.dumps(list(numbers))}))
+    values = {"workspace_id": who.workspace_id, "numbers": json.dumps(keys)}
+    found = await db.rows(_BY_NUMBERS, values)
+    owners: dict[str, list[str]] = {}
+    for key, id in sorted(map(tuple, found)):
+        owners.setdefault(key, []).append(id)
+    return owners
 
 
-async def _require_free(db: Transaction, who: Principal, file_number: str | None) -> None:
-    if file_number is not None and await owners_of_numbers(db, who, [file_number]):
-        raise FileNumberTaken(file_number)
+async def _require_free(
+    db: Transaction, who: Principal, file_number: str | None, but: str | None = None
+) -> None:
+    """Raise FileNumberTaken if a case other than *but* has the file number."""
+    if file_number is None:
+        return
+    for owners in (await owners_of_numbers(db, who, [file_number])).values():
+        if set(owners) - {but}:
+            raise FileNumberTaken(file_number)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from domain import folding
 from domain.errors import DomainError
 from domain.inputs import (
     CaseChanges,
@@ -24,7 +25,7 @@ from domain.inputs import (
     StaffRole,
 )
 from domain.models import LinkType
-from domain.reading import folding, lookups, objects, relations
+from domain.reading import lookups, objects, relations
 from domain.reading.paging import Paging
 from domain.storage.opening import opened
 from domain.storage.tables import metadata

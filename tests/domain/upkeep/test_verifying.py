@@ -67,12 +67,12 @@ async def test_a_search_index_that_does_not_fit_its_entries_is_found(database, s
 async def test_what_postgresql_has_lost_track_of_is_found(database, sound, raw):
     raw.tamper("DELETE FROM cases")
     raw.execute(
-        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'uq_cases_file_number'::regclass"
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_cases_number_key'::regclass"
     )
 
     found = await findings(database)
 
-    assert any("index uq_cases_file_number" in finding for finding in found)
+    assert any("index ix_cases_number_key" in finding for finding in found)
     assert any("table case_link: a row refers to nothing in cases" in one for one in found), found
 
 
