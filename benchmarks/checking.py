@@ -14,7 +14,7 @@ import orjson
 from benchmarks import works
 from benchmarks.servers import BenchmarkError, Running
 from benchmarks.works import PAGE, Call, Sample, Work, local_id
-from domain.reading import folding
+from domain import folding
 
 CALLS = 5
 """How many calls of a work are checked; the rest differ in their variables only."""

@@ -20,8 +20,8 @@ import typer
 import uvicorn
 
 from benchmarks.data import ACTOR
-from domain import ids, instants
-from domain.reading import folding, search
+from domain import folding, ids, instants
+from domain.reading import search
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -72,8 +72,8 @@ SEARCH = f"SELECT id, name, file_number {_FOUND} ORDER BY +created_at DESC, id D
 COUNT = f"SELECT count(*) {_FOUND}"
 INSERT_CASE = """
     INSERT INTO cases (workspace_id, id, name, file_number, status, type, created_at, updated_at,
-        version, name_order, number_order, last_position)
-    VALUES (?, ?, ?, ?, 'active', ?, ?, ?, 1, ?, ?, 0)"""
+        version, name_order, number_order, last_position, number_key)
+    VALUES (?, ?, ?, ?, 'active', ?, ?, ?, 1, ?, ?, 0, ?)"""
 INSERT_ENTRY = """
     INSERT INTO search_entry (workspace_id, kind, id, scope, plain, loose, number)
     VALUES (?, 'case', ?, ?, ?, ?, ?)"""
@@ -314,7 +314,8 @@ class Floor:
         write("BEGIN IMMEDIATE")
         try:
             order = (plain[:200], folding.number_order(number)[:200])
-            write(INSERT_CASE, (self.workspace_id, id, name, number, type, now, now, *order))
+            key = folding.number_key(number)
+            write(INSERT_CASE, (self.workspace_id, id, name, number, type, now, now, *order, key))
             scope = search.scope(self.workspace_id, "case")
             keys = (scope, found, folding.loose(found), folding.number(number))
             write(INSERT_ENTRY, (self.workspace_id, id, *keys))

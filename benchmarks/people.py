@@ -7,12 +7,11 @@ import random
 from collections.abc import Iterator
 from itertools import count
 
-from domain import ids
+from domain import folding, ids
 from domain.demo import words
 from domain.demo.words import DE, EN
 from domain.instants import Instant
 from domain.models import Party, PartyKind, Staff
-from domain.reading import folding
 
 NEW_PARTY = 0.424
 """How often somebody in a case is new: with 1 to 6 parties a case, 1.2 new ones a case."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.data import SEED, Firm
-from domain.reading import cursors, folding
+from domain import folding
+from domain.reading import cursors
 from gateway import globalids
 
 NUMBER = "@n@"

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-from domain import instants
+from domain import characters, instants
 from domain.errors import Invalid, Path, Problem, Refused, Several
 from domain.instants import Instant
 
@@ -53,8 +53,12 @@ class Check:
         raise Several(self.problems)
 
     def line(self, value: object, longest: int, *path: str) -> str:
-        """A single line of text, trimmed and in NFC, of 1 to *longest* characters."""
-        text = self._text(value, longest, path)
+        """A single line of text, trimmed and in NFC, of 1 to *longest* characters.
+
+        Format characters are dropped, so that it is what it looks like (Unicode 23.2 to 23.9), and
+        one of invisible characters only is empty.
+        """
+        text = self._text(value, longest, path, formats=False)
         if text is None:
             return ""
         if not text:
@@ -66,16 +70,20 @@ class Check:
     def optional_line(self, value: object, longest: int, *path: str) -> str | None:
         """Like line(), but null stays null and blank text becomes null."""
         if value is None or (
-            isinstance(value, str) and len(value) <= longest and not value.strip()
+            isinstance(value, str) and len(value) <= longest and characters.is_blank(value)
         ):
             return None
         return self.line(value, longest, *path)
 
     def prose(self, value: object, longest: int, *path: str) -> str | None:
-        """Multi-line text of up to *longest* characters, or null."""
+        """Multi-line text of up to *longest* characters; null if it shows nothing.
+
+        Format characters stay: prose may quote, or be written in two directions, and none of them
+        acts beyond its paragraph.
+        """
         if value is None:
             return None
-        text = self._text(value, longest, path)
+        text = self._text(value, longest, path, formats=True)
         if text and any(
             unicodedata.category(char) == "Cc" and char not in "\n\r\t" for char in text
         ):
@@ -83,12 +91,13 @@ class Check:
         return text or None
 
     def stored(self, value: object, longest: int, *path: str) -> str:
-        """A text to compare with stored ones; blank becomes "", which no stored text equals."""
-        return self.prose(value, longest, *path) or ""
+        """A text to compare with stored lines; blank becomes "", which no stored text equals."""
+        text = characters.without_formats(self.prose(value, longest, *path) or "")
+        return unicodedata.normalize("NFC", text).strip()
 
     def word(self, value: object, *path: str, like: str = "lead_attorney") -> str:
         """Any lower-case word of letters, digits, - and _ that begins with a letter."""
-        text = self._text(value, WORD_MAX, path)
+        text = self._text(value, WORD_MAX, path, formats=False)
         if text is None:
             return ""
         if not _WORD.fullmatch(text) or text != text.lower():
@@ -120,13 +129,17 @@ class Check:
             return None
 
     def identifier(self, value: object, *path: str) -> str:
-        """An id from any system: one line, unchanged, with no leading or trailing spaces."""
+        """An id from any system: one line, unchanged, with nothing that line() would change."""
         text = self.line(value, ID_MAX, *path)
         if isinstance(value, str) and text and text != value:
-            self.wrong(f"{_noun(path)} must be an id without leading or trailing spaces.", *path)
+            self.wrong(
+                f"{_noun(path)} must be an id in NFC without spaces at its ends"
+                " or invisible characters.",
+                *path,
+            )
         return text
 
-    def _text(self, value: object, longest: int, path: Path) -> str | None:
+    def _text(self, value: object, longest: int, path: Path, *, formats: bool) -> str | None:
         if not isinstance(value, str):
             self.wrong(f"{_noun(path)} must be a string.", *path)
             return None
@@ -137,7 +150,10 @@ class Check:
         if not _storable(value):
             self.wrong(f"{_noun(path)} must not contain NUL or lone surrogates.", *path)
             return None
-        text = unicodedata.normalize("NFC", value).strip()
+        kept = value if formats else characters.without_formats(value)
+        text = unicodedata.normalize("NFC", kept).strip()
+        if characters.is_blank(text):
+            return ""
         if len(text) > longest:
             self.wrong(f"{_noun(path)} must have at most {longest} characters.", *path)
             return None

@@ -100,6 +100,20 @@ class CaseChanges:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a caller sends along of a case that no change of its fields can alter.
+
+    A role is the id of the party or staff member, the role and the name.
+    """
+
+    id: str | Maybe | None = UNSET
+    created_at: str | Maybe | None = UNSET
+    updated_at: str | Maybe | None = UNSET
+    parties: Sequence[tuple[str, str, str]] | Maybe | None = UNSET
+    staff: Sequence[tuple[str, str, str]] | Maybe | None = UNSET
+
+
+@dataclass(frozen=True, slots=True)
 class PartyChanges:
     name: str | Maybe | None = UNSET
     kind: str | Maybe | None = UNSET
@@ -177,7 +191,7 @@ for anything."""
 
 
 def mentioned(
-    changes: CaseChanges | PartyChanges | StaffChanges | RoleChanges,
+    changes: CaseChanges | Seen | PartyChanges | StaffChanges | RoleChanges,
 ) -> dict[str, Any]:
     """The fields that the caller mentioned, with their new values."""
     return {

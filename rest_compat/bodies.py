@@ -4,6 +4,7 @@ Shapes that the documentation leaves open are accepted: a list of parties may be
 [...]}, a bare list, or one object.
 """
 
+from dataclasses import fields
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -19,10 +20,11 @@ from domain.inputs import (
     NewParty,
     NewStaff,
     PartyRole,
+    Seen,
     StaffRole,
     Unclear,
 )
-from domain.models import LinkType, PartyKind
+from domain.models import CaseStatus, LinkType, PartyKind
 from rest_compat.errors import MAX_DETAILS, Unreadable
 from rest_compat.parameters import single
 
@@ -33,32 +35,6 @@ class Body(BaseModel):
     """A JSON object with known fields only, each of the right type without conversion."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class CaseCreate(Body):
-    name: str
-    file_number: str | None = None
-    type: str | None = None
-    description: str | None = None
-    dezernat: str | None = None
-
-    def to_domain(self) -> NewCase:
-        return NewCase(**self.model_dump())
-
-
-class CaseUpdate(Body):
-    """Only included fields are updated; null clears an optional one."""
-
-    name: str | None = None
-    file_number: str | None = None
-    status: str | None = None
-    type: str | None = None
-    description: str | None = None
-    dezernat: str | None = None
-
-    def to_domain(self) -> CaseChanges:
-        given = self.model_dump(exclude_unset=True)
-        return CaseChanges(**{name: given.get(name, UNSET) for name in type(self).model_fields})
 
 
 class PartyItem(Body):
@@ -105,6 +81,61 @@ class StaffItem(Body):
 _NOBODY = Unclear("id or name must be given.")
 
 
+class CaseCreate(Body):
+    """A case, with its parties and staff if they are given: all of it or nothing."""
+
+    name: str
+    file_number: str | None = None
+    status: str = CaseStatus.ACTIVE
+    type: str | None = None
+    description: str | None = None
+    dezernat: str | None = None
+    parties: list[PartyItem] = []
+    staff: list[StaffItem] = []
+
+    def to_domain(self) -> NewCase:
+        fields = {name: getattr(self, name) for name in _FIELDS}
+        parties = [item.to_domain() for item in self.parties]
+        return NewCase(**fields, parties=parties, staff=[item.to_domain() for item in self.staff])
+
+
+class SeenRole(Body):
+    """A party or staff member as the case object shows them."""
+
+    id: str
+    role: str
+    name: str
+
+
+class CaseUpdate(Body):
+    """Only included fields are updated; null clears an optional one.
+
+    The other fields of the case object may be sent back as they are.
+    """
+
+    name: str | None = None
+    file_number: str | None = None
+    status: str | None = None
+    type: str | None = None
+    description: str | None = None
+    dezernat: str | None = None
+    id: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    parties: list[SeenRole] | None = None
+    staff: list[SeenRole] | None = None
+
+    def to_domain(self) -> tuple[CaseChanges, Seen]:
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        for name in given.keys() & {"parties", "staff"}:
+            given[name] = given[name] and [(one.id, one.role, one.name) for one in given[name]]
+        changes = CaseChanges(**{name: given[name] for name in given.keys() & set(_FIELDS)})
+        return changes, Seen(**{name: given[name] for name in given.keys() - set(_FIELDS)})
+
+
+_FIELDS = tuple(field.name for field in fields(CaseChanges))
+
+
 class StaffReference(Body):
     """A staff member by id. The role stands beside the list, since it applies to all of it."""
 
@@ -144,7 +175,7 @@ async def read_case(request: Request) -> NewCase:
     return _validated(CaseCreate, await _json(request)).to_domain()
 
 
-async def read_changes(request: Request) -> CaseChanges:
+async def read_changes(request: Request) -> tuple[CaseChanges, Seen]:
     return _validated(CaseUpdate, await _json(request)).to_domain()
 
 

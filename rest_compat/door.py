@@ -20,7 +20,7 @@ from starlette.types import Scope as ASGIScope
 from domain.access.principal import Principal, Scope
 from domain.errors import DomainError, RateLimited
 from domain.services import Services
-from rest_compat.errors import Unreadable, failed, http_failure, refused, unreadable
+from rest_compat.errors import Answered, Unreadable, failed, http_failure, refused, unreadable
 
 
 def _documented() -> None:
@@ -62,6 +62,8 @@ class Door(APIRoute):
             response = await refused(request, error)
         except Unreadable as error:
             response = await unreadable(request, error)
+        except Answered as error:
+            response = error.response
         except HTTPException as error:
             response = await http_failure(request, error)
         except ClientDisconnect:

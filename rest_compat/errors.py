@@ -13,14 +13,16 @@ from starlette.routing import Match, Route, Router
 
 from domain.errors import (
     DomainError,
-    Invalid,
     InvalidKey,
     Path,
     Problem,
     RateLimited,
     Refused,
+    Several,
     Unavailable,
+    VersionConflict,
 )
+from rest_compat.conditions import etag
 
 STATUS = {
     "VALIDATION_ERROR": 400,
@@ -71,13 +73,21 @@ class Unreadable(Exception):
         self.problems = problems
 
 
+class Answered(Exception):
+    """An error whose whole response is made already."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
 @contextmanager
 def named_as(names: Mapping[str, str]) -> Iterator[None]:
     """Name fields in refusals as the client did, where it had a choice of names."""
     try:
         yield
-    except Invalid as error:
-        raise Invalid(
+    except Several as error:
+        raise type(error)(
             replace(problem, field=tuple(names.get(part, part) for part in problem.field))
             for problem in error.problems
         ) from None
@@ -95,19 +105,34 @@ def envelope(
     **more: Any,
 ) -> Response:
     """The response for an error; *more* is added beside code and message."""
-    details = [
+    error = {"code": code, "message": message, "details": _details(problems), **more}
+    return _response(error, {"Cache-Control": "no-store", **(headers or {})})
+
+
+def _response(error: dict[str, Any], headers: Mapping[str, str]) -> Response:
+    body = orjson.dumps({"error": error})
+    return Response(body, STATUS[error["code"]], headers, media_type="application/json")
+
+
+def _details(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    return [
         {
             "field": ".".join(_wire_field(problem)),
             "code": problem.code,
             "message": _wire_message(problem),
+            **_existing(problem),
         }
         for problem in islice(problems, MAX_DETAILS)
         if problem.field
     ]
-    error = {"code": code, "message": message, "details": details, **more}
-    body = orjson.dumps({"error": error})
-    headers = {"Cache-Control": "no-store", **(headers or {})}
-    return Response(body, STATUS[code], headers, media_type="application/json")
+
+
+def _existing(problem: Problem) -> dict[str, Any]:
+    """The plain id of the object in the way."""
+    if problem.existing is None:
+        return {}
+    _type, key = problem.existing
+    return {"existing_id": key[-1] if isinstance(key, tuple) else key}
 
 
 def _wire_field(problem: Problem) -> Path:
@@ -135,11 +160,21 @@ async def refused(_request: Request, error: Exception) -> Response:
         more["retry_after"] = error.retry_after
     elif isinstance(error, Unavailable):
         headers["Retry-After"] = "1"
+    elif isinstance(error, VersionConflict):
+        headers["ETag"] = etag(error.actual)
     problems = error.problems
     message = error.message
     if problems and problems[0].field:
         message = message.replace(problems[0].message, _wire_message(problems[0]), 1)
     return envelope(error.code, message, problems, headers=headers, **more)
+
+
+def version_conflict(conflict: VersionConflict, current: dict[str, Any]) -> Response:
+    """The envelope for a version conflict, with the object as it is now in its detail."""
+    detail = _details(conflict.problems)[0] | {"current": current}
+    error = {"code": conflict.code, "message": conflict.message, "details": [detail]}
+    headers = {"Cache-Control": "no-store", "ETag": etag(conflict.actual)}
+    return _response(error, headers)
 
 
 async def unreadable(_request: Request, error: Exception) -> Response:

@@ -5,6 +5,7 @@ Checks run in this order: key, rate and scope (door.py), the case's existence, t
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,7 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from domain.access.principal import Principal
-from domain.errors import CaseNotFound, InsufficientScope, Invalid, Problem, Refused
+from domain.errors import (
+    CaseNotFound,
+    InsufficientScope,
+    Invalid,
+    Problem,
+    Refused,
+    VersionConflict,
+)
 from domain.ids import canonical_case_id
 from domain.inputs import CaseFilter
 from domain.models import Case
@@ -37,10 +45,12 @@ from rest_compat.answers import (
 from rest_compat.conditions import etag, expected_revisions, unchanged
 from rest_compat.documentation import documented
 from rest_compat.door import Deleter, Domain, Door, Reader, Writer
-from rest_compat.errors import Unreadable, named_as
+from rest_compat.errors import Answered, Unreadable, named_as, version_conflict
 from rest_compat.parameters import paging_of, single
 
 router = APIRouter(route_class=Door)
+MAX_WARNINGS = 5
+"""Servers and proxies limit the length of a header."""
 _QUICK, _SEARCH = Pace(), Pace()
 _READ, _WRITE, _DELETE = "cases:read", "cases:write", "cases:delete"
 _IDEMPOTENT = ("Idempotency-Key",)
@@ -131,11 +141,13 @@ async def get_case(request: Request, case_id: str, who: Reader, services: Domain
 )
 async def update_case(request: Request, case_id: str, who: Writer, services: Domain) -> Response:
     async with _of_case(case_id, who, services):
+        changes, seen = await bodies.read_changes(request)
         case = await cases.update_case(
             who,
             services.database,
             case_id,
-            await bodies.read_changes(request),
+            changes,
+            seen=seen,
             expected_version=expected_revisions(request),
             idempotency_key=_idempotency_key(request),
         )
@@ -147,13 +159,14 @@ async def update_case(request: Request, case_id: str, who: Writer, services: Dom
     **documented("Delete a case", _DELETE, 404, 412, ok=204, headers=_BELOW),
 )
 async def delete_case(request: Request, case_id: str, who: Deleter, services: Domain) -> Response:
-    await cases.delete_case(
-        who,
-        services.database,
-        case_id,
-        expected_version=expected_revisions(request),
-        idempotency_key=_idempotency_key(request),
-    )
+    async with _with_the_case(who, services):
+        await cases.delete_case(
+            who,
+            services.database,
+            case_id,
+            expected_version=expected_revisions(request),
+            idempotency_key=_idempotency_key(request),
+        )
     return Response(status_code=204)
 
 
@@ -353,10 +366,27 @@ async def unlink_cases(
 
 
 @asynccontextmanager
+async def _with_the_case(who: Principal, services: Services) -> AsyncIterator[None]:
+    """Answer a version conflict with the case as it is now, and its ETag."""
+    try:
+        yield
+    except VersionConflict as conflict:
+        current = conflict.current
+        if current is None:
+            raise
+        row = tuple(getattr(current, name) for name in CASE)
+        [content] = await services.database.run(
+            lambda db: case_objects(who, db, [row]), _QUICK, who.workspace_id
+        )
+        raise Answered(version_conflict(conflict, content)) from None
+
+
+@asynccontextmanager
 async def _of_case(case_id: str, who: Principal, services: Services) -> AsyncIterator[None]:
     """Report other errors of a write only if the case exists; a missing case takes precedence."""
     try:
-        yield
+        async with _with_the_case(who, services):
+            yield
     except CaseNotFound:
         raise
     except (HTTPException, Refused, Unreadable):
@@ -417,7 +447,11 @@ async def _roles_answer(
     except InsufficientScope:
         data = [GIVEN[relation.name](one) for one in written.given]
     content = {"data": data, "pagination": {"has_more": False}}
-    return answer(content, status, await _tag(who, services, written.case))
+    headers = await _tag(who, services, written.case)
+    if written.warnings:
+        warnings = (f"{'.'.join(one.field)}: {one.message}" for one in written.warnings)
+        headers["X-Warning"] = " ".join(islice(warnings, MAX_WARNINGS))
+    return answer(content, status, headers)
 
 
 def as_parameters(error: Invalid) -> Invalid:

@@ -37,18 +37,18 @@ def imports_of(path: Path) -> set[str]:
 
 FLOORS = {
     "domain": [
-        {"domain.words": "models inputs errors ids instants checks"},
+        {"domain.words": "models inputs errors ids instants checks characters folding"},
         {
             "domain.storage": "database opening statements spellings tables migrating",
             "domain.storage.sqlite": "file readers writer lock errors backup",
             "domain.storage.postgresql": "server errors",
             "domain.storage.migrations": "env",
-            "domain.storage.migrations.versions": "0001_first_schema 0003_numbers_of_roles",
+            "domain.storage.migrations.versions": "0001_first_schema 0002_number_keys"
+            " 0003_numbers_of_roles",
         },
         {"domain.access": "principal keys rates"},
         {
             "domain.reading": "lists lookups relations related objects revisions filters search"
-            " folding"
             " paging cursors"
         },
         {"domain.writing": "cases roles register links rows role_rows timeline idempotency"},

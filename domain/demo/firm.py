@@ -13,11 +13,10 @@ from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
-from domain import ids, instants
+from domain import folding, ids, instants
 from domain.demo import words
 from domain.demo.words import DE, EN, Matter
 from domain.models import CaseStatus, LinkType, PartyKind
-from domain.reading import folding
 
 _FIRST_DAY = datetime(2023, 1, 9, tzinfo=UTC)
 _LAST_DAY = datetime(2026, 10, 9, tzinfo=UTC)

@@ -10,14 +10,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, false, not_, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    false,
+    not_,
+    or_,
+    select,
+    true,
+)
 
-from domain import checks, instants
+from domain import checks, folding, instants
 from domain.checks import Check
 from domain.inputs import CaseFilter, DateRange, PartyFilter, StaffFilter
 from domain.models import CaseStatus, PartyKind
 from domain.reading import search
-from domain.storage.spellings import each
+from domain.storage.spellings import each, filed_under
 from domain.storage.tables import case_party, cases, party, staff, staff_assignment
 
 MAX_CONDITIONS = 60
@@ -74,7 +86,8 @@ class _Compiler:
         if wanted.search is not None:
             parts += self.search("case", wanted.search, (*path, "search"))
         if wanted.file_number is not None:
-            parts.append(("file_number", self.text(wanted.file_number, (*path, "file_number"))))
+            number = self.check.stored(wanted.file_number, checks.SEARCH_MAX, *path, "file_number")
+            parts.append(("file_number", self.parameter(json.dumps([folding.number_key(number)]))))
         for name in ("created_at", "updated_at"):
             parts += self.range(name, getattr(wanted, name), (*path, name))
         if wanted.party is not None:
@@ -188,7 +201,10 @@ def condition(shape: Shape) -> ColumnElement[bool]:
         case "type" | "dezernat":
             return and_(c[kind].is_not(None), c[kind].in_(_values(rest[0])))
         case "file_number":
-            return and_(c.file_number.is_not(None), c.file_number == bindparam(rest[0]))
+            filed = filed_under.of(
+                bindparam("workspace_id", type_=Integer), bindparam(rest[0], type_=Text)
+            )
+            return c.id.in_(select(filed.c.id))
         case "created_at" | "updated_at":
             return _compare(c[kind], *rest)
         case "search":

@@ -10,16 +10,26 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, FromClause, Table, and_, bindparam, cast, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    Table,
+    and_,
+    bindparam,
+    cast,
+    or_,
+    select,
+)
 
-from domain import checks
+from domain import checks, folding
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
 from domain.ids import canonical_case_id
 from domain.models import Case, CaseLink, CaseParty, CaseStaff, Party, Staff, TimelineEvent
 from domain.reading.relations import CASE_LINKS, CASE_PARTIES, CASE_STAFF, CASE_TIMELINE, Relation
 from domain.storage import tables
-from domain.storage.spellings import Text, each
+from domain.storage.spellings import Text, each, filed_under
 from domain.storage.statements import Fetch, Prepared
 
 
@@ -87,16 +97,22 @@ def case_to_write(who: Principal, case_id: str) -> Fetch | None:
 
 
 def case_by_file_number(who: Principal, file_number: str, columns: tuple[str, ...]) -> Fetch | None:
-    """The row of the case with this file number, exact except for surrounding spaces.
+    """The row of the case with this file number, by the key that file numbers are unique by.
 
-    None if it cannot be a file number. Raises InsufficientScope.
+    Where several cases have had it since before there was that key, the one that spells it the
+    same comes first, then the oldest. None if it cannot be a file number. Raises InsufficientScope.
     """
     who.require(Scope.CASES_READ)
     check = Check()
     number = check.optional_line(file_number, checks.FILE_NUMBER_MAX, "file_number")
-    if number is None or check.problems:
+    key = folding.number_key(number)
+    if key is None or check.problems:
         return None
-    values = {"workspace_id": who.workspace_id, "file_number": number}
+    values = {
+        "workspace_id": who.workspace_id,
+        "number_keys": orjson.dumps([key]).decode(),
+        "file_number": number,
+    }
     return Fetch(_case_by_file_number(columns), values)
 
 
@@ -190,12 +206,13 @@ def _columns(kind: Kind, names: tuple[str, ...]) -> list[Any]:
 @lru_cache(maxsize=64)
 def _case_by_file_number(columns: tuple[str, ...]) -> Prepared:
     c = tables.cases.c
+    workspace_id = bindparam("workspace_id", type_=Integer)
+    filed = filed_under.of(workspace_id, bindparam("number_keys", type_=Text))
     return Prepared(
-        select(*(c[name] for name in columns)).where(
-            c.workspace_id == bindparam("workspace_id"),
-            c.deleted_at.is_(None),
-            c.file_number == bindparam("file_number"),
-        )
+        select(*(c[name] for name in columns))
+        .where(c.workspace_id == workspace_id, c.id.in_(select(filed.c.id)))
+        .order_by(c.file_number != bindparam("file_number"), c.id)
+        .limit(1)
     )
 
 

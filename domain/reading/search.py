@@ -4,12 +4,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Text, bindparam, literal, or_, select
 
-from domain.reading import folding
+from domain import folding
 from domain.storage.spellings import found_by_index, holds
 from domain.storage.tables import search_entry
 
 KINDS = ("case", "party", "staff")
-_SEPARATORS = frozenset(" -–/._:")
+_SEPARATORS = frozenset(" -/\u2044._:")  # U+2044 divides a folded ½
 INDEX_TERMS = ("query", "scope", "plain", "loose", "number")
 GRAM = 3  # characters; a shorter term cannot use a trigram index
 
@@ -44,7 +44,7 @@ def terms(workspace_id: int, kind: str, text: str) -> tuple[bool, dict[str, str]
         return None
     parameters = {"plain": plain, "loose": folding.loose(plain)}
     # Only separators may be dropped: in 0% the sign is significant.
-    plain_number = all(one.isalnum() or one in _SEPARATORS for one in text)
+    plain_number = all(one.isalnum() or one in _SEPARATORS for one in plain)
     if plain_number and (number := folding.number(text)):
         parameters["number"] = number
     if min(map(len, parameters.values())) < GRAM:

@@ -89,6 +89,40 @@ def _found_postgresql(element: found_by_index, compiler: SQLCompiler, **options:
     )
 
 
+class filed_under(FunctionElement[Any]):
+    """The id and number_key of the visible cases whose key is among the strings of a JSON array."""
+
+    name = "filed_under"
+    inherit_cache = True
+
+    @classmethod
+    def of(cls, workspace_id: Any, keys: Any) -> Any:
+        """As a table."""
+        columns = (column("id", sqlalchemy.Text), column("number_key", sqlalchemy.Text))
+        return cls(workspace_id, keys).table_valued(*columns, name="filed")
+
+
+@compiles(filed_under, "sqlite")
+def _filed_sqlite(element: filed_under, compiler: SQLCompiler, **options: Any) -> str:
+    workspace, keys = _each_argument(element.clauses, compiler, options)
+    # INDEXED BY, since SQLite takes every case of the workspace for no more rows than one number's.
+    return (
+        "(SELECT id, number_key FROM cases INDEXED BY ix_cases_number_key "  # noqa: S608
+        f"WHERE workspace_id = {workspace} AND deleted_at IS NULL AND number_key IS NOT NULL "
+        f"AND number_key IN (SELECT value FROM json_each({keys}) AS each))"
+    )
+
+
+@compiles(filed_under, "postgresql")
+def _filed_postgresql(element: filed_under, compiler: SQLCompiler, **options: Any) -> str:
+    workspace, keys = _each_argument(element.clauses, compiler, options)
+    return (
+        "(SELECT id, number_key FROM cases "  # noqa: S608
+        f"WHERE workspace_id = {workspace} AND deleted_at IS NULL AND number_key IS NOT NULL "
+        f"AND number_key IN (SELECT jsonb_array_elements_text(({keys})::jsonb)))"
+    )
+
+
 class holds(FunctionElement[bool]):
     """Whether the first text contains the second, character for character."""
 

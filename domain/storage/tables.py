@@ -104,6 +104,9 @@ cases = Table(
     Column("number_order", Text, nullable=False),
     # The highest position given to a party or staff member: positions are never reused.
     Column("last_position", Integer, nullable=False),
+    # What the file number is unique by. The index is not unique, because numbers that were two
+    # before they were compared by this key are kept: writes look first, one at a time.
+    Column("number_key", Text),
     PrimaryKeyConstraint("workspace_id", "id"),
     CheckConstraint("status IN ('active', 'closed', 'archived')", name="status"),
     CheckConstraint("version >= 1", name="version"),
@@ -113,12 +116,12 @@ cases = Table(
     _case_order("ix_cases_number_order", "number_order"),
     _case_order("ix_cases_status", "status", "created_at"),
     Index(
-        "uq_cases_file_number",
+        "ix_cases_number_key",
         "workspace_id",
-        "file_number",
-        unique=True,
-        sqlite_where=text("deleted_at IS NULL AND file_number IS NOT NULL"),
-        postgresql_where=text("deleted_at IS NULL AND file_number IS NOT NULL"),
+        "number_key",
+        "id",
+        sqlite_where=text("deleted_at IS NULL AND number_key IS NOT NULL"),
+        postgresql_where=text("deleted_at IS NULL AND number_key IS NOT NULL"),
     ),
     sqlite_with_rowid=False,
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from domain import ids
+from domain import folding, ids
 from domain.access.principal import Principal
 from domain.models import Case, Change, Party, Staff
 from domain.storage.database import Transaction
@@ -55,7 +55,7 @@ class Batch:
     linked: list[tuple[Line, str]] = field(default_factory=list)
     # What the workspace already holds, or will hold after flush().
     marks: dict[str, str] = field(default_factory=dict)
-    numbers: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, list[str]] = field(default_factory=dict)
     case_ids: set[str] = field(default_factory=set)
     names: dict[str, dict[str, str]] = field(default_factory=dict)
     event_ids: set[str] = field(default_factory=set)
@@ -126,12 +126,13 @@ class Batch:
     def _conflict(self, line: Line) -> tuple[str | None, str] | None:
         """The case a line conflicts with, if any, and the reason to reject the line."""
         number = line.values.get("file_number")
-        owner = self.numbers.get(number) if number else None
+        owners = self.numbers.get(folding.number_key(number) or "", [])
         if line.id is not None and line.id in self.case_ids:
-            if owner not in (None, line.id):
+            if owners and line.id not in owners:
                 return None, "id: The id and the file number belong to two different cases."
             return line.id, "id: A case with this id already exists or was deleted."
-        if owner is not None:
+        if owners:
+            owner = owners[0] if len(owners) == 1 else None
             return owner, f"file_number: Another case has the file number {number}."
         return None
 
@@ -163,8 +164,8 @@ class Batch:
         self.cases.append(case)
         self.positions.append(len(party_roles) + len(staff_roles))
         self.case_ids.add(case.id)
-        if case.file_number is not None:
-            self.numbers[case.file_number] = case.id
+        if key := folding.number_key(case.file_number):
+            self.numbers[key] = [case.id]
         self.event_ids |= {event.id for event in line.events if event.id}
         if not any(event.type == "case_created" for event in line.events):
             changes = timeline.changes_between(None, case, CASE_FIELDS)
@@ -219,9 +220,10 @@ class Batch:
             self.event_ids |= {event.id for event in events if event.id}
             self.report.updated += 1
         if "file_number" in changed:
-            self.numbers.pop(case.file_number or "", None)
-            if (number := changed["file_number"]) is not None:
-                self.numbers[number] = case_id
+            if key := folding.number_key(case.file_number):
+                self.numbers[key] = [id for id in self.numbers.get(key, []) if id != case_id]
+            if key := folding.number_key(changed["file_number"]):
+                self.numbers[key] = [*self.numbers.get(key, []), case_id]
         self._mark(line.mark, case_id)
         if line.links:
             self.linked.append((line, case_id))

@@ -1,6 +1,7 @@
 """Checking every invariant of a database, whatever program wrote to it.
 
-Findings contain numbers and ids, never a client's name.
+Findings contain numbers and ids, never a client's name, with one exception: of cases that share a
+file number the names are told, because somebody must decide which of them gets another number.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Select, and_, bindparam, func, not_, or_, select
 
+from domain import characters
 from domain.errors import Damaged
 from domain.models import Case, LinkType, Party, Staff, Workspace
 from domain.storage.database import Database, Snapshot
@@ -78,11 +80,20 @@ async def verify(
     return result
 
 
+async def shared_numbers(database: Database) -> list[Finding]:
+    """The file numbers that several cases had before numbers were compared by their keys."""
+    result = Verification()
+    workspaces = await administration.workspaces(database)
+    async with database.read() as db:
+        for workspace in workspaces:
+            await _numbers(db, workspace, _noter(result, _shown(workspace)))
+    return result.findings
+
+
 async def _verify_workspace(
     db: Snapshot, workspace: Workspace, result: Verification, on_events: Callable[[int], object]
 ) -> None:
-    live = workspace.mode == "live"
-    note = _noter(result, workspace.slug if live else f"{workspace.slug} (test)")
+    note = _noter(result, _shown(workspace))
     with _readable(note, "timeline"):
         async for _block in _chain(db, workspace, note, result):
             on_events(result.events)
@@ -92,6 +103,12 @@ async def _verify_workspace(
         await _roles(db, workspace, note)
     with _readable(note, "search entries"):
         result.cases += await _search(db, workspace, note)
+    with _readable(note, "file numbers"):
+        await _numbers(db, workspace, note)
+
+
+def _shown(workspace: Workspace) -> str:
+    return workspace.slug if workspace.mode == "live" else f"{workspace.slug} (test)"
 
 
 Note = Callable[[str, str], None]
@@ -185,18 +202,19 @@ async def _roles(db: Snapshot, workspace: Workspace, note: Note) -> None:
 
 
 async def _search(db: Snapshot, workspace: Workspace, note: Note) -> int:
-    """Check the search entries of visible cases, parties and staff; return the number of cases."""
+    """Check all keys of visible cases, parties and staff; return the number of cases."""
     counted = 0
-    kinds: tuple[tuple[str, Any, Any, Any], ...] = (
-        ("case", cases, Case, rows.case_entry),
-        ("party", party, Party, lambda id, one: rows.register_entry(id, "party", one)),
-        ("staff", staff, Staff, lambda id, one: rows.register_entry(id, "staff", one)),
+    kinds: tuple[tuple[str, Any, Any, Any, tuple[str, ...]], ...] = (
+        ("case", cases, Case, rows.case_entry, ("name_order", "number_order", "number_key")),
+        ("party", party, Party, _register_entry("party"), ("name_order",)),
+        ("staff", staff, Staff, _register_entry("staff"), ("name_order",)),
     )
-    for kind, table, model, entry in kinds:
+    for kind, table, model, entry, own_keys in kinds:
+        fields = tuple(model.__dataclass_fields__)
         entries = _rows(search_entry, _ENTRY, search_entry.c.kind == kind)
         objects = _rows(
             table,
-            tuple(model.__dataclass_fields__),
+            fields + own_keys,
             *_visible(table),
         )
         stored = {
@@ -204,14 +222,37 @@ async def _search(db: Snapshot, workspace: Workspace, note: Note) -> int:
         }
         async for row in _all(db, objects, {"workspace_id": workspace.id}):
             counted += kind == "case"
-            expected: Mapping[str, Any] = entry(workspace.id, model(*row))
+            one = model(*row[: len(fields)])
+            expected: Mapping[str, Any] = entry(workspace.id, one)
             if stored.pop(row[0], None) != tuple(expected[name] for name in _ENTRY[1:]):
                 note(f"{kind} {row[0]}", "its search entry is missing or wrong.")
-            if row[-1] < 1:
+            keys: dict[str, str | None] = {"name_order": rows.name_order(one.name)}
+            if kind == "case":
+                keys |= rows.number_keys(one.file_number)
+            if tuple(row[len(fields) :]) != tuple(keys[name] for name in own_keys):
+                note(f"{kind} {row[0]}", "a key that it is sorted or found by is wrong.")
+            if one.version < 1:
                 note(f"{kind} {row[0]}", "its version is less than 1.")
         for id in stored:
             note(f"{kind} {id}", "its search entry points to nothing.")
     return counted
+
+
+def _register_entry(kind: str) -> Callable[[int, Any], dict[str, Any]]:
+    return lambda workspace_id, one: rows.register_entry(workspace_id, kind, one)
+
+
+async def _numbers(db: Snapshot, workspace: Workspace, note: Note) -> None:
+    """Find the visible cases that share a file number."""
+    found = await db.fetch(Fetch(_SHARED_NUMBERS, {"workspace_id": workspace.id}))
+    for _key, group in itertools.groupby(found, key=lambda row: row[0]):
+        sharing = [(id, name, number) for _, id, name, number in group]
+        told = " and ".join(
+            f"case {id} ({characters.without_formats(name)}) has"
+            f" {characters.without_formats(number)}"
+            for id, name, number in sharing
+        )
+        note(f"file number {characters.without_formats(sharing[0][2])}", f"{told}.")
 
 
 async def _all(
@@ -279,6 +320,25 @@ _LINKS = Prepared(
     select(case_link.c.id, case_link.c.case_id, case_link.c.linked_case_id, case_link.c.type)
     .where(case_link.c.workspace_id == _WORKSPACE)
     .order_by(case_link.c.id, case_link.c.case_id)
+)
+_SHARED_KEYS = (
+    select(cases.c.number_key)
+    .where(
+        cases.c.workspace_id == _WORKSPACE,
+        cases.c.deleted_at.is_(None),
+        cases.c.number_key.is_not(None),
+    )
+    .group_by(cases.c.number_key)
+    .having(func.count() > 1)
+)
+_SHARED_NUMBERS = Prepared(
+    select(cases.c.number_key, cases.c.id, cases.c.name, cases.c.file_number)
+    .where(
+        cases.c.workspace_id == _WORKSPACE,
+        cases.c.deleted_at.is_(None),
+        cases.c.number_key.in_(_SHARED_KEYS),
+    )
+    .order_by(cases.c.number_key, cases.c.id)
 )
 _ORPHANS = (
     (Prepared(_orphans(case_party, party, "party_id")), "party role"),

@@ -1,40 +1,29 @@
 """The life cycle of a case: open, change, delete."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Integer, bindparam, select
 
-from domain import checks, ids
+from domain import checks, folding, ids
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
 from domain.errors import FileNumberTaken
 from domain.ids import canonical_case_id
-from domain.inputs import CaseChanges, ExpectedVersion, NewCase, mentioned
+from domain.inputs import CaseChanges, ExpectedVersion, NewCase, Seen, mentioned
 from domain.models import Case, CaseStatus, Change
 from domain.storage.database import Database, Transaction
-from domain.storage.spellings import each
+from domain.storage.spellings import Text, filed_under
 from domain.storage.statements import Prepared
-from domain.storage.tables import cases
 from domain.writing import idempotency, links, role_rows, roles, rows, timeline
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES
 from domain.writing.roles import Resolved
 from domain.writing.timeline import NewEvent
 
-_VISIBLE = (cases.c.workspace_id == bindparam("workspace_id"), cases.c.deleted_at.is_(None))
-_BY_NUMBER = Prepared(
-    select(cases.c.file_number, cases.c.id).where(
-        *_VISIBLE, cases.c.file_number == bindparam("number")
-    )
-)
-# Asked for many, SQLite walks the workspace and not the index, which leaves out nulls.
-_BY_NUMBERS = Prepared(
-    select(cases.c.file_number, cases.c.id).where(
-        *_VISIBLE, cases.c.file_number.in_(select(each.value(bindparam("numbers")).c.value))
-    )
-)
+_FILED = filed_under.of(bindparam("workspace_id", type_=Integer), bindparam("numbers", type_=Text))
+_BY_NUMBERS = Prepared(select(_FILED.c.number_key, _FILED.c.id))
 CASE_FIELDS = tuple(field.name for field in fields(CaseChanges))
 """The fields of a case that callers write, and so those that its events record."""
 
@@ -91,11 +80,13 @@ async def update_case(
     case_id: str,
     changes: CaseChanges,
     *,
+    seen: Seen | None = None,
     expected_version: ExpectedVersion = None,
     idempotency_key: str | None = None,
 ) -> Case:
     """Change the fields that are mentioned; setting a field to its current value is no change.
 
+    What is *seen* must be as it is stored: who sends the whole case back changes nothing unawares.
     If nothing changes, the result only discloses stored data, which requires the scope to read.
 
     Raises CaseNotFound, VersionConflict, Invalid, FileNumberTaken, IdempotencyKeyReused.
@@ -113,7 +104,9 @@ async def update_case(
         values = check_values(check, mentioned(changes))
         values = {name: value for name, value in values.items() if value != getattr(case, name)}
         if "file_number" in values:
-            await _check_free(check, db, who, values["file_number"])
+            await _check_free(check, db, who, values["file_number"], but=case.id)
+        if seen is not None:
+            await _check_seen(check, db, who, case, seen)
         check.done()
         if not values:
             who.require(Scope.CASES_READ)
@@ -178,26 +171,62 @@ def check_values(check: Check, given: Mapping[str, object]) -> dict[str, Any]:
 
 
 async def owners_of_numbers(
-    db: Transaction, who: Principal, numbers: Collection[str]
-) -> dict[str, str]:
-    """The id of the case that holds each file number; free numbers are left out.
+    db: Transaction, who: Principal, numbers: Iterable[str]
+) -> dict[str, list[str]]:
+    """The ids of the cases that hold each file number, by folding.number_key(); oldest first.
 
-    No two cases that are not deleted have the same file number.
+    Free numbers are left out. More than one case has a number only if they had it before numbers
+    were compared by their keys. Within a write the answer holds until its end, because the writes
+    of a workspace run one at a time.
     """
-    if not numbers:
+    keys = sorted({key for number in numbers if (key := folding.number_key(number))})
+    if not keys:
         return {}
-    values: dict[str, Any] = {"workspace_id": who.workspace_id}
-    if len(numbers) == 1:
-        return dict(await db.rows(_BY_NUMBER, values | {"number": next(iter(numbers))}))
-    return dict(await db.rows(_BY_NUMBERS, values | {"numbers": json.dumps(list(numbers))}))
+    values = {"workspace_id": who.workspace_id, "numbers": json.dumps(keys)}
+    found = await db.rows(_BY_NUMBERS, values)
+    owners: dict[str, list[str]] = {}
+    for key, id in sorted(map(tuple, found)):
+        owners.setdefault(key, []).append(id)
+    return owners
+
+
+async def _check_seen(
+    check: Check, db: Transaction, who: Principal, case: Case, seen: Seen
+) -> None:
+    """Refuse what was seen otherwise than it is stored."""
+    for name, value in mentioned(seen).items():
+        if name in ("parties", "staff"):
+            who.require(Scope.CASES_READ)
+            table = PARTY_ROLES if name == "parties" else STAFF_ROLES
+            there = await role_rows.roles_of(db, who, table, case.id)
+            names = await rows.names_of(
+                db, who.workspace_id, table.kind, {role.node_id for role in there}
+            )
+            stored: Any = [(role.node_id, role.role, names[role.node_id]) for role in there]
+            same = value is not None and list(value) == stored
+        elif name == "id":
+            same = isinstance(value, str) and canonical_case_id(value) == case.id
+        else:
+            same = check.instant(value, name) == getattr(case, name)
+        if not same:
+            noun = name.replace("_", " ")
+            check.wrong(
+                f"{noun} cannot be changed here: leave it out, or send it as it is now.", name
+            )
 
 
 async def _check_free(
-    check: Check, db: Transaction, who: Principal, file_number: str | None
+    check: Check,
+    db: Transaction,
+    who: Principal,
+    file_number: str | None,
+    but: str | None = None,
 ) -> None:
-    """Refuse a file number that another case has."""
+    """Refuse a file number that a case other than *but* has."""
     if not file_number:
         return
-    for owner in (await owners_of_numbers(db, who, [file_number])).values():
-        shown = owner if who.may(Scope.CASES_READ) else None
-        check.refuse(FileNumberTaken(file_number, shown))
+    for owners in (await owners_of_numbers(db, who, [file_number])).values():
+        others = [owner for owner in owners if owner != but]
+        if others:
+            shown = others[0] if who.may(Scope.CASES_READ) else None
+            check.refuse(FileNumberTaken(file_number, shown))

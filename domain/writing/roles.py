@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from domain import folding
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
 from domain.errors import CaseNotFound
@@ -25,7 +26,6 @@ from domain.inputs import (
     mentioned,
 )
 from domain.models import Case, CaseParty, CaseStaff, Change, Party, Staff
-from domain.reading import folding
 from domain.storage.database import Database, Transaction
 from domain.writing import idempotency, register, role_rows, rows
 from domain.writing.idempotency import Call

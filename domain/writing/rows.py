@@ -11,13 +11,13 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from domain import checks
+from domain import checks, folding
 from domain.access.principal import Principal, Scope
 from domain.errors import CaseNotFound, PartyNotFound, StaffNotFound, VersionConflict
 from domain.ids import canonical_case_id
 from domain.inputs import ExpectedVersion
 from domain.models import Case, Party, Staff
-from domain.reading import folding, revisions, search
+from domain.reading import revisions, search
 from domain.storage.database import Row, Transaction
 from domain.storage.spellings import each
 from domain.storage.statements import Prepared
@@ -109,7 +109,7 @@ async def touch(db: Transaction, who: Principal, case: Case, **changes: Any) -> 
     if "name" in changes:
         values["name_order"] = name_order(touched.name)
     if "file_number" in changes:
-        values["number_order"] = folding.number_order(touched.file_number)[:ORDER_MAX]
+        values |= number_keys(touched.file_number)
     await update_case(db, who, case.id, values)
     if {"name", "file_number"} & changes.keys():
         await replace_entry(db, case_entry(who.workspace_id, touched))
@@ -133,7 +133,7 @@ async def insert_cases(
             "workspace_id": workspace_id,
             **_values(case),
             "name_order": name_order(case.name),
-            "number_order": folding.number_order(case.file_number)[:ORDER_MAX],
+            **number_keys(case.file_number),
             "last_position": last,
         }
         for case, last in zip(new, positions or [0] * len(new), strict=True)
@@ -184,6 +184,14 @@ def register_entry(workspace_id: int, kind: str, found: Party | Staff) -> dict[s
 
 def name_order(name: str) -> str:
     return folding.plain(name)[:ORDER_MAX]
+
+
+def number_keys(file_number: str | None) -> dict[str, str | None]:
+    """The columns that a case's file number is sorted and found by."""
+    return {
+        "number_order": folding.number_order(file_number)[:ORDER_MAX],
+        "number_key": folding.number_key(file_number),
+    }
 
 
 async def _insert_register(

@@ -31,7 +31,8 @@ def init(
 ) -> None:
     """Create a database and a workspace with its sandbox; bring an older schema up to date.
 
-    Running it again changes nothing.
+    Running it again changes nothing. File numbers that several cases have since an older version
+    told them apart are kept and reported.
 
     Examples:
 
@@ -41,16 +42,18 @@ def init(
     """
     url = terminal.chosen(database).database_url
 
-    async def work() -> None:
+    async def work() -> list[verifying.Finding]:
         async with opened(url) as open_database:
             await administration.create_workspace(open_database, workspace, name)
+            return await verifying.shared_numbers(open_database)
 
-    terminal.run(work())
+    for finding in terminal.run(work()):
+        err.print(str(finding), markup=False)
     out.print(f"{url} is ready and has the workspace {workspace}.")
 
 
 def verify(database: DatabaseUrl = None) -> None:
-    """Check the database: the timeline's hash chain, links, roles, search entries, the file.
+    """Check the database: the timeline's hash chain, links, roles, keys, file numbers, the file.
 
     Exit status: 0 no findings, 1 findings, printed one per line.
 

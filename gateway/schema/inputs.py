@@ -81,12 +81,16 @@ class CaseFilter:
     type: list[str] | None = described("Any of these types, at most 100.", default=None)
     dezernat: list[str] | None = described("Any of these departments, at most 100.", default=None)
     search: str | None = described(
-        "Text in the name or file number, at most 200 characters. Ignores case, accents, and "
-        "separators in file numbers; ä, ae and a are equal: `muller` finds Müller and Mueller, "
+        "Text in the name or file number, at most 200 characters. Ignores case, accents, invisible "
+        "characters, kinds of dashes and quotes, and separators in file numbers; ä, ae and a are "
+        "equal: `muller` finds Müller and Mueller, "
         "`az 2026/042` finds AZ-2026-042. Blank text is no condition.",
         default=None,
     )
-    file_number: str | None = described("This exact file number.", default=None)
+    file_number: str | None = described(
+        "This file number. Ignores case, and kinds of dashes and spaces; separators count.",
+        default=None,
+    )
     party: PartyFilter | None = described("At least one party of the case matches.", default=None)
     staff: StaffFilter | None = described(
         "At least one staff member on the case matches.", default=None

@@ -74,7 +74,10 @@ class Query:
         ] = None,
         file_number: Annotated[
             str | None,
-            strawberry.argument(description="The exact file number."),
+            strawberry.argument(
+                description="The file number. Ignores case, and kinds of dashes and spaces; "
+                "separators count."
+            ),
         ] = None,
     ) -> Case | None:
         if (id is None) == (file_number is None):

@@ -73,6 +73,10 @@ class Errors(list):
     def note(self, response):
         body = response.json() if response.content else {}
         payloads = (body.get("data") or {}).values() if isinstance(body, dict) else ()
+        if isinstance(body.get("error"), dict):
+            # After a version conflict the caller, who may read it, is shown the case as it is now.
+            for detail in body["error"]["details"]:
+                detail.pop("current", None)
         found = [body.get("errors"), body.get("error")]
         found += [one.get("userErrors") for one in payloads if isinstance(one, dict)]
         told = [json.dumps(part, ensure_ascii=False) for part in found if part]

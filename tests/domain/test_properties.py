@@ -11,6 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from domain import folding
 from domain.errors import DomainError
 from domain.inputs import (
     CaseChanges,
@@ -25,7 +26,7 @@ from domain.inputs import (
     StaffRole,
 )
 from domain.models import CaseParty, LinkType
-from domain.reading import folding, lookups, objects, relations
+from domain.reading import lookups, objects, relations
 from domain.reading.paging import Paging
 from domain.storage.opening import opened
 from domain.storage.tables import metadata
@@ -34,10 +35,35 @@ from domain.writing import cases, links, register, roles, timeline
 
 GOOD = ["Müller ./. Weiß", "Mueller GmbH", "muller", "100% OR_", 'Straße "7"', "Łódź", "Az 2"]
 BAD = ["", " ", "NUL \0", "two\nlines", "\ud800", "x" * 501]
-NUMBERS = [None, None, None, "AZ-2026-042", "az 2026/042", "M 7", "M 8", "Ü-9", "x" * 101]
+NUMBERS = [
+    None,
+    None,
+    None,
+    "AZ-2026-042",
+    "az 2026/042",
+    "az–2026‑042",
+    "M 7",
+    "M 8",
+    "Ü-9",
+    "x" * 101,
+]
 ROLES = ["client", "client", "client", "witness", "Bad Role"]
 TYPES = ["parent", "parent", "child", "related", *LinkType, "sibling"]
-SEARCHES = ["müller", "Mueller", "eller", "weiss", "ß", "az2026042", "Z 2", "%", "OR", '"', "lodz"]
+SEARCHES = [
+    "müller",
+    "Mueller",
+    "eller",
+    "weiss",
+    "ß",
+    "az2026042",
+    "Z 2",
+    "%",
+    "OR",
+    '"',
+    "lodz",
+    "z–2026",
+    "m\u00adüller",
+]
 MISSING = {"cases": "019bc8f0-0000-7000-8000-000000000000", "links": "lnk_0"}
 EVERYTHING = Paging(100)
 
@@ -56,7 +82,9 @@ class Firm:
 
     def has_number(self, number, but=None):
         return number is not None and any(
-            case["number"] == number for id, case in self.cases.items() if id != but
+            folding.number_key(case["number"]) == folding.number_key(number)
+            for id, case in self.cases.items()
+            if id != but
         )
 
     def linked(self, one, other, kind):

@@ -84,7 +84,7 @@ def test_cases_on_sound_pages_stay_readable_and_the_others_are_refused(sound, co
 
 def test_without_an_index_what_needs_it_is_refused_and_the_rest_is_not(sound, copied):
     _, ids = sound
-    pages.spoil(copied.database, pages.root_of(copied.database, "uq_cases_file_number"))
+    pages.spoil(copied.database, pages.root_of(copied.database, "ix_cases_number_key"))
     copied.start()
     with Surfaces(copied) as client:
         assert_done(client.read(ids[3]))

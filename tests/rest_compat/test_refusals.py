@@ -316,7 +316,7 @@ async def test_a_missing_name_is_refused(rest, refused):
 
 
 async def test_a_file_number_is_given_once(rest, refused):
-    await rest.case(file_number="AZ-1")
+    first = await rest.case(file_number="AZ-1")
     other = await rest.case()
 
     for method, path in (("POST", "/cases"), ("PUT", f"/cases/{other['id']}")):
@@ -331,6 +331,7 @@ async def test_a_file_number_is_given_once(rest, refused):
                     "field": "file_number",
                     "code": "FILE_NUMBER_CONFLICT",
                     "message": "Another case has the file number AZ-1.",
+                    "existing_id": first["id"],
                 }
             ],
         }

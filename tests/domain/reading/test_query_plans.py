@@ -34,7 +34,7 @@ from domain.storage.opening import opened
 from domain.storage.statements import Prepared
 from domain.storage.tables import cases
 from domain.upkeep import administration
-from domain.writing.cases import _BY_NUMBER, create_case
+from domain.writing.cases import _BY_NUMBERS, create_case
 from domain.writing.links import link_cases
 from domain.writing.register import create_party, create_staff
 
@@ -265,16 +265,22 @@ def test_a_page_of_people_is_read_off_the_index_of_its_order(plan, kind, window)
     ids=["case", "file number", *(f"{kind.name} by ids" for kind in lookups.KINDS)],
 )
 def test_what_is_asked_for_by_id_scans_no_table(plan, statement):
-    values = {"ids": '["a"]', "file_number": "AZ-1", "cases": '["a"]', "numbered": '["a/1"]'}
+    values = {
+        "ids": '["a"]',
+        "file_number": "AZ-1",
+        "number_keys": '["az-1"]',
+        "cases": '["a"]',
+        "numbered": '["a/1"]',
+    }
 
     assert scanned(plan(statement, values)) == []
 
 
 def test_whether_a_file_number_is_free_is_read_off_its_index(plan):
-    steps = plan(_BY_NUMBER, {"number": "AZ-1"})
+    steps = plan(_BY_NUMBERS, {"numbers": '["az-1"]'})
 
     assert scanned(steps) == []
-    assert any("SEARCH cases USING INDEX uq_cases_file_number" in step for step in steps), steps
+    assert any("SEARCH cases USING INDEX ix_cases_number_key" in step for step in steps), steps
 
 
 def test_a_plan_that_scans_is_noticed(plan):

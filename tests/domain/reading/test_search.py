@@ -1,7 +1,8 @@
 import pytest
 
+from domain import folding
 from domain.inputs import CaseChanges, CaseFilter, PartyChanges, StaffChanges
-from domain.reading import folding, objects
+from domain.reading import objects
 from domain.reading.paging import Paging
 from domain.writing import cases, register
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from domain import folding
 from domain.inputs import NewParty, PartyRole
-from domain.reading import folding, objects, relations
+from domain.reading import objects, relations
 from domain.upkeep.purging import Purged, purge
 from domain.upkeep.verifying import verify
 from domain.writing import cases, links

@@ -67,19 +67,19 @@ async def test_a_search_index_that_does_not_fit_its_entries_is_found(database, s
 async def test_what_postgresql_has_lost_track_of_is_found(database, sound, raw):
     raw.tamper("DELETE FROM cases")
     raw.execute(
-        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'uq_cases_file_number'::regclass"
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_cases_number_key'::regclass"
     )
 
     found = await findings(database)
 
-    assert any("index uq_cases_file_number" in finding for finding in found)
+    assert any("index ix_cases_number_key" in finding for finding in found)
     assert any("table case_link: a row refers to nothing in cases" in one for one in found), found
 
 
 async def test_a_role_of_nobody_is_found(database, sound, raw):
     raw.tamper(
-        "INSERT INTO case_party (workspace_id, case_id, position, party_id, role, added_at)"
-        " VALUES (1, ?, 9, 'pty_none', 'client', '2026-01-01T00:00:00Z')",
+        "INSERT INTO case_party (workspace_id, case_id, position, party_id, role, added_at, number)"
+        " VALUES (1, ?, 9, 'pty_none', 'client', '2026-01-01T00:00:00Z', 9)",
         (sound,),
     )
 
