@@ -191,11 +191,17 @@ class VersionConflict(Refused):
 
     code = "VERSION_CONFLICT"
 
-    def __init__(self, expected: Collection[str], actual: str, current: Any = None) -> None:
-        first = next(iter(expected), None)
-        expectation = "No valid version" if first is None else f"Version {first}"
+    def __init__(
+        self,
+        expected: Collection[str],
+        actual: str,
+        current: Any = None,
+        field: str = "expected_version",
+    ) -> None:
+        wanted = [one for one in expected if len(one) <= 20]
+        expectation = f"Version {min(wanted)}" if wanted else "Another version"
         message = f"{expectation} was expected, but the current version is {actual}."
-        super().__init__(message, ("expected_version",))
+        super().__init__(message, (field,))
         self.actual = actual
         self.current = current
 

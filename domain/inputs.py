@@ -185,9 +185,19 @@ class CaseOrder:
     descending: bool = True
 
 
-ExpectedVersion = int | Collection[str] | None
-"""What a caller expects of an object: its version, or, for a case, one of these revisions; None
-for anything."""
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Which revisions of a case a caller expects, if any, and which it does not.
+
+    *none_of* is True if the caller expects that there is no such case at all.
+    """
+
+    any_of: Collection[str] | None = None
+    none_of: Collection[str] | bool | None = None
+
+
+ExpectedVersion = int | Expected | None
+"""What a caller expects of an object: its version, or more of a case; None for anything."""
 
 
 def mentioned(

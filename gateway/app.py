@@ -30,14 +30,37 @@ from rest_compat import application as rest_compat
 from rest_compat.errors import http_failure
 
 REST_ROOT = "/api/v1"
-ACCEPTED = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match")
+ACCEPTED = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "X-Request-Id",
+    # Tracing, as browsers' agents send it (W3C Trace Context and Baggage).
+    "traceparent",
+    "tracestate",
+    "baggage",
+    # The names that Apollo Client and urql give themselves.
+    "apollographql-client-name",
+    "apollographql-client-version",
+    "apollo-require-preflight",
+    "x-apollo-operation-name",
+    "x-apollo-operation-id",
+    "graphql-client-name",
+    "graphql-client-version",
+    "x-graphql-client-name",
+    "x-graphql-client-version",
+)
 EXPOSED = (
     "ETag",
+    "Location",
     "Retry-After",
     "X-RateLimit-Limit",
     "X-RateLimit-Remaining",
     "X-RateLimit-Reset",
     "X-Request-Id",
+    "X-Warning",
 )
 """The request headers that pages of other origins may send, and the ones they may read."""
 
@@ -120,7 +143,7 @@ def _cors(chosen: Settings) -> list[Middleware]:
         Middleware(
             CORSMiddleware,
             allow_origins=chosen.cors_origins,
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
             allow_headers=ACCEPTED,
             expose_headers=EXPOSED,
             max_age=600,

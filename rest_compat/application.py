@@ -1,11 +1,12 @@
 """The routes as an application to mount at /api/v1."""
 
 from typing import Any
+from urllib.parse import unquote
 
 from fastapi import FastAPI
 from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from domain.errors import DomainError
 from rest_compat.documentation import DESCRIPTION, completed
@@ -41,19 +42,69 @@ class Application:
         documented = self._fastapi.openapi
         self._fastapi.openapi = lambda: completed(documented())  # type: ignore[method-assign]
         self.state = self._fastapi.state
-        self._doors = [route for route in router.routes if isinstance(route, Door)]
+        self._doors = [
+            (route.methods or set(), _segments(route.path), route)
+            for route in router.routes
+            if isinstance(route, Door)
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            path, method = get_route_path(scope), scope["method"]
-            for door in self._doors:
-                if method in (door.methods or ()) and (match := door.path_regex.match(path)):
+            path = _asked(scope)
+            method = scope["method"]
+            if method == "HEAD":
+                method, send = "GET", _without_body(send)
+            for methods, template, door in self._doors:
+                if method in methods and (found := _matched(template, path)) is not None:
                     scope["app"] = self
-                    scope["path_params"] = match.groupdict()
+                    scope["path_params"] = found
                     await door.answer(scope, receive, send)
                     return
+            # FastAPI splits the decoded path: there, a slash within a segment must not be one.
+            escaped = "/".join(part.replace("/", "%2F") for part in path)
+            scope = {**scope, "method": method, "path": f"{scope.get('root_path', '')}/{escaped}"}
         await self._fastapi(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""
         return self._fastapi.openapi()
+
+
+def _segments(path: str) -> list[str]:
+    return path.removeprefix("/").split("/")
+
+
+def _asked(scope: Scope) -> list[str]:
+    """The segments of the path below the root, decoded one by one: %2F is data (RFC 3986, 2.2)."""
+    raw = scope.get("raw_path")
+    if not raw:
+        return _segments(get_route_path(scope))
+    depth = len(_segments(scope.get("root_path", ""))) if scope.get("root_path") else 0
+    parts = _segments(raw.partition(b"?")[0].decode("latin-1"))
+    return [unquote(part) for part in parts[depth:]]
+
+
+def _matched(template: list[str], path: list[str]) -> dict[str, str] | None:
+    """The path parameters, or None if the path is another."""
+    if len(template) != len(path):
+        return None
+    found: dict[str, str] = {}
+    for wanted, given in zip(template, path, strict=True):
+        if wanted.startswith("{"):
+            if not given:
+                return None
+            found[wanted[1:-1]] = given
+        elif wanted != given:
+            return None
+    return found
+
+
+def _without_body(send: Send) -> Send:
+    """Answers HEAD as GET would, without the content (RFC 9110, section 9.3.2)."""
+
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return send_head

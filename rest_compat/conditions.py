@@ -1,10 +1,17 @@
-"""ETags: a case's revision in quotes. If-None-Match and If-Match (RFC 9110, section 13.1)."""
+"""ETags: a case's revision in quotes. If-Match and If-None-Match (RFC 9110, section 13.1)."""
 
 import re
+from collections.abc import Collection
 
 from starlette.requests import Request
 
-_TAG = re.compile(r'(W/)?"([^"]*)"')
+from domain.errors import invalid
+from domain.inputs import Expected
+
+_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+_LIST = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,(?:[ \t]*{_TAG})?)*[ \t]*")
+_TAGS = re.compile(r'(W/)?"([^"]*)"')
+ANY = "*"
 
 
 def etag(revision: str) -> str:
@@ -12,21 +19,43 @@ def etag(revision: str) -> str:
 
 
 def unchanged(request: Request, revision: str) -> bool:
-    """Whether the client already has this revision, by the weak comparison of If-None-Match."""
+    """Whether the client already has this revision, by the weak comparison of If-None-Match.
+
+    A header that is no list of entity tags is no condition: the client is sent the case.
+    """
     header = _header(request, "if-none-match")
     if header is None:
         return False
-    return header.strip() == "*" or revision in {tag for _weak, tag in _TAG.findall(header)}
+    return header == ANY or (_is_list(header) and revision in _tags(header, weak=True))
 
 
-def expected_revisions(request: Request) -> tuple[str, ...] | None:
-    """The revisions in If-Match, or None if any will do; weak tags never match."""
-    header = _header(request, "if-match")
-    if header is None or header.strip() == "*":
-        return None
-    return tuple(tag for weak, tag in _TAG.findall(header) if not weak)
+def expected(request: Request) -> Expected:
+    """What a write expects of the case. Weak tags in If-Match never match.
+
+    Raises Invalid for a header that is neither * nor a list of entity tags.
+    """
+    wanted, unwanted = _condition(request, "If-Match"), _condition(request, "If-None-Match")
+    return Expected(
+        any_of=None if wanted in (None, ANY) else _tags(wanted or "", weak=False),
+        none_of=None if unwanted is None else unwanted == ANY or _tags(unwanted, weak=True),
+    )
+
+
+def _condition(request: Request, name: str) -> str | None:
+    header = _header(request, name)
+    if header is not None and header != ANY and not _is_list(header):
+        raise invalid(f'{name} must be * or a list of entity tags, like "3".', name)
+    return header
+
+
+def _is_list(header: str) -> bool:
+    return _LIST.fullmatch(header) is not None
+
+
+def _tags(header: str, *, weak: bool) -> Collection[str]:
+    return frozenset(tag for is_weak, tag in _TAGS.findall(header) if weak or not is_weak)
 
 
 def _header(request: Request, name: str) -> str | None:
     values = request.headers.getlist(name)
-    return ",".join(values) if values else None
+    return ",".join(values).strip() if values else None

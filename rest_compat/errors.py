@@ -54,6 +54,7 @@ MAX_DETAILS = 100
 _WIRE_NAMES = {
     "kind": "type",
     "expected_version": "If-Match",
+    "unwanted_version": "If-None-Match",
     "idempotency_key": "Idempotency-Key",
 }
 """The contract's names for fields that the domain names differently."""
@@ -207,6 +208,7 @@ def http_failure_of(router: Router) -> Callable[[Request, Any], Coroutine[Any, A
                 if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
                 for method in route.methods or ()
             }
+            methods |= {"HEAD"} if "GET" in methods else set()
             response.headers["Allow"] = ", ".join(sorted(methods)) or response.headers["Allow"]
         return response
 

@@ -18,7 +18,7 @@ def paging_of(request: Request) -> Paging:
     """The page that limit and cursor select. Raises Invalid."""
     text = single(request, "limit")
     # Leading zeros are dropped first: the first nine digits of 0000001000 are 100.
-    if "limit" in request.query_params and not (text and text.isascii() and text.isdecimal()):
+    if text and not (text.isascii() and text.isdecimal()):
         raise invalid("limit must be between 1 and 100.", "limit")
     limit = checked_limit(int(text.lstrip("0")[:9] or "0") if text else None, "limit")
     return Paging(limit, after=single(request, "cursor"))

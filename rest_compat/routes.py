@@ -3,9 +3,10 @@
 Checks run in this order: key, rate and scope (door.py), the case's existence, the body.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -42,7 +43,7 @@ from rest_compat.answers import (
     page_answer,
     whole_list,
 )
-from rest_compat.conditions import etag, expected_revisions, unchanged
+from rest_compat.conditions import etag, expected, unchanged
 from rest_compat.documentation import documented
 from rest_compat.door import Deleter, Domain, Door, Reader, Writer
 from rest_compat.errors import Answered, Unreadable, named_as, version_conflict
@@ -54,7 +55,7 @@ MAX_WARNINGS = 5
 _QUICK, _SEARCH = Pace(), Pace()
 _READ, _WRITE, _DELETE = "cases:read", "cases:write", "cases:delete"
 _IDEMPOTENT = ("Idempotency-Key",)
-_BELOW = (*_IDEMPOTENT, "If-Match")
+_BELOW = (*_IDEMPOTENT, "If-Match", "If-None-Match")
 _LIST: list[tuple[str, dict[str, Any]]] = [
     ("status", {"type": "string", "enum": ["active", "closed", "archived"]}),
     ("search", {"type": "string", "maxLength": 200}),
@@ -96,7 +97,7 @@ async def create_case(request: Request, who: Writer, services: Domain) -> Respon
     case = await cases.create_case(
         who, services.database, new, idempotency_key=_idempotency_key(request)
     )
-    return await _case_answer(who, services, case, 201)
+    return await _case_answer(who, services, case, 201, _location(request, case.id))
 
 
 @router.get(
@@ -119,7 +120,8 @@ async def get_case(request: Request, case_id: str, who: Reader, services: Domain
         revision = revisions.revision(version, renamed)
         tag = {"ETag": etag(revision)}
         if unchanged(request, revision):
-            return Response(status_code=304, headers=tag)
+            # With what the 200 would have said (RFC 9110, section 15.4.5).
+            return Response(status_code=304, headers=tag | {"Cache-Control": "no-store"})
         [content] = await case_objects(who, db, [tuple(columns)])
         return answer(content, headers=tag)
 
@@ -148,7 +150,7 @@ async def update_case(request: Request, case_id: str, who: Writer, services: Dom
             case_id,
             changes,
             seen=seen,
-            expected_version=expected_revisions(request),
+            expected_version=expected(request),
             idempotency_key=_idempotency_key(request),
         )
     return await _case_answer(who, services, case)
@@ -159,12 +161,12 @@ async def update_case(request: Request, case_id: str, who: Writer, services: Dom
     **documented("Delete a case", _DELETE, 404, 412, ok=204, headers=_BELOW),
 )
 async def delete_case(request: Request, case_id: str, who: Deleter, services: Domain) -> Response:
-    async with _with_the_case(who, services):
+    async with _of_case(case_id, who, services, objects.require_case_to_delete):
         await cases.delete_case(
             who,
             services.database,
             case_id,
-            expected_version=expected_revisions(request),
+            expected_version=expected(request),
             idempotency_key=_idempotency_key(request),
         )
     return Response(status_code=204)
@@ -199,10 +201,11 @@ async def add_parties(request: Request, case_id: str, who: Writer, services: Dom
             services.database,
             case_id,
             await bodies.read_parties(request),
-            expected_version=expected_revisions(request),
+            expected_version=expected(request),
             idempotency_key=_idempotency_key(request),
         )
-    return await _roles_answer(who, services, written, relations.CASE_PARTIES, 201)
+    location = _location(request, written.case.id, "parties")
+    return await _roles_answer(who, services, written, relations.CASE_PARTIES, 201, location)
 
 
 @router.put(
@@ -226,7 +229,7 @@ async def replace_parties(
             services.database,
             case_id,
             await bodies.read_parties(request),
-            expected_version=expected_revisions(request),
+            expected_version=expected(request),
             idempotency_key=_idempotency_key(request),
         )
     return await _roles_answer(who, services, written, relations.CASE_PARTIES, 200)
@@ -261,10 +264,11 @@ async def assign_staff(request: Request, case_id: str, who: Writer, services: Do
             services.database,
             case_id,
             await bodies.read_staff(request),
-            expected_version=expected_revisions(request),
+            expected_version=expected(request),
             idempotency_key=_idempotency_key(request),
         )
-    return await _roles_answer(who, services, written, relations.CASE_STAFF, 201)
+    location = _location(request, written.case.id, "staff")
+    return await _roles_answer(who, services, written, relations.CASE_STAFF, 201, location)
 
 
 @router.delete(
@@ -292,7 +296,7 @@ async def unassign_staff(request: Request, case_id: str, who: Writer, services: 
             case_id,
             ids,
             role=role,
-            expected_version=expected_revisions(request),
+            expected_version=expected(request),
             idempotency_key=_idempotency_key(request),
         )
     return Response(status_code=204, headers=await _tag(who, services, case))
@@ -332,10 +336,11 @@ async def link_cases(request: Request, case_id: str, who: Writer, services: Doma
                 case_id,
                 body.target(),
                 body.type,
-                expected_version=expected_revisions(request),
+                expected_version=expected(request),
                 idempotency_key=_idempotency_key(request),
             )
-    return answer(link(written.link), 201, await _tag(who, services, written.case))
+    location = _location(request, written.case.id, "links", written.link.id)
+    return answer(link(written.link), 201, location | await _tag(who, services, written.case))
 
 
 @router.get(
@@ -359,7 +364,7 @@ async def unlink_cases(
             services.database,
             link_id,
             case_id=case_id,
-            expected_version=expected_revisions(request),
+            expected_version=expected(request),
             idempotency_key=_idempotency_key(request),
         )
     return Response(status_code=204, headers=await _tag(who, services, written.case))
@@ -382,7 +387,12 @@ async def _with_the_case(who: Principal, services: Services) -> AsyncIterator[No
 
 
 @asynccontextmanager
-async def _of_case(case_id: str, who: Principal, services: Services) -> AsyncIterator[None]:
+async def _of_case(
+    case_id: str,
+    who: Principal,
+    services: Services,
+    require: Callable[..., Coroutine[Any, Any, None]] = objects.require_case_to_write,
+) -> AsyncIterator[None]:
     """Report other errors of a write only if the case exists; a missing case takes precedence."""
     try:
         async with _with_the_case(who, services):
@@ -390,9 +400,7 @@ async def _of_case(case_id: str, who: Principal, services: Services) -> AsyncIte
     except CaseNotFound:
         raise
     except (HTTPException, Refused, Unreadable):
-        await services.database.run(
-            lambda db: objects.require_case_to_write(who, db, case_id), _QUICK, who.workspace_id
-        )
+        await services.database.run(lambda db: require(who, db, case_id), _QUICK, who.workspace_id)
         raise
 
 
@@ -406,8 +414,18 @@ async def _tag(who: Principal, services: Services, case: Case) -> dict[str, str]
     return {"ETag": etag(revision)}
 
 
+def _location(request: Request, *parts: str) -> dict[str, str]:
+    """Where what was created is (RFC 9110, section 10.2.2)."""
+    root = request.scope.get("root_path", "")
+    return {"Location": "/".join((f"{root}/cases", *parts))}
+
+
 async def _case_answer(
-    who: Principal, services: Services, case: Case, status: int = 200
+    who: Principal,
+    services: Services,
+    case: Case,
+    status: int = 200,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
     """The case object after a write; documentation.WRITE_ONLY covers keys that may not read."""
     row = tuple(getattr(case, name) for name in CASE)
@@ -417,7 +435,7 @@ async def _case_answer(
         )
     except InsufficientScope:
         content = dict(zip(CASE, row, strict=True))
-    return answer(content, status, await _tag(who, services, case))
+    return answer(content, status, {**headers, **await _tag(who, services, case)})
 
 
 async def _related(
@@ -436,7 +454,12 @@ async def _related(
 
 
 async def _roles_answer(
-    who: Principal, services: Services, written: roles.Written, relation: Relation, status: int
+    who: Principal,
+    services: Services,
+    written: roles.Written,
+    relation: Relation,
+    status: int,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
     """A case's whole list after a write; documentation.WRITE_ONLY covers keys that may not read."""
     try:
@@ -447,7 +470,7 @@ async def _roles_answer(
     except InsufficientScope:
         data = [GIVEN[relation.name](one) for one in written.given]
     content = {"data": data, "pagination": {"has_more": False}}
-    headers = await _tag(who, services, written.case)
+    headers = {**headers, **await _tag(who, services, written.case)}
     if written.warnings:
         warnings = (f"{'.'.join(one.field)}: {one.message}" for one in written.warnings)
         headers["X-Warning"] = " ".join(islice(warnings, MAX_WARNINGS))

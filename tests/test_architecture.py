@@ -70,7 +70,7 @@ FLOORS = {
             " source operations documents explaining"
         },
         {"gateway.schema": "types queries mutations inputs connections scalars refusals assembled"},
-        {"gateway.http": "endpoint parameters pipeline introspection graphiql"},
+        {"gateway.http": "endpoint accept parameters pipeline introspection graphiql"},
         {
             "gateway.root": "app",
             "gateway.commands": "cases database explain keys schema serve terminal",

@@ -96,6 +96,12 @@ def case_to_write(who: Principal, case_id: str) -> Fetch | None:
     return _by_id(who, CASE, [case_id], ("id",))
 
 
+def case_to_delete(who: Principal, case_id: str) -> Fetch | None:
+    """One row if the case is visible. Requires the scope to delete; raises InsufficientScope."""
+    who.require(Scope.CASES_DELETE)
+    return _by_id(who, CASE, [case_id], ("id",))
+
+
 def case_by_file_number(who: Principal, file_number: str, columns: tuple[str, ...]) -> Fetch | None:
     """The row of the case with this file number, by the key that file numbers are unique by.
 

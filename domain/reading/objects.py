@@ -37,6 +37,12 @@ async def require_case_to_write(who: Principal, db: Snapshot, case_id: str) -> N
         raise CaseNotFound(case_id)
 
 
+async def require_case_to_delete(who: Principal, db: Snapshot, case_id: str) -> None:
+    """Raise CaseNotFound unless the case is visible; requires the scope to delete."""
+    if not await _rows(db, lookups.case_to_delete(who, case_id)):
+        raise CaseNotFound(case_id)
+
+
 async def by_id(who: Principal, db: Snapshot, kind: Kind, ids: Iterable[Any]) -> dict[Any, Any]:
     """The objects of a kind among *ids*, by key (see Kind.key). A link's case may be left out."""
     rows = await _rows(db, lookups.by_id(who, kind, ids, kind.columns))

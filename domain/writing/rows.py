@@ -15,7 +15,7 @@ from domain import checks, folding
 from domain.access.principal import Principal, Scope
 from domain.errors import CaseNotFound, PartyNotFound, StaffNotFound, VersionConflict
 from domain.ids import canonical_case_id
-from domain.inputs import ExpectedVersion
+from domain.inputs import Expected, ExpectedVersion
 from domain.models import Case, Party, Staff
 from domain.reading import revisions, search
 from domain.storage.database import Row, Transaction
@@ -42,12 +42,10 @@ async def case_to_change(
     if row is None:
         raise CaseNotFound(case_id, field)
     case = Case(*row)
-    if isinstance(expected_version, int | None):
-        _require_version(who, case, expected_version)
+    if isinstance(expected_version, Expected):
+        await _require_expected(db, who, case, expected_version)
     else:
-        now = await revisions.current(db, who.workspace_id, case.id, case.version)
-        if now not in expected_version:
-            raise VersionConflict(expected_version, now, _shown(who, case))
+        _require_version(who, case, expected_version)
     return case
 
 
@@ -210,6 +208,19 @@ async def _register_row(db: Transaction, who: Principal, kind: str, id: str) -> 
     if not checks.may_be_id(id):
         return None
     return await db.first(_REGISTER[kind], {"workspace_id": who.workspace_id, "id": id})
+
+
+async def _require_expected(
+    db: Transaction, who: Principal, case: Case, expected: Expected
+) -> None:
+    any_of, none_of = expected.any_of, expected.none_of
+    if any_of is None and not none_of:
+        return
+    now = await revisions.current(db, who.workspace_id, case.id, case.version)
+    if any_of is not None and now not in any_of:
+        raise VersionConflict(any_of, now, _shown(who, case))
+    if none_of is True or (none_of and now in none_of):
+        raise VersionConflict((), now, _shown(who, case), field="unwanted_version")
 
 
 def _require_version(

@@ -1,7 +1,7 @@
 """GraphQL over HTTP.
 
 endpoint       one ASGI application for GET and POST
-parameters     a request's parameters, read and checked
+accept         the media type that the client likes best; parameters: what it asks, checked
 pipeline       from the parameters to the answer, stage by stage
 introspection  recognizes introspection, which the demo key allows without a key
 graphiql       the page for the browser; its files are in static/

@@ -18,7 +18,7 @@ from domain.errors import Damaged, DomainError, InvalidKey, RateLimited, TimedOu
 from domain.services import Services
 from gateway.execution.context import Context
 from gateway.execution.documents import Documents
-from gateway.http import graphiql
+from gateway.http import accept, graphiql
 from gateway.http.introspection import only_introspects
 from gateway.http.parameters import JSON_TYPE, BadRequest, Parameters, read_parameters
 from gateway.http.pipeline import answer
@@ -27,8 +27,6 @@ from gateway.schema.refusals import extensions_of
 from gateway.settings import Settings
 
 log = structlog.get_logger("casegraph.graphql")
-
-RESPONSE_TYPE = "application/graphql-response+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class Endpoint:
         media_type = JSON_TYPE
         state = request.scope.setdefault("state", {})
         try:
-            media_type = _media_type(headers.get(b"accept"))
+            media_type = accept.media_type(headers.get(b"accept"))
             key = _bearer(headers)
             asked = None
             if self._settings.demo_key and b"authorization" not in headers:
@@ -144,25 +142,6 @@ def _address(request: Request) -> str:
 
 def _wants_page(request: Request) -> bool:
     return "query" not in request.query_params and "text/html" in request.headers.get("accept", "")
-
-
-def _media_type(accept: bytes | None) -> str:
-    """The media type to answer with. Raises BadRequest if the client accepts none of ours."""
-    if not accept or accept == b"*/*":
-        return JSON_TYPE
-    ranges = [part.partition(";") for part in accept.decode("latin-1").lower().split(",")]
-    accepted = {
-        name.strip()
-        for name, _, options in ranges
-        if options.replace(" ", "") not in ("q=0", "q=0.0")
-    }
-    if RESPONSE_TYPE in accepted:
-        return RESPONSE_TYPE
-    if accepted & {JSON_TYPE, "application/*", "*/*"}:
-        return JSON_TYPE
-    raise BadRequest(
-        406, "NOT_ACCEPTABLE", f"Answers are {RESPONSE_TYPE} or {JSON_TYPE}; accept one of them."
-    )
 
 
 def _bearer(headers: dict[bytes, bytes]) -> str | None:

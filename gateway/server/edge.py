@@ -205,10 +205,11 @@ def _length_of(headers: Iterable[tuple[bytes, bytes]]) -> int:
 
 
 def _rate_headers(allowance: Allowance) -> list[tuple[bytes, bytes]]:
+    """The limit, what is left of it, and when it is whole again, in seconds since 1970."""
     return [
         (b"x-ratelimit-limit", b"%d" % allowance.limit),
         (b"x-ratelimit-remaining", b"%d" % allowance.remaining),
-        (b"x-ratelimit-reset", b"%d" % allowance.reset),
+        (b"x-ratelimit-reset", b"%d" % (time.time() + allowance.reset)),
     ]
 
 

@@ -13,6 +13,7 @@ async def test_a_client_that_has_this_version_is_told_so(rest, header):
 
     assert (response.status_code, response.content) == (304, b"")
     assert response.headers["ETag"] == '"1"'
+    assert response.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("header", ['"2"', '"11"', "1", '"one"', "", 'W/"2"', '"'])
@@ -80,7 +81,8 @@ async def given(rest):
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
 @pytest.mark.parametrize(
-    "header", ['"2"', '"4"', 'W/"3"', "3", '"three"', '"1", "2"', '"99999999999999999999"']
+    "header",
+    ['"2"', '"4"', 'W/"3"', '"three"', '"1", "2"', '"99999999999999999999"', '""', '"3.1"', '"03"'],
 )
 async def test_a_write_to_another_version_is_refused(
     rest, refused, given, method, path, body, header
@@ -102,6 +104,62 @@ async def test_a_write_to_the_expected_version_goes_through(
     response = await rest(method, path, headers={"If-Match": header}, **options)
 
     assert response.status_code in (200, 201, 204), response.text
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WRITES)
+@pytest.mark.parametrize("header", ["*", '"3"', 'W/"3"', '"1",W/"3"'])
+async def test_a_write_to_what_must_not_be_there_is_refused(
+    rest, refused, given, method, path, body, header
+):
+    _case, request = given
+    path, options = request(path, body)
+
+    error = await refused(
+        412, "VERSION_CONFLICT", method, path, headers={"If-None-Match": header}, **options
+    )
+
+    assert error["details"][0]["field"] == "If-None-Match"
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WRITES)
+async def test_a_write_goes_through_if_the_case_is_none_of_those(rest, given, method, path, body):
+    _case, request = given
+    path, options = request(path, body)
+
+    response = await rest(method, path, headers={"If-None-Match": '"2", W/"4"'}, **options)
+
+    assert response.status_code in (200, 201, 204), response.text
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WRITES)
+@pytest.mark.parametrize(
+    "header",
+    ["3", 'w/"3"', 'x"3"', 'junk, "3"', '"3" "3"', '*, "3"', '"3', "", ",", "W/3", '"a\tb"', "3*"],
+)
+@pytest.mark.parametrize("name", ["If-Match", "If-None-Match"])
+async def test_a_malformed_condition_is_refused(
+    rest, refused, given, method, path, body, name, header
+):
+    _case, request = given
+    path, options = request(path, body)
+
+    error = await refused(400, "VALIDATION_ERROR", method, path, headers={name: header}, **options)
+
+    assert error["details"][0]["field"] == name
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WRITES)
+async def test_a_case_that_is_not_there_comes_before_its_conditions(
+    rest, refused, given, method, path, body
+):
+    case, request = given
+    path, options = request(path, body)
+    missing = path.replace(case["id"], "019bc8f0-0000-7000-8000-000000000000")
+
+    for header in ("*", '"3"', "junk"):
+        await refused(
+            404, "CASE_NOT_FOUND", method, missing, headers={"If-None-Match": header}, **options
+        )
 
 
 async def test_of_two_writers_with_the_same_version_one_wins(rest):

@@ -473,7 +473,6 @@ async def test_a_link_of_other_cases_is_not_found(rest, refused):
         "limit=101",
         "limit=abc",
         "limit=1.5",
-        "limit=",
         "limit=%EF%BC%95",
         "limit=1_0",
         "limit=+5",

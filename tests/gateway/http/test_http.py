@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.http.endpoint import JSON_TYPE, RESPONSE_TYPE
+from gateway.http.accept import RESPONSE_TYPE
+from gateway.http.parameters import JSON_TYPE
 
 BAD = "{ viewer { nothing } }"
 
