@@ -6,10 +6,10 @@ Shapes that the documentation leaves open are accepted: a list of parties may be
 
 from dataclasses import fields
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.requests import Request
 
 from domain.errors import Invalid, Problem, invalid
@@ -25,8 +25,31 @@ from domain.inputs import (
     Unclear,
 )
 from domain.models import CaseStatus, LinkType, PartyKind
+from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES
+from rest_compat import schemas
 from rest_compat.errors import MAX_DETAILS, Unreadable
 from rest_compat.parameters import single
+from rest_compat.schemas import (
+    CaseId,
+    CaseType,
+    Description,
+    Dezernat,
+    Email,
+    FileNumber,
+    Instant,
+    Kind,
+    LinkKind,
+    Name,
+    Note,
+    PartyId,
+    Reference,
+    StaffId,
+    Status,
+    items,
+    named_by,
+    not_empty,
+    schema_of,
+)
 
 T = TypeVar("T")
 
@@ -40,16 +63,18 @@ class Body(BaseModel):
 class PartyItem(Body):
     """A party by id, or a new one by name. An id never renames its party.
 
-    Its role keeps its reference if none is mentioned; null clears it.
+    Its role keeps its reference if none is mentioned; null clears it. added_at is not changed.
     """
 
-    id: str | None = None
-    party_id: str | None = None
-    name: str | None = None
-    type: str | None = None
-    role: str
-    reference: str | None = None
-    added_at: str | None = None
+    model_config = ConfigDict(json_schema_extra=named_by("id", "party_id", "name"))
+
+    id: Annotated[str | None, schema_of(PartyId)] = None
+    party_id: Annotated[str | None, schema_of(PartyId)] = None
+    name: Annotated[str | None, schema_of(Name)] = None
+    type: Kind | None = None
+    role: schemas.PartyRole
+    reference: Reference | None = None
+    added_at: Instant | None = None
 
     def to_domain(self) -> PartyRole:
         reference = self.reference if "reference" in self.model_fields_set else UNSET
@@ -60,15 +85,17 @@ class PartyItem(Body):
 
 
 class StaffItem(Body):
-    """A staff member by id, or a new one by name."""
+    """A staff member by id, or a new one by name. assigned_at is not changed."""
 
-    id: str | None = None
-    staff_id: str | None = None
-    name: str | None = None
-    email: str | None = None
-    role: str
-    note: str | None = None
-    assigned_at: str | None = None
+    model_config = ConfigDict(json_schema_extra=named_by("id", "staff_id", "name"))
+
+    id: Annotated[str | None, schema_of(StaffId)] = None
+    staff_id: Annotated[str | None, schema_of(StaffId)] = None
+    name: Annotated[str | None, schema_of(Name)] = None
+    email: Email | None = None
+    role: schemas.StaffRole
+    note: Note | None = None
+    assigned_at: Instant | None = None
 
     def to_domain(self) -> StaffRole:
         note = self.note if "note" in self.model_fields_set else UNSET
@@ -84,14 +111,14 @@ _NOBODY = Unclear("id or name must be given.")
 class CaseCreate(Body):
     """A case, with its parties and staff if they are given: all of it or nothing."""
 
-    name: str
-    file_number: str | None = None
-    status: str = CaseStatus.ACTIVE
-    type: str | None = None
-    description: str | None = None
-    dezernat: str | None = None
-    parties: list[PartyItem] = []
-    staff: list[StaffItem] = []
+    name: Name
+    file_number: FileNumber | None = None
+    status: Status = CaseStatus.ACTIVE
+    type: CaseType | None = None
+    description: Description | None = None
+    dezernat: Dezernat | None = None
+    parties: Annotated[list[PartyItem], items(0, PARTY_ROLES.most)] = []
+    staff: Annotated[list[StaffItem], items(0, STAFF_ROLES.most)] = []
 
     def to_domain(self) -> NewCase:
         fields = {name: getattr(self, name) for name in _FIELDS}
@@ -113,17 +140,17 @@ class CaseUpdate(Body):
     The other fields of the case object may be sent back as they are.
     """
 
-    name: str | None = None
-    file_number: str | None = None
-    status: str | None = None
-    type: str | None = None
-    description: str | None = None
-    dezernat: str | None = None
-    id: str | None = None
-    created_at: str | None = None
-    updated_at: str | None = None
-    parties: list[SeenRole] | None = None
-    staff: list[SeenRole] | None = None
+    name: Annotated[str | None, schema_of(Name)] = None
+    file_number: FileNumber | None = None
+    status: Annotated[str | None, schema_of(Status)] = None
+    type: CaseType | None = None
+    description: Description | None = None
+    dezernat: Dezernat | None = None
+    id: Annotated[str | None, schema_of(CaseId, readOnly=True)] = None
+    created_at: Annotated[str | None, schema_of(Instant, readOnly=True)] = None
+    updated_at: Annotated[str | None, schema_of(Instant, readOnly=True)] = None
+    parties: Annotated[list[SeenRole] | None, Field(json_schema_extra={"readOnly": True})] = None
+    staff: Annotated[list[SeenRole] | None, Field(json_schema_extra={"readOnly": True})] = None
 
     def to_domain(self) -> tuple[CaseChanges, Seen]:
         given = {name: getattr(self, name) for name in self.model_fields_set}
@@ -139,24 +166,48 @@ _FIELDS = tuple(field.name for field in fields(CaseChanges))
 class StaffReference(Body):
     """A staff member by id. The role stands beside the list, since it applies to all of it."""
 
-    id: str | None = None
-    staff_id: str | None = None
+    model_config = ConfigDict(json_schema_extra=named_by("id", "staff_id"))
+
+    id: Annotated[str | None, schema_of(StaffId)] = None
+    staff_id: Annotated[str | None, schema_of(StaffId)] = None
 
 
 class StaffRemoval(Body):
     """The staff to remove from a case, from one role or from all."""
 
-    staff_id: str | None = None
-    staff_ids: list[str] | None = None
-    staff: list[StaffReference] | None = None
-    role: str | None = None
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["staff_id"]},
+                {"required": ["staff_ids"]},
+                {"required": ["staff"]},
+            ]
+        }
+    )
+
+    staff_id: Annotated[str | None, schema_of(StaffId)] = None
+    staff_ids: Annotated[list[Annotated[str, schema_of(StaffId)]] | None, not_empty()] = None
+    staff: Annotated[list[StaffReference] | None, not_empty()] = None
+    role: schemas.StaffRole | None = None
 
 
 class LinkCreate(Body):
-    target_case_id: str | None = None
-    linked_case_id: str | None = None
-    case_id: str | None = None
-    type: str = LinkType.RELATED
+    """The case to link to, under any one of three names, and what it is to this case."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["target_case_id"]},
+                {"required": ["linked_case_id"]},
+                {"required": ["case_id"]},
+            ]
+        }
+    )
+
+    target_case_id: Annotated[str | None, schema_of(CaseId)] = None
+    linked_case_id: Annotated[str | None, schema_of(CaseId)] = None
+    case_id: Annotated[str | None, schema_of(CaseId)] = None
+    type: LinkKind = LinkType.RELATED
 
     @property
     def field(self) -> str:
@@ -180,13 +231,13 @@ async def read_changes(request: Request) -> tuple[CaseChanges, Seen]:
 
 
 async def read_parties(request: Request) -> list[PartyRole]:
-    items = _validated(list[PartyItem], _unwrapped(await _json(request), "parties"), "parties")
-    return [item.to_domain() for item in items]
+    parties = _validated(list[PartyItem], _unwrapped(await _json(request), "parties"), "parties")
+    return [item.to_domain() for item in parties]
 
 
 async def read_staff(request: Request) -> list[StaffRole]:
-    items = _validated(list[StaffItem], _unwrapped(await _json(request), "staff"), "staff")
-    return [item.to_domain() for item in items]
+    staff = _validated(list[StaffItem], _unwrapped(await _json(request), "staff"), "staff")
+    return [item.to_domain() for item in staff]
 
 
 async def read_link(request: Request) -> LinkCreate:

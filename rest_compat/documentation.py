@@ -1,23 +1,31 @@
 """The OpenAPI description of the routes: requests, responses and every error."""
 
-from typing import Any, get_type_hints
+from typing import Annotated, Any
 
-from pydantic import BaseModel, TypeAdapter, create_model
+from pydantic import BaseModel, TypeAdapter, WithJsonSchema, create_model
 
-from domain import models
+from domain import checks
+from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES
+from rest_compat import bodies
 from rest_compat.answers import CASE
-from rest_compat.bodies import CaseCreate, CaseUpdate, LinkCreate, PartyItem, StaffItem
 from rest_compat.errors import STATUS
+from rest_compat.schemas import CaseId, EventId, Instant, Kind, LinkId, LinkKind, Status, items
+
+Code = Annotated[str, WithJsonSchema({"type": "string", "enum": list(STATUS)})]
 
 
 class ErrorDetail(BaseModel):
+    """One problem. *field* is the place in the body, like parties.0.role, or a parameter."""
+
     field: str
-    code: str
+    code: Code
     message: str
+    existing_id: str | None = None
+    current: dict[str, Any] | None = None
 
 
 class ErrorContent(BaseModel):
-    code: str
+    code: Code
     message: str
     details: list[ErrorDetail]
     retry_after: int | None = None
@@ -39,9 +47,15 @@ class CaseStaff(BaseModel):
     role: str
 
 
-# The answers name the fields, and the domain their types.
-_TYPES = get_type_hints(models.Case)
-_NAMED: Any = {name: (_TYPES[name], ...) for name in CASE}
+# The answers name the fields.
+_SHOWN_AS: dict[str, Any] = {
+    "id": CaseId,
+    "name": str,
+    "status": Status,
+    "created_at": Instant,
+    "updated_at": Instant,
+}
+_NAMED: Any = {name: (_SHOWN_AS.get(name, str | None), ...) for name in CASE}
 _CaseFields: Any = create_model("Case", **_NAMED)
 
 
@@ -64,9 +78,9 @@ class Party(BaseModel):
     id: str
     role: str
     name: str
-    type: str
+    type: Kind
     reference: str | None
-    added_at: str
+    added_at: Instant
 
 
 class Parties(BaseModel):
@@ -79,7 +93,8 @@ class Staff(BaseModel):
     name: str
     email: str | None
     role: str
-    assigned_at: str
+    note: str | None
+    assigned_at: Instant
 
 
 class StaffList(BaseModel):
@@ -94,12 +109,12 @@ class Change(BaseModel):
 
 
 class Event(BaseModel):
-    id: str
+    id: EventId
     seq: int
     type: str
     actor: str
-    at: str
-    occurred_at: str
+    at: Instant
+    occurred_at: Instant
     title: str | None
     changes: list[Change]
 
@@ -110,24 +125,36 @@ class Timeline(BaseModel):
 
 
 class LinkedCase(BaseModel):
-    id: str
+    id: CaseId
     name: str
     file_number: str | None
-    status: str
+    status: Status
 
 
 class Link(BaseModel):
-    id: str
-    type: str
-    case_id: str
-    linked_case_id: str
+    id: LinkId
+    type: LinkKind
+    case_id: CaseId
+    linked_case_id: CaseId
     linked_case: LinkedCase
-    created_at: str
+    created_at: Instant
 
 
 class Links(BaseModel):
     data: list[Link]
     pagination: Pagination
+
+
+class PartiesToAdd(bodies.Body):
+    parties: Annotated[list[bodies.PartyItem], items(1, PARTY_ROLES.most)]
+
+
+class PartiesToHave(bodies.Body):
+    parties: Annotated[list[bodies.PartyItem], items(0, PARTY_ROLES.most)]
+
+
+class StaffToAssign(bodies.Body):
+    staff: Annotated[list[bodies.StaffItem], items(1, STAFF_ROLES.most)]
 
 
 DESCRIPTION = """The documented routes over a law firm's cases. GraphQL at `/graphql` serves the
@@ -138,6 +165,13 @@ Send `Authorization: Bearer <key>`. Lists are paged with `limit` (1 to 100, 50 i
 envelope, with one of these codes:
 """ + ", ".join(f"`{code}` ({status})" for code, status in STATUS.items())
 
+TAGS = [
+    {"name": "Cases", "description": "The matters the firm works on."},
+    {"name": "Parties", "description": "The persons, organizations and courts in a case."},
+    {"name": "Staff", "description": "The firm's staff on a case."},
+    {"name": "Timeline", "description": "What happened to a case."},
+    {"name": "Links", "description": "How cases belong together."},
+]
 WRITE_ONLY = (
     "Without `cases:read` the response holds only what the call itself wrote: a case's own "
     "fields, or the roles in the request, with names only for new parties and staff. A call that "
@@ -145,63 +179,136 @@ WRITE_ONLY = (
 )
 _ALWAYS = (401, 403, 429, 500, 503)
 _MEANING = {
-    304: "The client already has this version.",
+    304: "The client already has this revision.",
     400: "The request breaks a rule.",
     401: "The key is missing, malformed, unknown or revoked.",
     403: "The key lacks the scope.",
     404: "It does not exist, was deleted, or belongs to another workspace.",
-    409: "The request conflicts with existing data.",
-    412: "The case's version is not one that If-Match names.",
+    409: "The request conflicts with existing data, which `existing_id` names.",
+    412: "The case is not as If-Match or If-None-Match demands; `current` shows it as it is now.",
     413: "The body exceeds 1 MiB.",
     415: "The body is not JSON.",
     429: "Too many requests; Retry-After says when to try again.",
     500: "A server error; it is logged with the X-Request-Id.",
     503: "The service is temporarily unavailable; try again.",
 }
-_SHOWN = ("case", "changes", "parties", "staff")
+_SHOWN = ("case", "changes", "parties", "replacement", "staff")
 """The bodies of writes whose responses also show data that the call did not write."""
 _PAGE = [
-    ("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}),
-    ("cursor", {"type": "string"}),
+    (
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
+        "How many items a page has at most.",
+    ),
+    (
+        "cursor",
+        {"type": "string", "pattern": "^[A-Za-z0-9+/]+=*$", "maxLength": 4_000},
+        "Where the page begins: the `cursor` of the page before, for the same list and filter.",
+    ),
 ]
-_BODIES: dict[str, Any] = {
-    "case": CaseCreate,
-    "changes": CaseUpdate,
-    "link": LinkCreate,
-    "parties": dict[str, list[PartyItem]] | list[PartyItem] | PartyItem,
-    "staff": dict[str, list[StaffItem]] | list[StaffItem] | StaffItem,
+_IDENTITY = {
+    "case_id": ({"type": "string", "format": "uuid"}, "The id of the case."),
+    "link_id": (
+        {"type": "string", "minLength": 1, "maxLength": checks.ID_MAX},
+        "The id of the link.",
+    ),
 }
+_TAG_LIST = '^(\\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$'
+_HEADERS: dict[str, tuple[dict[str, Any], str]] = {
+    "Idempotency-Key": (
+        {"type": "string", "maxLength": checks.IDEMPOTENCY_KEY_MAX, "pattern": "^[!-~]+$"},
+        "Makes a retry safe: the same request with the same key within 24 hours changes nothing.",
+    ),
+    "If-Match": (
+        {"type": "string", "pattern": _TAG_LIST, "examples": ['"3"']},
+        "The ETag of the case that the change is based on; 412 if the case has changed since.",
+    ),
+    "If-None-Match": (
+        {"type": "string", "pattern": _TAG_LIST, "examples": ['"3"']},
+        "An ETag that the client has: 304 when reading, 412 when writing, if it is still current.",
+    ),
+}
+_TEXT = {"type": "string"}
+_NUMBER = {"type": "integer"}
+_EVERYWHERE: dict[str, tuple[dict[str, Any], str]] = {
+    "X-Request-Id": (_TEXT, "The request's id, as in the logs."),
+    "X-RateLimit-Limit": (_NUMBER, "Calls a minute."),
+    "X-RateLimit-Remaining": (_NUMBER, "Calls that are left."),
+    "X-RateLimit-Reset": (_NUMBER, "When all calls are available again, in seconds since 1970."),
+}
+_RETRY = {"Retry-After": (_NUMBER, "Seconds to wait.")}
+_ETAG = {"ETag": (_TEXT, "The revision of the case, in quotes.")}
+_CREATED = {"Location": ({"type": "string", "format": "uri-reference"}, "What was created.")}
+_WARNED = {"X-Warning": (_TEXT, "What was done but may not have been meant.")}
+_BODIES: dict[str, Any] = {
+    "case": bodies.CaseCreate,
+    "changes": bodies.CaseUpdate,
+    "link": bodies.LinkCreate,
+    "parties": PartiesToAdd
+    | Annotated[list[bodies.PartyItem], items(1, PARTY_ROLES.most)]
+    | bodies.PartyItem,
+    "replacement": PartiesToHave
+    | Annotated[list[bodies.PartyItem], items(0, PARTY_ROLES.most)]
+    | bodies.PartyItem,
+    "staff": StaffToAssign
+    | Annotated[list[bodies.StaffItem], items(1, STAFF_ROLES.most)]
+    | bodies.StaffItem,
+    "removal": bodies.StaffRemoval,
+}
+_OPTIONAL = ("removal",)
+"""Bodies that the query string can replace."""
 
 
 def documented(
+    operation: str,
+    tag: str,
     summary: str,
     scope: str,
     *errors: int,
     ok: int = 200,
     model: Any = None,
     body: str | None = None,
-    parameters: list[tuple[str, dict[str, Any]]] | None = None,
+    parameters: list[tuple[str, dict[str, Any], str]] | None = None,
     paged: bool = False,
     headers: tuple[str, ...] = (),
+    tagged: bool = True,
 ) -> dict[str, Any]:
-    """The keyword arguments of a route: its responses, its errors and its inputs."""
-    codes = sorted(
-        {*errors, *_ALWAYS, *((413, 415, 400) if body else ()), *((400,) if paged else ())}
-    )
+    """The keyword arguments of a route: its responses, its errors and its inputs.
+
+    *headers* are those of the request; if there are any, and *tagged*, the answer has an ETag.
+    """
+    guarded = (400,) if paged or headers else ()
+    kept = (409,) if "Idempotency-Key" in headers else ()
+    codes = sorted({*errors, *_ALWAYS, *((413, 415, 400) if body else ()), *guarded, *kept})
     responses: dict[int | str, Any] = {
-        code: {"description": _MEANING[code], "model": Error} for code in codes if code != 304
+        code: {"description": _MEANING[code], "model": Error, "headers": _shown(_of_error(code))}
+        for code in codes
+        if code != 304
     }
     if 304 in errors:
-        responses[304] = {"description": _MEANING[304]}
+        responses[304] = {"description": _MEANING[304], "headers": _shown(_EVERYWHERE | _ETAG)}
     # Without a default, FastAPI documents its own 422 for every path with a parameter.
     responses["default"] = {"description": "Every other error.", "model": Error}
+    with_success = (
+        _EVERYWHERE | (_ETAG if tagged and headers else {}) | (_CREATED if ok == 201 else {})
+    )
+    if body in ("parties", "replacement", "staff"):
+        with_success |= _WARNED
+    responses[ok] = {"description": summary + ".", "headers": _shown(with_success)}
     if model is not None:
-        responses[ok] = {"model": model, "description": summary}
+        responses[ok]["model"] = model
     query = [*(parameters or []), *(_PAGE if paged else [])]
     extra: dict[str, Any] = {
         "parameters": [
-            *({"name": name, "in": "query", "schema": schema} for name, schema in query),
-            *({"name": name, "in": "header", "schema": {"type": "string"}} for name in headers),
+            *(
+                {"name": name, "in": "query", "schema": schema, "description": text}
+                for name, schema, text in query
+            ),
+            *(
+                {"name": name, "in": "header", "schema": schema, "description": text}
+                for name in headers
+                for schema, text in (_HEADERS[name],)
+            ),
         ],
         "security": [{"key": [scope]}],
     }
@@ -209,10 +316,12 @@ def documented(
         schema = TypeAdapter(_BODIES[body]).json_schema(ref_template="#/components/schemas/{model}")
         schema.pop("$defs", None)
         extra["requestBody"] = {
-            "required": True,
+            "required": body not in _OPTIONAL,
             "content": {"application/json": {"schema": schema}},
         }
     return {
+        "operation_id": operation,
+        "tags": [tag],
         "summary": summary,
         "description": f"Needs `{scope}`." + (f" {WRITE_ONLY}" if body in _SHOWN else ""),
         "status_code": ok,
@@ -228,5 +337,29 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     schemas = components.setdefault("schemas", {})
     for shape in _BODIES.values():
         schema = TypeAdapter(shape).json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(schema.pop("$defs", {}))
+        definitions = schema.pop("$defs", {})
+        if "properties" in schema:
+            definitions[schema["title"]] = schema
+        for definition in definitions.values():
+            for field in definition["properties"].values():
+                if field.get("default", "") is None:
+                    del field["default"]  # absent is not null: null clears
+        schemas.update(definitions)
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", []):
+                if parameter["in"] == "path":
+                    its_schema, text = _IDENTITY[parameter["name"]]
+                    parameter.update(schema=its_schema, description=text)
+    document["tags"] = TAGS
     return document
+
+
+def _of_error(code: int) -> dict[str, tuple[dict[str, Any], str]]:
+    return _EVERYWHERE | (_RETRY if code in (429, 503) else {}) | (_ETAG if code == 412 else {})
+
+
+def _shown(headers: dict[str, tuple[dict[str, Any], str]]) -> dict[str, Any]:
+    return {
+        name: {"schema": schema, "description": text} for name, (schema, text) in headers.items()
+    }

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from domain import checks
 from domain.access.principal import Principal
 from domain.errors import (
     CaseNotFound,
@@ -24,7 +25,7 @@ from domain.errors import (
 )
 from domain.ids import canonical_case_id
 from domain.inputs import CaseFilter
-from domain.models import Case
+from domain.models import Case, CaseStatus
 from domain.reading import lists, lookups, objects, relations, revisions
 from domain.reading.paging import Page
 from domain.reading.relations import Relation
@@ -56,15 +57,36 @@ _QUICK, _SEARCH = Pace(), Pace()
 _READ, _WRITE, _DELETE = "cases:read", "cases:write", "cases:delete"
 _IDEMPOTENT = ("Idempotency-Key",)
 _BELOW = (*_IDEMPOTENT, "If-Match", "If-None-Match")
-_LIST: list[tuple[str, dict[str, Any]]] = [
-    ("status", {"type": "string", "enum": ["active", "closed", "archived"]}),
-    ("search", {"type": "string", "maxLength": 200}),
+_LIST: list[tuple[str, dict[str, Any], str]] = [
+    (
+        "status",
+        {"type": "string", "enum": [str(status) for status in CaseStatus]},
+        "Only cases with this status.",
+    ),
+    (
+        "search",
+        {
+            "type": "string",
+            "maxLength": checks.SEARCH_MAX,
+            "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$",
+        },
+        "Only cases with this text in the name or file number; case, accents and the separators of "
+        "file numbers make no difference.",
+    ),
 ]
 
 
 @router.get(
     "/cases",
-    **documented("List cases", _READ, model=documentation.Cases, paged=True, parameters=_LIST),
+    **documented(
+        "listCases",
+        "Cases",
+        "List cases",
+        _READ,
+        model=documentation.Cases,
+        paged=True,
+        parameters=_LIST,
+    ),
 )
 async def list_cases(request: Request, who: Reader, services: Domain) -> Response:
     paging = paging_of(request)
@@ -83,8 +105,11 @@ async def list_cases(request: Request, who: Reader, services: Domain) -> Respons
 @router.post(
     "/cases",
     **documented(
+        "createCase",
+        "Cases",
         "Create a case",
         _WRITE,
+        404,
         409,
         ok=201,
         model=documentation.Case,
@@ -103,7 +128,14 @@ async def create_case(request: Request, who: Writer, services: Domain) -> Respon
 @router.get(
     "/cases/{case_id}",
     **documented(
-        "Get a case", _READ, 304, 404, model=documentation.Case, headers=("If-None-Match",)
+        "getCase",
+        "Cases",
+        "Get a case",
+        _READ,
+        304,
+        404,
+        model=documentation.Case,
+        headers=("If-None-Match",),
     ),
 )
 async def get_case(request: Request, case_id: str, who: Reader, services: Domain) -> Response:
@@ -131,6 +163,8 @@ async def get_case(request: Request, case_id: str, who: Reader, services: Domain
 @router.put(
     "/cases/{case_id}",
     **documented(
+        "updateCase",
+        "Cases",
         "Update a case",
         _WRITE,
         404,
@@ -158,7 +192,17 @@ async def update_case(request: Request, case_id: str, who: Writer, services: Dom
 
 @router.delete(
     "/cases/{case_id}",
-    **documented("Delete a case", _DELETE, 404, 412, ok=204, headers=_BELOW),
+    **documented(
+        "deleteCase",
+        "Cases",
+        "Delete a case",
+        _DELETE,
+        404,
+        412,
+        ok=204,
+        tagged=False,
+        headers=_BELOW,
+    ),
 )
 async def delete_case(request: Request, case_id: str, who: Deleter, services: Domain) -> Response:
     async with _of_case(case_id, who, services, objects.require_case_to_delete):
@@ -174,7 +218,15 @@ async def delete_case(request: Request, case_id: str, who: Deleter, services: Do
 
 @router.get(
     "/cases/{case_id}/parties",
-    **documented("List a case's parties", _READ, 404, model=documentation.Parties, paged=True),
+    **documented(
+        "listCaseParties",
+        "Parties",
+        "List a case's parties",
+        _READ,
+        404,
+        model=documentation.Parties,
+        paged=True,
+    ),
 )
 async def list_parties(request: Request, case_id: str, who: Reader, services: Domain) -> Response:
     return await _related(request, case_id, who, services, relations.CASE_PARTIES)
@@ -183,6 +235,8 @@ async def list_parties(request: Request, case_id: str, who: Reader, services: Do
 @router.post(
     "/cases/{case_id}/parties",
     **documented(
+        "addCaseParties",
+        "Parties",
         "Add parties to a case",
         _WRITE,
         404,
@@ -211,12 +265,14 @@ async def add_parties(request: Request, case_id: str, who: Writer, services: Dom
 @router.put(
     "/cases/{case_id}/parties",
     **documented(
+        "replaceCaseParties",
+        "Parties",
         "Replace all parties of a case",
         _WRITE,
         404,
         412,
         model=documentation.Parties,
-        body="parties",
+        body="replacement",
         headers=_BELOW,
     ),
 )
@@ -237,7 +293,15 @@ async def replace_parties(
 
 @router.get(
     "/cases/{case_id}/staff",
-    **documented("List a case's staff", _READ, 404, model=documentation.StaffList, paged=True),
+    **documented(
+        "listCaseStaff",
+        "Staff",
+        "List a case's staff",
+        _READ,
+        404,
+        model=documentation.StaffList,
+        paged=True,
+    ),
 )
 async def list_staff(request: Request, case_id: str, who: Reader, services: Domain) -> Response:
     return await _related(request, case_id, who, services, relations.CASE_STAFF)
@@ -246,6 +310,8 @@ async def list_staff(request: Request, case_id: str, who: Reader, services: Doma
 @router.post(
     "/cases/{case_id}/staff",
     **documented(
+        "assignCaseStaff",
+        "Staff",
         "Assign staff to a case",
         _WRITE,
         404,
@@ -274,15 +340,26 @@ async def assign_staff(request: Request, case_id: str, who: Writer, services: Do
 @router.delete(
     "/cases/{case_id}/staff",
     **documented(
+        "unassignCaseStaff",
+        "Staff",
         "Take staff off a case",
         _WRITE,
         400,
         404,
         412,
         ok=204,
+        body="removal",
         parameters=[
-            ("staff_id", {"type": "array", "items": {"type": "string"}}),
-            ("role", {"type": "string"}),
+            (
+                "staff_id",
+                {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 100}},
+                "The staff to take off, if no body names them.",
+            ),
+            (
+                "role",
+                {"type": "string", "maxLength": 100, "pattern": "^[a-z][a-z0-9_-]*$"},
+                "Only this role; all roles if absent.",
+            ),
         ],
         headers=_BELOW,
     ),
@@ -305,7 +382,13 @@ async def unassign_staff(request: Request, case_id: str, who: Writer, services: 
 @router.get(
     "/cases/{case_id}/timeline",
     **documented(
-        "List a case's timeline, newest first", _READ, 404, model=documentation.Timeline, paged=True
+        "listCaseTimeline",
+        "Timeline",
+        "List a case's timeline, newest first",
+        _READ,
+        404,
+        model=documentation.Timeline,
+        paged=True,
     ),
 )
 async def list_timeline(request: Request, case_id: str, who: Reader, services: Domain) -> Response:
@@ -315,6 +398,8 @@ async def list_timeline(request: Request, case_id: str, who: Reader, services: D
 @router.post(
     "/cases/{case_id}/links",
     **documented(
+        "linkCases",
+        "Links",
         "Link two cases",
         _WRITE,
         404,
@@ -345,7 +430,15 @@ async def link_cases(request: Request, case_id: str, who: Writer, services: Doma
 
 @router.get(
     "/cases/{case_id}/links",
-    **documented("List a case's links", _READ, 404, model=documentation.Links, paged=True),
+    **documented(
+        "listCaseLinks",
+        "Links",
+        "List a case's links",
+        _READ,
+        404,
+        model=documentation.Links,
+        paged=True,
+    ),
 )
 async def list_links(request: Request, case_id: str, who: Reader, services: Domain) -> Response:
     return await _related(request, case_id, who, services, relations.CASE_LINKS)
@@ -353,7 +446,7 @@ async def list_links(request: Request, case_id: str, who: Reader, services: Doma
 
 @router.delete(
     "/cases/{case_id}/links/{link_id}",
-    **documented("Remove a link", _WRITE, 404, 412, ok=204, headers=_BELOW),
+    **documented("unlinkCases", "Links", "Remove a link", _WRITE, 404, 412, ok=204, headers=_BELOW),
 )
 async def unlink_cases(
     request: Request, case_id: str, link_id: str, who: Writer, services: Domain

@@ -80,7 +80,7 @@ FLOORS = {
     "rest_compat": [
         {
             "rest_compat": "answers application bodies conditions documentation door errors"
-            " parameters routes"
+            " parameters routes schemas"
         }
     ],
 }

@@ -142,7 +142,7 @@ async def delete_case(
             return await rows.deleted_case(db, who, case_id)
         case = await rows.case_to_change(db, who, case_id, expected_version)
         check.done()
-        await links.remove_links_of(call, who, case)
+        case = await links.remove_links_of(call, who, case)
         deleted = await rows.touch(db, who, case)
         await rows.update_case(db, who, case.id, {"deleted_at": db.now})
         await rows.remove_entry(db, who, "case", case.id)

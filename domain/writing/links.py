@@ -1,6 +1,5 @@
 """Links between cases. A link is two rows, one for each end, with inverse types."""
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -122,22 +121,25 @@ async def unlink_cases(
         return Removed(replace(end, linked=touched[1]), touched[0])
 
 
-async def remove_links_of(call: Call, who: Principal, case: Case) -> None:
-    """Remove the links of a case that is about to be deleted, at both ends.
+async def remove_links_of(call: Call, who: Principal, case: Case) -> Case:
+    """Remove the links of a case that is about to be deleted, at both ends; return the case.
 
-    Both timelines record it. The other cases get a new version; *case* gets its own from the
-    caller.
+    Each link is an event and a new version of both cases, as if it were removed alone.
     """
     db = call.db
     ends = [_end(row) for row in await db.rows(_OF_CASE, _mine(who, case.id))]
     if not ends:
-        return
+        return case
     await _delete(db, who, ends)
-    for other in sorted({end.linked_case_id for end in ends}):
-        with contextlib.suppress(CaseNotFound):  # deleted before links went with their cases
-            await rows.touch(db, who, await rows.case_to_change(db, who, other))
     for end in ends:
+        try:
+            other = await rows.case_to_change(db, who, end.linked_case_id)
+        except CaseNotFound:
+            continue  # deleted before links went with their cases
+        await rows.touch(db, who, other)
+        case = await rows.touch(db, who, case)
         call.events += link_events("case_unlinked", end)
+    return case
 
 
 async def closes_circle(

@@ -260,7 +260,7 @@ class World:
             for link in gone:
                 del firm.links[link]
             del firm.cases[id]
-            for other in {end for ends in gone.values() for end in ends[:2]} & firm.cases.keys():
+            for other in [end for ends in gone.values() for end in ends[:2] if end != id]:
                 firm.cases[other]["version"] += 1
 
         return call, case and not action.stale, True, then

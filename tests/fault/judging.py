@@ -98,7 +98,12 @@ def _judge_envelope(body: Any, answer: Answer, must: Any) -> None:
     )
     must(isinstance(error["message"], str) and 0 < len(error["message"]) < 2_000, "a message")
     for detail in error["details"]:
-        must(detail.keys() == {"field", "code", "message"}, "a detail")
+        must(
+            {"field", "code", "message"}
+            <= detail.keys()
+            <= {"field", "code", "message", "existing_id", "current"},
+            "a detail",
+        )
 
 
 def _judge_graphql(body: Any, answer: Answer, must: Any) -> None:

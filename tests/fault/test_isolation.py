@@ -54,8 +54,8 @@ HISTORY = (
 NODE = (
     "... on Case { name } ... on Party { name } ... on Staff { name }"
     " ... on CaseLink { linkedCase { name } } ... on TimelineEvent { case { name } }"
-    " ... on CaseParty { case { name } party { name } }"
-    " ... on CaseStaff { case { name } staff { name } }"
+    " ... on CaseParty { its: case { name } party { name } }"
+    " ... on CaseStaff { its: case { name } staff { name } }"
 )
 
 

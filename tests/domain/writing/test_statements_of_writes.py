@@ -48,7 +48,7 @@ WRITES = {
         1,
         lambda w, d, case, *_: cases.update_case(w, d, case, CaseChanges(name="A")),
     ),
-    "delete_case": (11, lambda w, d, case, *_: cases.delete_case(w, d, case)),
+    "delete_case": (12, lambda w, d, case, *_: cases.delete_case(w, d, case)),
     "create_party": (5, lambda w, d, *_: register.create_party(w, d, NewParty("N"))),
     "update_party": (
         6,
