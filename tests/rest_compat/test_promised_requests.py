@@ -103,9 +103,8 @@ async def test_what_the_document_allows_is_not_refused(rest, name):
         if operation.path.endswith(("parties", "staff")):
             known = party["id"] if "parties" in operation.path else staff["id"]
             ids |= dict.fromkeys(("id", "party_id", "staff_id"), known)
-        known_ids = ids | dict.fromkeys(
-            ("target_case_id", "linked_case_id", "case_id"), other["id"]
-        )
+        far = other if there is mine else mine
+        known_ids = ids | dict.fromkeys(("target_case_id", "linked_case_id", "case_id"), far["id"])
 
         response = await sent(rest, case, ids, known_ids, chance)
 
