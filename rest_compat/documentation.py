@@ -255,8 +255,6 @@ _BODIES: dict[str, Any] = {
     | bodies.StaffItem,
     "removal": bodies.StaffRemoval,
 }
-_OPTIONAL = ("removal",)
-"""Bodies that the query string can replace."""
 
 
 def documented(
@@ -316,7 +314,7 @@ def documented(
         schema = TypeAdapter(_BODIES[body]).json_schema(ref_template="#/components/schemas/{model}")
         schema.pop("$defs", None)
         extra["requestBody"] = {
-            "required": body not in _OPTIONAL,
+            "required": True,
             "content": {"application/json": {"schema": schema}},
         }
     return {

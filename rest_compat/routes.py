@@ -353,7 +353,7 @@ async def assign_staff(request: Request, case_id: str, who: Writer, services: Do
             (
                 "staff_id",
                 {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 100}},
-                "The staff to take off, if no body names them.",
+                "The staff to take off, instead of a body.",
             ),
             (
                 "role",
