@@ -44,7 +44,7 @@ FLOORS = {
             "domain.storage.postgresql": "server errors",
             "domain.storage.migrations": "env",
             "domain.storage.migrations.versions": "0001_first_schema 0002_number_keys"
-            " 0003_numbers_of_roles",
+            " 0003_numbers_of_roles 0004_events_of_people",
         },
         {"domain.access": "principal keys rates"},
         {
@@ -53,7 +53,7 @@ FLOORS = {
         },
         {"domain.writing": "cases roles register links rows role_rows timeline idempotency"},
         {
-            "domain.transfer": "importing batches lines links marks exporting",
+            "domain.transfer": "importing batches lines links marks formats kinds exporting",
             "domain.upkeep": "administration purging verifying",
             "domain.demo": "firm words",
             "domain": "services",

@@ -234,6 +234,15 @@ timeline_event = Table(
     _reference("case_id", to="cases"),
     Index("uq_timeline_event_id", "workspace_id", "id", unique=True),
     Index("ix_timeline_event_case", "workspace_id", "case_id", "seq"),
+    # The events of parties and staff as such.
+    Index(
+        "ix_timeline_event_subject",
+        "workspace_id",
+        "subject_id",
+        "seq",
+        sqlite_where=text("case_id IS NULL"),
+        postgresql_where=text("case_id IS NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 

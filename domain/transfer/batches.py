@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import count
 from typing import Any
 
 from sqlalchemy import select
@@ -40,6 +41,8 @@ class Report:
     parties: int = 0
     staff: int = 0
     links: int = 0
+    guessed: int = 0
+    """Parties of which the file does not tell the kind, but their names do."""
 
 
 @dataclass(slots=True)
@@ -88,7 +91,7 @@ class Batch:
             node_ids = {one.id for line in lines for one in getattr(line, kind) if one.id}
             node_ids |= set(self.marks.values())
             self.names[kind] = dict(await self._present(table.c.id, [*node_ids], table.c.name))
-        event_ids = [event.id for line in lines for event in line.events if event.id]
+        event_ids = [event.id for line in lines for event in _events(line) if event.id]
         self.event_ids = {row[0] for row in await self._present(timeline_event.c.id, event_ids)}
 
     async def take(self, line: Line) -> None:
@@ -99,8 +102,13 @@ class Batch:
                 self.linked.append((line, self.marks[line.mark]))
             return
         event_ids = [event.id for event in line.events if event.id]
-        if len(set(event_ids)) < len(event_ids):
+        of_all = [event.id for event in _events(line) if event.id]
+        if len(set(of_all)) < len(of_all):
             self.reject(line, "timeline: Two events have the same id.")
+            return
+        numbers = [one.number for one in (*line.parties, *line.staff) if one.number]
+        if len(set(numbers)) < len(numbers):
+            self.reject(line, "number: Two roles have the same number.")
             return
         if refusal := self._unknown_id(line):
             self.reject(line, refusal)
@@ -159,10 +167,11 @@ class Batch:
         # Two names on one line may be the same party, who gets each role only once.
         party_roles = self._roles(case.id, 1, line.parties, party_ids)
         staff_roles = self._roles(case.id, 1 + len(party_roles), line.staff, staff_ids)
-        self.party_roles += party_roles
-        self.staff_roles += staff_roles
+        numbered = _numbered([*party_roles, *staff_roles])
+        self.party_roles += numbered[: len(party_roles)]
+        self.staff_roles += numbered[len(party_roles) :]
         self.cases.append(case)
-        self.positions.append(len(party_roles) + len(staff_roles))
+        self.positions.append(max((role.number for role in numbered), default=0))
         self.case_ids.add(case.id)
         if key := folding.number_key(case.file_number):
             self.numbers[key] = [case.id]
@@ -241,6 +250,8 @@ class Batch:
     async def _add_roles(
         self, case_id: str, table: RoleTable, involved: Sequence[Involved]
     ) -> list[Change]:
+        # The numbers of a file are those of another case.
+        involved = [replace(one, number=None) for one in involved]
         node_ids = self._involve(involved, table.field)
         await self.flush()
         first = await role_rows.next_position(self.db, self.who, case_id, len(involved))
@@ -285,6 +296,7 @@ class Batch:
             # From here on, the name alone also means this one.
             self._mark(mark, one.id)
         if one.id is not None and one.id in names:
+            self._tell([event for event in one.events if event.id], one.id)
             return one.id
         id = one.id or ids.new_id(ids.PARTY if is_party else ids.STAFF)
         name = one.name or id
@@ -293,17 +305,29 @@ class Batch:
         if is_party:
             new_party = Party(id, str(one.detail), name, created_at, updated_at, one.version)
             self.parties.append(new_party)
-            self.events.append(register.party_created(new_party))
+            created = register.party_created(new_party)
             self.report.parties += 1
+            self.report.guessed += one.guessed
         else:
             member = Staff(id, name, one.detail, created_at, updated_at, one.version)
             self.staff.append(member)
-            self.events.append(register.staff_created(member))
+            created = register.staff_created(member)
             self.report.staff += 1
+        if not any(event.type == created.type for event in one.events):
+            self.events.append(created)
+        self._tell(one.events, id)
         names[id] = name
         if one.id is None:
             self._mark(mark, id)
         return id
+
+    def _tell(self, events: Iterable[NewEvent], id: str) -> None:
+        """Queue the events of a party or staff member, unless they are recorded already."""
+        for event in events:
+            if event.id not in self.event_ids:
+                self.events.append(replace(event, subject_id=id))
+                if event.id:
+                    self.event_ids.add(event.id)
 
     def _roles(
         self, case_id: str, first: int, involved: Iterable[Involved], node_ids: Iterable[str]
@@ -319,6 +343,7 @@ class Batch:
                     one.role,
                     one.remark,
                     one.since or self.db.now,
+                    one.number or 0,
                 ),
             )
         return list(rows.values())
@@ -365,3 +390,19 @@ class Batch:
     ) -> list[tuple[Any, ...]]:
         """The workspace's rows whose *column* is one of *values*: that column, then *more*."""
         return await present(self.db, self.who, column, values, *more, where=where)
+
+
+def _events(line: Line) -> list[NewEvent]:
+    """The events of a line: those of its case, and those of its parties and staff."""
+    involved = (*line.parties, *line.staff)
+    return [*line.events, *(event for one in involved for event in one.events)]
+
+
+def _numbered(roles: list[Role]) -> list[Role]:
+    """The roles of a new case, at positions from 1 on; who has no number gets a free one."""
+    fresh = count(1 + max((max(role.number, role.position) for role in roles), default=0))
+    given = any(role.number for role in roles)
+    return [
+        role if role.number else replace(role, number=next(fresh) if given else role.position)
+        for role in roles
+    ]

@@ -8,17 +8,31 @@ from itertools import islice
 from typing import Any
 
 import orjson
+from sqlalchemy import bindparam, select
 
 from domain.access.principal import Principal, Scope
 from domain.inputs import CaseOrder, CaseOrderField
-from domain.models import Case, CaseLink, Party, Staff
+from domain.models import Case, CaseLink, Party, Staff, TimelineEvent
 from domain.reading import objects, relations
 from domain.reading.paging import MAX_LIMIT, Page, Paging
 from domain.reading.relations import Relation
 from domain.storage.database import Database, Snapshot
+from domain.storage.spellings import each
+from domain.storage.statements import Prepared
+from domain.storage.tables import timeline_event
 
 OLDEST_FIRST = CaseOrder(CaseOrderField.CREATED_AT, descending=False)
 _CASE = tuple(name for name in Case.__dataclass_fields__)
+_c = timeline_event.c
+_ABOUT = Prepared(
+    select(*(_c[name] for name in relations.CASE_TIMELINE.all_columns))
+    .where(
+        _c.workspace_id == bindparam("workspace_id"),
+        _c.case_id.is_(None),
+        _c.subject_id.in_(select(each.value(bindparam("ids")).c.value)),
+    )
+    .order_by(_c.seq)
+)
 REGISTER_LINE = 500
 """The most parties or staff without a case on one line."""
 
@@ -42,9 +56,11 @@ async def export_cases(
         paging: Paging | None = Paging(MAX_LIMIT)
         while paging is not None:
             page = await objects.cases(who, db, None, OLDEST_FIRST, paging)
-            for line in await _lines(who, db, list(page)):
-                for kind, ids in seen.items():
-                    ids |= {one["id"] for one in line[kind]}
+            lines = await _lines(who, db, list(page))
+            for kind in seen:
+                met = [one for line in lines for one in line[kind]]
+                await _with_timelines(who, db, met, seen[kind])
+            for line in lines:
                 write(orjson.dumps(line) + b"\n")
                 done += 1
             on_progress(done, total)
@@ -66,6 +82,7 @@ async def _lines(who: Principal, db: Snapshot, cases: Sequence[Case]) -> list[di
             "parties": [
                 {
                     **_party(part.party),
+                    "number": part.number,
                     "role": part.role,
                     "reference": part.reference,
                     "added_at": part.added_at,
@@ -75,6 +92,7 @@ async def _lines(who: Principal, db: Snapshot, cases: Sequence[Case]) -> list[di
             "staff": [
                 {
                     **_member(part.staff),
+                    "number": part.number,
                     "role": part.role,
                     "note": part.note,
                     "assigned_at": part.assigned_at,
@@ -84,16 +102,7 @@ async def _lines(who: Principal, db: Snapshot, cases: Sequence[Case]) -> list[di
             # Both cases have the link; only one of them exports it.
             "links": [_link(link) for link in links[case.id] if case.id < link.linked_case_id],
             "timeline": [
-                {
-                    "id": event.id,
-                    "type": event.type,
-                    "actor": event.actor,
-                    "at": event.at,
-                    "occurred_at": event.occurred_at,
-                    "title": event.title,
-                    "subject_id": event.subject_id,
-                    "changes": event.changes,
-                }
+                _event(event) | {"subject_id": event.subject_id}
                 for event in reversed(timeline[case.id])
             ],
         }
@@ -115,12 +124,28 @@ async def _register_lines(
         paging: Paging | None = Paging(MAX_LIMIT)
         while paging is not None:
             page = await read(who, db, None, paging)
-            alone += [described(one) for one in page if one.id not in seen[kind]]
+            rest = [described(one) for one in page if one.id not in seen[kind]]
+            await _with_timelines(who, db, rest, seen[kind])
+            alone += rest
             paging = _next(page)
-        rest = iter(alone)
-        while block := list(islice(rest, REGISTER_LINE)):
+        left = iter(alone)
+        while block := list(islice(left, REGISTER_LINE)):
             lines.append({kind: block})
     return lines
+
+
+async def _with_timelines(
+    who: Principal, db: Snapshot, people: Sequence[dict[str, Any]], seen: set[str]
+) -> None:
+    """Give each of *people* who was not *seen* before the events about them as such."""
+    new = {one["id"]: one for one in reversed(people) if one["id"] not in seen}
+    if not new:
+        return
+    seen.update(new)
+    values = {"workspace_id": who.workspace_id, "ids": orjson.dumps(sorted(new)).decode()}
+    for row in await db.rows(_ABOUT, values):
+        event = relations.CASE_TIMELINE.build(row)
+        new[event.subject_id].setdefault("timeline", []).append(_event(event))
 
 
 async def _all(
@@ -160,6 +185,18 @@ def _member(staff: Staff) -> dict[str, Any]:
         "created_at": staff.created_at,
         "updated_at": staff.updated_at,
         "version": staff.version,
+    }
+
+
+def _event(event: TimelineEvent) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "type": event.type,
+        "actor": event.actor,
+        "at": event.at,
+        "occurred_at": event.occurred_at,
+        "title": event.title,
+        "changes": event.changes,
     }
 
 

@@ -4,13 +4,14 @@ An import can be repeated, or resumed after an interruption: the table *imported
 and each name of a source, and the object it became. A bad line is rejected on its own.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 from domain.access.principal import Principal, Scope
 from domain.storage.database import Database
 from domain.transfer.batches import Batch, OnConflict, Report
+from domain.transfer.formats import BOM, require_json_lines
 from domain.transfer.lines import BadLine, Line, dumped, read_line
 from domain.transfer.links import import_links
 
@@ -49,6 +50,7 @@ async def import_cases(
     """Import lines, each a JSON case object; the same name within *source* is the same person.
 
     *on_reject* takes each rejected line as it was read. If only a link is wrong, the case stays.
+    Raises Invalid if the first line shows that this is another kind of file.
     """
     who.require(Scope.CASES_WRITE)
     report = Report()
@@ -58,12 +60,12 @@ async def import_cases(
         on_reject(Rejected(line.number, reason, line.raw))
 
     linked: list[tuple[Line, str]] = []
-    numbered = enumerate(lines, start=1)
+    numbered = enumerate(_checked(lines), start=1)
     done = 0
     while block := list(islice(numbered, BATCH)):
         good: list[Line] = []
         for number, raw in block:
-            if not raw.strip():
+            if not raw.removeprefix(BOM if number == 1 else b"").strip():
                 continue
             try:
                 good.append(read_line(number, raw))
@@ -81,3 +83,13 @@ async def import_cases(
         on_progress(Progress(done, report.rejected))
     report.links = await import_links(who, database, linked, reject)
     return report
+
+
+def _checked(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines, if the first that is not blank begins JSON Lines."""
+    begun = False
+    for line in lines:
+        if not begun and line.removeprefix(BOM).strip():
+            require_json_lines(line)
+            begun = True
+        yield line

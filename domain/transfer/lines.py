@@ -3,6 +3,9 @@
 Nothing here reads the database; batches.py compares a line with the rows that exist.
 """
 
+import contextlib
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +18,8 @@ from domain.errors import Problem
 from domain.ids import canonical_case_id
 from domain.instants import Instant
 from domain.models import CaseStatus, Change, LinkType, PartyKind
+from domain.transfer import kinds
+from domain.transfer.formats import BOM
 from domain.transfer.marks import mark_of
 from domain.writing.cases import CASE_FIELDS, check_values
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES, RoleTable
@@ -22,17 +27,19 @@ from domain.writing.timeline import NewEvent
 
 MAX_LINE = 5_000_000
 """The most bytes on a line."""
-_BOM = b"\xef\xbb\xbf"  # some programs begin UTF-8 files with it
 MAX_EVENTS = 10_000
 MAX_LINKS = 1_000
+MAX_NUMBER = 1_000_000_000  # PostgreSQL's integer ends at 2^31
 MAX_VERSION = 1_000_000_000  # later writes count on, and GraphQL's Int ends at 2^31
 _CASE = {*CASE_FIELDS, "id", "created_at", "updated_at", "version"}
 _LISTS = {"parties", "staff", "timeline", "links"}
-_NODE = {"id", "name", "role", "created_at", "updated_at", "version"}
+_NODE = {"id", "name", "role", "number", "created_at", "updated_at", "version", "timeline"}
 _PARTY = {*_NODE, "kind", "type", "reference", "added_at"}
 _STAFF = {*_NODE, "email", "note", "assigned_at"}
 _EVENT = {"id", "type", "actor", "at", "occurred_at", "title", "subject_id", "changes"}
 _LINK = {"id", "type", "linked_case_id", "created_at"}
+_BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
+_LONG = re.compile(rb"\d{19}")
 
 
 class BadLine(Exception):
@@ -41,11 +48,17 @@ class BadLine(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Involved:
-    """A party or staff member on a line, with a role unless it is a register line."""
+    """A party or staff member on a line, with a role unless it is a register line.
+
+    *number* is the role's in its case, *events* are those of the party or staff member as such.
+    """
 
     id: str | None
     name: str | None
     detail: str | None  # a party's kind, a staff member's email
+    guessed: bool  # the kind was not in the file
+    number: int | None
+    events: Sequence[NewEvent]
     role: str
     remark: str | None
     since: Instant | None
@@ -92,7 +105,7 @@ def read_line(number: int, raw: bytes) -> Line:
     if len(raw) > MAX_LINE:
         raise BadLine(f"The line must have at most {MAX_LINE:,} bytes.")
     try:
-        content = orjson.loads(raw.removeprefix(_BOM) if number == 1 else raw)
+        content = orjson.loads(_whole(raw.removeprefix(BOM) if number == 1 else raw))
     except orjson.JSONDecodeError as error:
         raise BadLine(f"The line must be valid JSON in UTF-8: {error.msg}.") from None
     if not isinstance(content, dict):
@@ -129,7 +142,11 @@ def _line(check: Check, number: int, raw: bytes, mark: str, content: dict[str, A
             check.wrong("A line without a name must have parties or staff.", "name")
         return Line(number, raw, mark, is_case=False, parties=parties, staff=staff)
     values = dict.fromkeys(CASE_FIELDS) | {"status": CaseStatus.ACTIVE}
-    values |= {name: content[name] for name in CASE_FIELDS if name in content}
+    values |= {
+        name: content[name] if name == "description" else _spaced(content[name])
+        for name in CASE_FIELDS
+        if name in content
+    }
     created_at = check.instant(content.get("created_at"), "created_at")
     updated_at = check.instant(content.get("updated_at"), "updated_at")
     if created_at and updated_at and updated_at < created_at:
@@ -165,9 +182,10 @@ def _line(check: Check, number: int, raw: bytes, mark: str, content: dict[str, A
 
 def _party(check: Check, one: dict[str, Any], with_role: bool, *path: str) -> Involved:
     _check_names(check, one, _PARTY, *path)
-    kind = one.get("kind", one.get("type", PartyKind.PERSON))
-    kind = check.one_of(kind, tuple(PartyKind), *path, "kind")
-    return _involved(check, one, kind, with_role, PARTY_ROLES, path)
+    kind = one.get("kind", one.get("type"))
+    guess = kinds.guessed(_spaced(one.get("name", ""))) if kind is None else None
+    kind = check.one_of(guess or kind or PartyKind.PERSON, tuple(PartyKind), *path, "kind")
+    return _involved(check, one, kind, with_role, PARTY_ROLES, path, guessed=guess is not None)
 
 
 def _member(check: Check, one: dict[str, Any], with_role: bool, *path: str) -> Involved:
@@ -183,8 +201,10 @@ def _involved(
     with_role: bool,
     roles: RoleTable,
     path: tuple[str, ...],
+    *,
+    guessed: bool = False,
 ) -> Involved:
-    id, name = one.get("id"), one.get("name")
+    id, name = one.get("id"), _spaced(one.get("name"))
     if id is None and name is None:
         check.wrong("id or name must be given.", *path)
     if not with_role and "role" in one:
@@ -193,8 +213,13 @@ def _involved(
         id=None if id is None else check.identifier(id, *path, "id"),
         name=None if name is None else check.line(name, checks.NAME_MAX, *path, "name"),
         detail=detail,
-        role=check.word(one.get("role"), *path, "role") if with_role else "",
-        remark=check.optional_line(one.get(roles.remark), roles.remark_max, *path, roles.remark),
+        guessed=guessed,
+        number=_number(check, one, with_role, path),
+        events=_events(check, one, *path),
+        role=check.word(one.get("role"), *path, "role", like=roles.like) if with_role else "",
+        remark=check.optional_line(
+            _spaced(one.get(roles.remark)), roles.remark_max, *path, roles.remark
+        ),
         since=check.instant(one.get(roles.since), *path, roles.since),
         created_at=check.instant(one.get("created_at"), *path, "created_at"),
         updated_at=check.instant(one.get("updated_at"), *path, "updated_at"),
@@ -216,10 +241,10 @@ def _merged(involved: Sequence[Involved], longest: int) -> list[Involved]:
     return list(merged.values())
 
 
-def _events(check: Check, content: dict[str, Any]) -> list[NewEvent]:
+def _events(check: Check, content: dict[str, Any], *path: str) -> list[NewEvent]:
     events = [
-        _event(check, one, "timeline", str(index))
-        for index, one in enumerate(_objects(check, content, "timeline", MAX_EVENTS))
+        _event(check, one, *path, "timeline", str(index))
+        for index, one in enumerate(_objects(check, content, "timeline", MAX_EVENTS, *path))
     ]
     if all(event.at is None and event.occurred_at is not None for event in events):
         # Foreign files: sort events by when they happened. Exports keep the order of recording.
@@ -239,11 +264,11 @@ def _event(check: Check, one: dict[str, Any], *path: str) -> NewEvent:
             break
         changes.append(Change(**change))
     return NewEvent(
-        type=check.word(one.get("type"), *path, "type"),
-        title=check.optional_line(one.get("title"), checks.NAME_MAX, *path, "title"),
+        type=check.word(one.get("type"), *path, "type", like="hearing"),
+        title=check.optional_line(_spaced(one.get("title")), checks.NAME_MAX, *path, "title"),
         occurred_at=occurred_at,
         at=check.instant(one.get("at"), *path, "at"),
-        actor=check.optional_line(one.get("actor"), checks.NAME_MAX, *path, "actor"),
+        actor=check.optional_line(_spaced(one.get("actor")), checks.NAME_MAX, *path, "actor"),
         id=_optional_id(check, one, "id", *path),
         subject_id=_optional_id(check, one, "subject_id", *path),
         changes=changes,
@@ -264,6 +289,39 @@ def _link(check: Check, one: dict[str, Any], index: str) -> LineLink:
 
 def _optional_id(check: Check, one: dict[str, Any], name: str, *path: str) -> str | None:
     return None if one.get(name) is None else check.identifier(one[name], *path, name)
+
+
+def _number(
+    check: Check, one: dict[str, Any], with_role: bool, path: tuple[str, ...]
+) -> int | None:
+    """The number of a role in its case, as an export has it."""
+    number = one.get("number")
+    if number is None:
+        return None
+    if not with_role or type(number) is not int or not 1 <= number <= MAX_NUMBER:
+        check.wrong("number must be a whole number from 1 on, of a role.", *path, "number")
+        return None
+    return number
+
+
+def _spaced(value: Any) -> Any:
+    """A text for a field of one line, with a space for each tab and line break."""
+    return _BREAKS.sub(" ", value) if isinstance(value, str) else value
+
+
+def _whole(raw: bytes) -> bytes:
+    """*raw*. Raises BadLine for a whole number of more than 64 bits, which orjson would round."""
+    if _LONG.search(raw):
+        with contextlib.suppress(ValueError, RecursionError):  # told by orjson
+            json.loads(raw, parse_int=_fitting)
+    return raw
+
+
+def _fitting(digits: str) -> int:
+    # Longer ones would make int() raise ValueError, as bad JSON does.
+    if len(digits) > 21 or not -(2**63) <= int(digits) < 2**64:
+        raise BadLine("A whole number must have at most 64 bits: write it as a string.")
+    return int(digits)
 
 
 def _version(check: Check, one: dict[str, Any], path: tuple[str, ...]) -> int:

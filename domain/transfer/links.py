@@ -91,6 +91,8 @@ async def _take(
         return f"The cases are already linked as {kind.inverse}."
     if link.id in existing.links:
         return "Another link has this id."
+    if await links.closes_circle(db, who, case_id, other, kind):
+        return f"The cases are already linked as {kind.inverse} by way of others."
     case = await rows.case_to_change(db, who, case_id)
     linked = await rows.case_to_change(db, who, other)
     new = CaseLink(

@@ -176,7 +176,9 @@ async def _change(
     if not changes:
         who.require(Scope.CASES_READ)
         return before
-    after = replace(after, version=before.version + 1, updated_at=call.db.now)
+    after = replace(
+        after, version=before.version + 1, updated_at=max(call.db.now, before.created_at)
+    )
     await rows.update_register(call.db, who, kind, after)
     call.events.append(NewEvent(f"{kind}_updated", subject_id=before.id, changes=changes))
     return after

@@ -100,8 +100,11 @@ async def names_of(
 
 
 async def touch(db: Transaction, who: Principal, case: Case, **changes: Any) -> Case:
-    """Store *changes* to a case and increment its version; updated_at is now unless given."""
-    changes.setdefault("updated_at", db.now)
+    """Store *changes* to a case and increment its version; updated_at is now unless given.
+
+    An imported case may have been created in what is the future here: it is updated no earlier.
+    """
+    changes.setdefault("updated_at", max(db.now, case.created_at))
     touched = replace(case, **changes, version=case.version + 1)
     values = {name: getattr(touched, name) for name in (*changes, "version")}
     if "name" in changes:

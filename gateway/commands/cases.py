@@ -83,6 +83,11 @@ def import_(
         f"{report.skipped:,} skipped, {report.unchanged:,} unchanged, "
         f"{report.rejected:,} lines rejected."
     )
+    if report.guessed:
+        err.print(
+            f"The kind of {report.guessed:,} of {report.parties:,} new parties was guessed from "
+            'the name, like "GmbH" or "Supreme Court"; give "kind" to be sure.'
+        )
     if report.rejected:
         again = f"casegraph import {target} --source {source or file.name}"
         err.print(f"The rejected lines are in {target}. Correct them and run: {again}")

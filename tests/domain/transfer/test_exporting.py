@@ -1,19 +1,30 @@
 """Exporting, and that importing an export gives the same answers."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from domain.demo.firm import demo_cases
-from domain.inputs import CaseChanges, CaseFilter, CaseOrder, CaseOrderField, NewParty, PartyRole
+from domain.inputs import (
+    CaseChanges,
+    CaseFilter,
+    CaseOrder,
+    CaseOrderField,
+    NewParty,
+    PartyChanges,
+    PartyRole,
+    RoleChanges,
+    StaffChanges,
+)
 from domain.reading import objects, relations
 from domain.reading.paging import Paging
 from domain.storage.opening import opened
 from domain.transfer.exporting import export_cases
-from domain.transfer.importing import dumped, import_cases
+from domain.transfer.importing import OnConflict, dumped, import_cases
 from domain.upkeep import administration
 from domain.upkeep.verifying import verify
-from domain.writing import cases, links, roles
+from domain.writing import cases, links, register, roles
 
 
 async def exported(who, database):
@@ -107,3 +118,68 @@ async def test_a_long_timeline_is_exported_whole(database, clerk, given_case):
     assert len(line["timeline"]) == 231
     assert line["timeline"][0]["type"] == "case_created"
     assert line["version"] == 231
+
+
+REAL_FILE = Path(__file__).parents[4] / "shared" / "data" / "supreme-court-cases.jsonl"
+
+
+async def again(lines, tmp_path, name):
+    """What a new database exports that has imported *lines*."""
+    async with opened(f"sqlite:///{tmp_path / name}") as copy:
+        await administration.create_workspace(copy, "default")
+        who = await administration.operator(copy)
+        rejects = []
+        await import_cases(who, copy, lines, source="export", on_reject=rejects.append)
+        assert rejects == []
+        assert (await verify(copy)).findings == []
+        exported_again = await exported(who, copy)
+        report = await import_cases(who, copy, lines, source="export")
+        assert (report.imported, report.updated, report.parties, report.links) == (0, 0, 0, 0)
+        assert await exported(who, copy) == exported_again
+        return exported_again
+
+
+async def test_an_export_of_an_import_of_an_export_is_the_same_to_the_byte(
+    lived_in, clerk, given_party, given_staff, tmp_path
+):
+    alone, member = await given_party("Alone GmbH"), await given_staff("Nobody's")
+    await register.update_party(clerk, lived_in, alone.id, PartyChanges(name="Renamed GmbH"))
+    await register.update_staff(clerk, lived_in, member.id, StaffChanges(email="n@example.org"))
+    async with lived_in.read() as db:
+        page = await objects.cases(clerk, db, paging=Paging(5))
+        lists_ = await objects.related(
+            clerk, db, relations.CASE_PARTIES, [case.id for case in page], Paging(100)
+        )
+    case = next(case for case in page if len(lists_[case.id].edges) > 1)
+    first, *others = lists_[case.id]
+    await register.update_party(clerk, lived_in, first.party_id, PartyChanges(name="New Name"))
+    # The numbers of the roles are no longer their places.
+    wanted = [PartyRole(one.party_id, one.role) for one in (*reversed(others), first)]
+    await roles.replace_parties(clerk, lived_in, case.id, wanted)
+    await roles.update_party_role(
+        clerk, lived_in, (case.id, first.number), RoleChanges(role="guarantor")
+    )
+
+    lines = await exported(clerk, lived_in)
+
+    told = {
+        event["type"]
+        for line in map(json.loads, lines)
+        for kind in ("parties", "staff")
+        for one in line.get(kind, ())
+        for event in one.get("timeline", ())
+    }
+    assert told == {"party_created", "party_updated", "staff_created", "staff_updated"}
+    assert await again(lines, tmp_path, "copy.db") == lines
+
+
+@pytest.mark.sqlite
+@pytest.mark.skipif(not REAL_FILE.exists(), reason="the real cases are not beside this checkout")
+async def test_the_real_cases_come_out_as_they_went_in(database, clerk, tmp_path):
+    with REAL_FILE.open("rb") as lines:
+        await import_cases(clerk, database, lines, source="real", on_conflict=OnConflict.SKIP)
+
+    lines = await exported(clerk, database)
+
+    assert len(lines) > 2_000
+    assert await again(lines, tmp_path, "copy.db") == lines
