@@ -1,14 +1,17 @@
 """The command line, as people use it."""
 
+import gzip
 import io
 import json
 import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -157,6 +160,42 @@ def test_good_lines_go_in_and_bad_ones_are_written_down(casegraph, lines, tmp_pa
     assert "0 cases imported" in casegraph("import", path, status=3).stderr
 
 
+def test_another_kind_of_file_is_named_and_nothing_is_imported(casegraph, tmp_path):
+    path = tmp_path / "cases.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"name": "One"}'))
+
+    done = casegraph("import", path, status=1)
+
+    assert "compressed with gzip" in done.stderr
+    assert not (tmp_path / "cases.jsonl.rejects.jsonl").exists()
+
+
+def test_the_kinds_that_were_guessed_are_told(casegraph, lines):
+    parties = [{"name": name, "role": "client"} for name in ("Weiß GmbH", "Jörg Müller")]
+
+    done = casegraph("import", lines({"name": "One", "parties": parties}))
+
+    assert "The kind of 1 of 2 new parties was guessed" in done.stderr
+
+
+def test_numbers_that_two_cases_share_are_named_by_init_and_verify(casegraph, lines, tmp_path):
+    casegraph("import", lines({"name": "One", "file_number": "AZ-1"}, {"name": "Two"}))
+    with closing(sqlite3.connect(tmp_path / "cases.db")) as raw, raw:
+        # As an older version left it, which took these for two numbers.
+        raw.execute(
+            "UPDATE cases SET file_number = 'az–1', number_key = (SELECT number_key FROM cases"
+            " WHERE name = 'One') WHERE name = 'Two'"
+        )
+
+    for command, status in (("init", 0), ("verify", 1)):
+        done = casegraph(command, status=status)
+        said = done.stderr + done.stdout
+        assert "One" in said
+        assert "Two" in said
+    refused = lines({"name": "Three", "file_number": "AZ‑1"}, name="more.jsonl")
+    assert "file number" in casegraph("import", refused, status=3).stderr
+
+
 def test_an_export_can_be_imported_elsewhere(casegraph, lines, tmp_path):
     casegraph("import", lines({"name": "One", "parties": [{"name": "P", "role": "client"}]}))
 
@@ -171,8 +210,6 @@ def test_an_export_can_be_imported_elsewhere(casegraph, lines, tmp_path):
 def test_verify_fails_when_something_is_wrong(casegraph, lines, tmp_path):
     casegraph("import", lines({"name": "One"}))
     assert "All is well." in casegraph("verify").stdout
-
-    import sqlite3
 
     with sqlite3.connect(tmp_path / "cases.db") as db:
         db.execute("UPDATE timeline_head SET seq = 99 WHERE workspace_id = 1")
