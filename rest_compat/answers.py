@@ -13,7 +13,7 @@ from domain.reading.lists import RootList
 from domain.reading.paging import Page, Paging
 from domain.reading.relations import Relation
 from domain.storage.database import Snapshot
-from domain.writing.roles import Given
+from domain.writing.wanted import Given
 
 CASE = (
     "id",

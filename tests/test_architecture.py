@@ -51,7 +51,7 @@ FLOORS = {
             "domain.reading": "lists lookups relations related objects revisions filters search"
             " paging cursors"
         },
-        {"domain.writing": "cases roles register links rows role_rows timeline idempotency"},
+        {"domain.writing": "cases roles wanted register links rows role_rows timeline idempotency"},
         {
             "domain.transfer": "importing batches lines links marks formats kinds exporting",
             "domain.upkeep": "administration purging verifying",

@@ -1,4 +1,7 @@
-"""One batch of an import: the lines of one transaction, and the rows they become."""
+"""One batch of an import: the lines of one transaction, and the rows they become.
+
+One file, since every step looks up and adds to the same state of the batch.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +18,7 @@ from domain.storage.database import Transaction
 from domain.storage.tables import cases, imported, party, staff, timeline_event
 from domain.transfer.lines import Involved, Line
 from domain.transfer.marks import mark_of, present, remember
-from domain.writing import register, role_rows, roles, rows, timeline
+from domain.writing import register, role_rows, rows, timeline, wanted
 from domain.writing.cases import CASE_FIELDS, owners_of_numbers
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
 from domain.writing.timeline import NewEvent
@@ -351,7 +354,7 @@ class Batch:
     def _changes(self, table: RoleTable, new: Iterable[Role]) -> list[Change]:
         """New roles as the timeline shows them."""
         names = self.names[table.field]
-        return [Change(table.field, None, one) for one in roles.described(table, new, names)]
+        return [Change(table.field, None, one) for one in wanted.described(table, new, names)]
 
     def _mark(self, mark: str, object_id: str) -> None:
         self.marks[mark] = self.new_marks[mark] = object_id

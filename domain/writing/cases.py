@@ -17,10 +17,10 @@ from domain.models import Case, CaseStatus, Change
 from domain.storage.database import Database, Transaction
 from domain.storage.spellings import Text, filed_under
 from domain.storage.statements import Prepared
-from domain.writing import idempotency, links, role_rows, roles, rows, timeline
+from domain.writing import idempotency, links, role_rows, rows, timeline, wanted
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES
-from domain.writing.roles import Resolved
 from domain.writing.timeline import NewEvent
+from domain.writing.wanted import Resolved
 
 _FILED = filed_under.of(bindparam("workspace_id", type_=Integer), bindparam("numbers", type_=Text))
 _BY_NUMBERS = Prepared(select(_FILED.c.number_key, _FILED.c.id))
@@ -41,8 +41,8 @@ async def create_case(
     values = {name: getattr(new, name) for name in CASE_FIELDS}
     values = check_values(check, values)
     given = {
-        PARTY_ROLES: roles.checked_roles(check, PARTY_ROLES, roles.wanted_parties(new.parties)),
-        STAFF_ROLES: roles.checked_roles(check, STAFF_ROLES, roles.wanted_staff(new.staff)),
+        PARTY_ROLES: wanted.checked(check, PARTY_ROLES, wanted.parties(new.parties)),
+        STAFF_ROLES: wanted.checked(check, STAFF_ROLES, wanted.staff(new.staff)),
     }
     async with idempotency.once(
         who, database, check, idempotency_key, "create_case", values, *given.values()
@@ -51,19 +51,19 @@ async def create_case(
         if call.before:
             return await rows.case_to_change(db, who, call.before, field=idempotency.FIELD)
         names = {
-            table: await roles.check_known(check, db, who, table, wanted)
-            for table, wanted in given.items()
+            table: await wanted.check_known(check, db, who, table, roles)
+            for table, roles in given.items()
         }
         await _check_free(check, db, who, values["file_number"])
         check.done()
         case = Case(id=ids.new_case_id(), **values, created_at=db.now, updated_at=db.now, version=1)
         involved: list[Resolved] = []
         last = 0
-        for table, wanted in given.items():
+        for table, roles in given.items():
             involved.append(
-                await roles.resolve(call, who, table, case.id, wanted, names[table], last + 1)
+                await wanted.resolve(call, who, table, case.id, roles, names[table], last + 1)
             )
-            last += len(wanted)
+            last += len(roles)
         await rows.insert_cases(db, who.workspace_id, [case], [last])
         changes = timeline.changes_between(None, case, CASE_FIELDS)
         for resolved in involved:

@@ -3,59 +3,29 @@
 A party or staff member may have several roles in one case, but each role only once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from domain import folding
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
 from domain.errors import CaseNotFound
 from domain.ids import canonical_case_id
 from domain.inputs import (
-    UNSET,
     ExpectedVersion,
-    Maybe,
-    NewParty,
-    NewStaff,
     PartyRole,
     RoleChanges,
     RoleKey,
     StaffRole,
-    Unclear,
     mentioned,
 )
-from domain.models import Case, CaseParty, CaseStaff, Change, Party, Staff
-from domain.storage.database import Database, Transaction
-from domain.writing import idempotency, register, role_rows, rows
-from domain.writing.idempotency import Call
+from domain.models import Case, CaseParty, CaseStaff, Change
+from domain.storage.database import Database
+from domain.writing import idempotency, role_rows, rows
+from domain.writing import wanted as wanted_roles
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
 from domain.writing.timeline import NewEvent
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A checked role: the node's id or a new node, the role, and the reference or note."""
-
-    node: str | NewParty | NewStaff
-    role: str
-    remark: str | Maybe | None
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A role that a call added; *node* is the party or staff member if the call created it."""
-
-    role: Role
-    node: Party | Staff | None
-
-
-@dataclass(frozen=True, slots=True)
-class Warned:
-    """Something that was done but may not have been meant; *field* is the place in the input."""
-
-    message: str
-    field: tuple[str, ...]
+from domain.writing.wanted import Given, Warned
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +59,7 @@ async def add_parties(
         database,
         case_id,
         PARTY_ROLES,
-        wanted_parties(roles),
+        wanted_roles.parties(roles),
         expected_version,
         idempotency_key,
     )
@@ -112,7 +82,7 @@ async def replace_parties(
     who.require(Scope.CASES_WRITE)
     table = PARTY_ROLES
     check = Check()
-    wanted = checked_roles(check, table, wanted_parties(roles))
+    wanted = wanted_roles.checked(check, table, wanted_roles.parties(roles))
     case_id = canonical_case_id(case_id) or case_id
     async with idempotency.once(
         who, database, check, idempotency_key, "replace_parties", case_id, list(roles)
@@ -122,15 +92,15 @@ async def replace_parties(
             return Written(await rows.case_to_change(db, who, case_id, field=idempotency.FIELD))
         case = await rows.case_to_change(db, who, case_id, expected_version)
         before = await role_rows.roles_of(db, who, table, case.id)
-        names = await check_known(check, db, who, table, wanted)
+        names = await wanted_roles.check_known(check, db, who, table, wanted)
         check.done()
         previous = {(role.node_id, role.role): role for role in before}
-        wanted = [_kept(one, previous) for one in wanted]
-        if [Wanted(role.node_id, role.role, role.remark) for role in before] == wanted:
+        wanted = [wanted_roles.kept(one, previous) for one in wanted]
+        if [wanted_roles.Wanted(role.node_id, role.role, role.remark) for role in before] == wanted:
             who.require(Scope.CASES_READ)
             return Written(case)
         first = await role_rows.next_position(db, who, case.id, len(wanted))
-        after = await resolve(call, who, table, case.id, wanted, names, first)
+        after = await wanted_roles.resolve(call, who, table, case.id, wanted, names, first)
         given = [
             replace(one, role=replace(one.role, since=old.since, number=old.number))
             if (old := previous.get((one.role.node_id, one.role.role)))
@@ -142,9 +112,9 @@ async def replace_parties(
         await role_rows.insert_roles(db, who.workspace_id, table, after.roles)
         gone = {role.node_id for role in before} - after.names.keys()
         all_names = {**after.names, **await rows.names_of(db, who.workspace_id, table.kind, gone)}
-        descriptions = described(table, before, all_names), after.described()
+        descriptions = wanted_roles.described(table, before, all_names), after.described()
         call.events.append(_event("parties_replaced", case, table, *descriptions))
-        warnings = doubled(table, wanted, before, all_names)
+        warnings = wanted_roles.doubled(table, wanted, before, all_names)
         return Written(await rows.touch(db, who, case), given, warnings)
 
 
@@ -226,7 +196,13 @@ async def assign_staff(
     """
     who.require(Scope.CASES_WRITE)
     return await _add(
-        who, database, case_id, STAFF_ROLES, wanted_staff(roles), expected_version, idempotency_key
+        who,
+        database,
+        case_id,
+        STAFF_ROLES,
+        wanted_roles.staff(roles),
+        expected_version,
+        idempotency_key,
     )
 
 
@@ -247,155 +223,6 @@ async def unassign_staff(
     )
 
 
-def wanted_parties(roles: Iterable[PartyRole]) -> list[tuple[Any, str, Any]]:
-    """Roles as checked_roles() takes them."""
-    return [(role.party, role.role, role.reference) for role in roles]
-
-
-def wanted_staff(roles: Iterable[StaffRole]) -> list[tuple[Any, str, Any]]:
-    return [(role.staff, role.role, role.note) for role in roles]
-
-
-def checked_roles(
-    check: Check, table: RoleTable, given: Sequence[tuple[Any, str, Any]]
-) -> list[Wanted]:
-    """Check the roles of one list; refuse the same node twice in one role."""
-    field = table.field
-    if len(given) > table.most:
-        check.wrong(f"A case may have at most {table.most} {field}.", field)
-        return []
-    checked: list[Wanted] = []
-    seen: set[tuple[str, str]] = set()
-    for index, (node, role, remark) in enumerate(given):
-        path = (field, str(index))
-        role = check.word(role, *path, "role", like=table.like)
-        if remark is not UNSET:
-            remark = check.optional_line(remark, table.remark_max, *path, table.remark)
-        if isinstance(node, Unclear):
-            check.wrong(node.reason, *path, *([node.field] if node.field else []))
-            continue
-        if isinstance(node, NewParty):
-            node = register.checked_party(check, node, *path)
-        elif isinstance(node, NewStaff):
-            node = register.checked_staff(check, node, *path)
-        else:
-            before = len(check.problems)
-            node = check.identifier(node, *path, "id")
-            if len(check.problems) > before:
-                node = ""  # not looked for
-            elif (node, role) in seen:
-                check.wrong(
-                    "A party or staff member must not have the same role twice.", *path, "id"
-                )
-            seen.add((node, role))
-        checked.append(Wanted(node, role, remark))
-    return checked
-
-
-async def check_known(
-    check: Check, db: Transaction, who: Principal, table: RoleTable, wanted: Sequence[Wanted]
-) -> dict[str, str]:
-    """The names, by id, of the parties or staff that *wanted* names; those unknown are refused."""
-    ids = {one.node for one in wanted if isinstance(one.node, str) and one.node}
-    names = await rows.names_of(db, who.workspace_id, table.kind, ids)
-    for index, one in enumerate(wanted):
-        if isinstance(one.node, str) and one.node and one.node not in names:
-            check.refuse(table.absent(one.node, (table.field, str(index), "id")))
-    return names
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """Roles ready to be stored, and their nodes' names by id."""
-
-    table: RoleTable
-    given: Sequence[Given]
-    names: Mapping[str, str]
-
-    @property
-    def roles(self) -> list[Role]:
-        return [one.role for one in self.given]
-
-    def described(self) -> list[dict[str, Any]]:
-        """The roles as the timeline records them."""
-        return described(self.table, self.roles, self.names)
-
-
-async def resolve(
-    call: Call,
-    who: Principal,
-    table: RoleTable,
-    case_id: str,
-    wanted: Sequence[Wanted],
-    names: Mapping[str, str],
-    first: int,
-) -> Resolved:
-    """Turn *wanted* into roles, at positions from *first* on; *names* is from check_known().
-
-    Stores new parties and staff and adds their events.
-    """
-    given: list[Given] = []
-    parties: list[Party] = []
-    staff: list[Staff] = []
-    now = call.db.now
-    for index, one in enumerate(wanted):
-        node: Party | Staff | None = None
-        if isinstance(one.node, str):
-            node_id = one.node
-        elif isinstance(one.node, NewParty):
-            node = register.party_of(one.node, now)
-            parties.append(node)
-            node_id = node.id
-        else:
-            node = register.staff_of(one.node, now)
-            staff.append(node)
-            node_id = node.id
-        remark = None if one.remark is UNSET else one.remark
-        given.append(Given(Role(case_id, first + index, node_id, one.role, remark, now), node))
-    await register.enter_parties(call.db, who, parties, call.events)
-    await register.enter_staff(call.db, who, staff, call.events)
-    new_names = {one.node.id: one.node.name for one in given if one.node is not None}
-    return Resolved(table, given, {**names, **new_names})
-
-
-def described(
-    table: RoleTable, given: Iterable[Role], names: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    """Roles as the timeline records them."""
-    return [
-        {
-            "id": role.node_id,
-            "name": names[role.node_id],
-            "role": role.role,
-            table.remark: role.remark,
-        }
-        for role in given
-    ]
-
-
-def doubled(
-    table: RoleTable,
-    wanted: Sequence[Wanted],
-    present: Sequence[Role],
-    names: Mapping[str, str],
-) -> list[Warned]:
-    """A warning for each new party or staff member whose name and role the case already has.
-
-    That may be meant: two people can have one name. More often a request was sent twice.
-    """
-    known = {(folding.plain(names[one.node_id]), one.role) for one in present}
-    warnings = []
-    for index, one in enumerate(wanted):
-        if isinstance(one.node, str):
-            continue
-        key = (folding.plain(one.node.name), one.role)
-        if key in known:
-            message = f"The case already has {table.one} with this name and role; both are kept."
-            warnings.append(Warned(message, (table.field, str(index))))
-        known.add(key)
-    return warnings
-
-
 async def _add(
     who: Principal,
     database: Database,
@@ -408,7 +235,7 @@ async def _add(
     check = Check()
     if not given:
         check.wrong(f"At least one of the {table.field} must be given.", table.field)
-    wanted = checked_roles(check, table, given)
+    wanted = wanted_roles.checked(check, table, given)
     case_id = canonical_case_id(case_id) or case_id
     async with idempotency.once(
         who, database, check, idempotency_key, f"add_{table.field}", case_id, wanted
@@ -429,28 +256,16 @@ async def _add(
                 )
         if len(present) + len(wanted) > table.most:
             check.wrong(f"A case may have at most {table.most} {table.field}.", table.field)
-        names = await check_known(check, db, who, table, wanted)
+        names = await wanted_roles.check_known(check, db, who, table, wanted)
         check.done()
         first = await role_rows.next_position(db, who, case.id, len(wanted))
-        added = await resolve(call, who, table, case.id, wanted, names, first)
+        added = await wanted_roles.resolve(call, who, table, case.id, wanted, names, first)
         await role_rows.insert_roles(db, who.workspace_id, table, added.roles)
         call.events.append(_event(table.added, case, table, [], added.described()))
-        warnings = doubled(table, wanted, *await _alike(db, who, table, present, wanted))
+        warnings = wanted_roles.doubled(
+            table, wanted, *await wanted_roles.alike(db, who, table, present, wanted)
+        )
         return Written(await rows.touch(db, who, case), added.given, warnings)
-
-
-async def _alike(
-    db: Transaction,
-    who: Principal,
-    table: RoleTable,
-    present: Sequence[Role],
-    wanted: Sequence[Wanted],
-) -> tuple[list[Role], dict[str, str]]:
-    """The roles in *present* that a new party or staff member is to have too, and the names."""
-    new = {one.role for one in wanted if not isinstance(one.node, str)}
-    alike = [one for one in present if one.role in new]
-    names = await rows.names_of(db, who.workspace_id, table.kind, {one.node_id for one in alike})
-    return alike, names
 
 
 async def _remove(
@@ -496,7 +311,9 @@ async def _remove(
         await role_rows.delete_roles(db, who.workspace_id, table, gone)
         ids = {found.node_id for found in gone}
         names = await rows.names_of(db, who.workspace_id, table.kind, ids)
-        call.events.append(_event(table.removed, case, table, described(table, gone, names), []))
+        call.events.append(
+            _event(table.removed, case, table, wanted_roles.described(table, gone, names), [])
+        )
         return await rows.touch(db, who, case)
 
 
@@ -549,18 +366,13 @@ async def _update(
             return before, case, node
         await role_rows.update_role(db, who.workspace_id, table, after)
         names = {node.id: node.name}
-        [was], [now] = described(table, [before], names), described(table, [after], names)
+        [was], [now] = (
+            wanted_roles.described(table, [before], names),
+            wanted_roles.described(table, [after], names),
+        )
         changed = [Change(table.field, was, now)]
         call.events.append(NewEvent(table.changed, case_id=case.id, changes=changed))
         return after, await rows.touch(db, who, case), node
-
-
-def _kept(wanted: Wanted, previous: Mapping[tuple[Any, str], Role]) -> Wanted:
-    """*wanted*, with the reference or note that the role already has if none was given."""
-    if wanted.remark is not UNSET:
-        return wanted
-    old = previous.get((wanted.node, wanted.role))
-    return replace(wanted, remark=None if old is None else old.remark)
 
 
 def _event(

@@ -1,4 +1,7 @@
-"""The input types, and their conversion to the domain's own. The domain checks the values."""
+"""The input types, and their conversion to the domain's own. The domain checks the values.
+
+One file, since inputs share their parts: a case's are those of its parties and staff.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""The root mutation fields and their payloads. The domain decides; refusals become userErrors."""
+"""The root mutation fields and their payloads. The domain decides; refusals become userErrors.
+
+One file, long as it is: each of the sixteen is a payload and a call, and all read alike.
+"""
 
 from typing import Any
 

@@ -49,3 +49,29 @@ def given_link(api) -> Callable[..., Awaitable[dict[str, Any]]]:
         return data["linkCases"]["link"]
 
     return link
+
+
+SETUP = """mutation($n: String!, $f: String) {
+  createCase(input: {name: $n, fileNumber: $f,
+    parties: [{new: {name: "P"}, role: "client"}, {new: {name: "Q"}, role: "opponent"}],
+    staff: [{new: {name: "S"}, role: "clerk"}]}) {
+    case { id parties { nodes { id party { id } } } staff { nodes { id staff { id } } } } } }"""
+LINK = """mutation($a: ID!, $b: ID!) {
+  linkCases(input: {caseId: $a, linkedCaseId: $b, type: PARENT}) { link { id } } }"""
+
+
+@pytest.fixture
+async def linked(api) -> dict[str, str]:
+    """Global ids: two linked cases, and the people and roles of the first."""
+    made = [(await api.data(SETUP, {"n": n, "f": f"AZ-{n}"}))["createCase"]["case"] for n in "AB"]
+    link = await api.data(LINK, {"a": made[0]["id"], "b": made[1]["id"]})
+    case, other = made
+    return {
+        "case": case["id"],
+        "other": other["id"],
+        "party": case["parties"]["nodes"][0]["party"]["id"],
+        "role": case["parties"]["nodes"][0]["id"],
+        "staff": case["staff"]["nodes"][0]["staff"]["id"],
+        "task": case["staff"]["nodes"][0]["id"],
+        "link": link["linkCases"]["link"]["id"],
+    }

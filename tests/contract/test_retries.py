@@ -6,7 +6,7 @@ import re
 import pytest
 
 from gateway.schema.assembled import schema
-from tests.contract.test_payloads import LINK, MUTATIONS, SETUP
+from tests.contract.test_payloads import MUTATIONS
 
 TYPES = schema._schema.type_map
 STATE = """{
@@ -63,25 +63,9 @@ def test_the_tables_name_every_mutation():
     assert takes_a_key == MUTATIONS.keys()
 
 
-@pytest.fixture
-async def office(api):
-    made = [(await api.data(SETUP, {"n": n, "f": f"AZ-{n}"}))["createCase"]["case"] for n in "AB"]
-    link = await api.data(LINK, {"a": made[0]["id"], "b": made[1]["id"]})
-    case, other = made
-    return {
-        "case": case["id"],
-        "other": other["id"],
-        "party": case["parties"]["nodes"][0]["party"]["id"],
-        "role": case["parties"]["nodes"][0]["id"],
-        "staff": case["staff"]["nodes"][0]["staff"]["id"],
-        "task": case["staff"]["nodes"][0]["id"],
-        "link": link["linkCases"]["link"]["id"],
-    }
-
-
-async def sent(api, office, name, template, **more):
+async def sent(api, linked, name, template, **more):
     given = template
-    for place, id in office.items():
+    for place, id in linked.items():
         given = given.replace("{" + place + "}", id)
     extra = "".join(
         f", {field}: {value if isinstance(value, int) else chr(34) + value + chr(34)}"
@@ -96,11 +80,11 @@ async def sent(api, office, name, template, **more):
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-async def test_a_retry_changes_nothing_and_answers_the_same(api, office, name):
-    first = await sent(api, office, name, MUTATIONS[name], idempotencyKey="k")
+async def test_a_retry_changes_nothing_and_answers_the_same(api, linked, name):
+    first = await sent(api, linked, name, MUTATIONS[name], idempotencyKey="k")
     before = await api.data(STATE)
 
-    again = await sent(api, office, name, MUTATIONS[name], idempotencyKey="k")
+    again = await sent(api, linked, name, MUTATIONS[name], idempotencyKey="k")
 
     assert first["userErrors"] == []
     assert again == first
@@ -108,11 +92,11 @@ async def test_a_retry_changes_nothing_and_answers_the_same(api, office, name):
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-async def test_a_key_belongs_to_one_input(api, office, name):
-    await sent(api, office, name, MUTATIONS[name], idempotencyKey="k")
+async def test_a_key_belongs_to_one_input(api, linked, name):
+    await sent(api, linked, name, MUTATIONS[name], idempotencyKey="k")
     before = await api.data(STATE)
 
-    other = await sent(api, office, name, OTHERWISE[name], idempotencyKey="k")
+    other = await sent(api, linked, name, OTHERWISE[name], idempotencyKey="k")
 
     codes = [(error["code"], error["field"]) for error in other["userErrors"]]
     assert codes == [("IDEMPOTENCY_KEY_REUSED", ["idempotencyKey"])]
@@ -120,69 +104,69 @@ async def test_a_key_belongs_to_one_input(api, office, name):
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-async def test_a_retry_after_the_object_changed_undoes_nothing(api, office, name):
-    version = await version_of(api, office, name)
+async def test_a_retry_after_the_object_changed_undoes_nothing(api, linked, name):
+    version = await version_of(api, linked, name)
     expected = {} if version is None else {"expectedVersion": version}
-    first = await sent(api, office, name, MUTATIONS[name], idempotencyKey="k", **expected)
+    first = await sent(api, linked, name, MUTATIONS[name], idempotencyKey="k", **expected)
     assert first["userErrors"] == []
     if name != "deleteCase":
-        await sent(api, office, "updateCase", '{id: "{case}", name: "Later"}')
-    await sent(api, office, "updateParty", '{id: "{party}", name: "Later"}')
-    await sent(api, office, "updateStaff", '{id: "{staff}", name: "Later"}')
+        await sent(api, linked, "updateCase", '{id: "{case}", name: "Later"}')
+    await sent(api, linked, "updateParty", '{id: "{party}", name: "Later"}')
+    await sent(api, linked, "updateStaff", '{id: "{staff}", name: "Later"}')
     before = await api.data(STATE)
 
-    again = await sent(api, office, name, MUTATIONS[name], idempotencyKey="k", **expected)
+    again = await sent(api, linked, name, MUTATIONS[name], idempotencyKey="k", **expected)
 
     assert again["userErrors"] == []
     assert await api.data(STATE) == before
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-async def test_requests_side_by_side_with_one_key_are_one(api, office, name):
+async def test_requests_side_by_side_with_one_key_are_one(api, linked, name):
     answers = await asyncio.gather(
-        *(sent(api, office, name, MUTATIONS[name], idempotencyKey="k") for _ in range(5))
+        *(sent(api, linked, name, MUTATIONS[name], idempotencyKey="k") for _ in range(5))
     )
 
     before = await api.data(STATE)
     assert all(answer == answers[0] for answer in answers)
     assert answers[0]["userErrors"] == []
-    assert await sent(api, office, name, MUTATIONS[name], idempotencyKey="k") == answers[0]
+    assert await sent(api, linked, name, MUTATIONS[name], idempotencyKey="k") == answers[0]
     assert await api.data(STATE) == before
 
 
 @pytest.mark.parametrize("name", sorted(ABOUT))
-async def test_a_stale_version_is_refused_with_the_object_as_it_is_now(api, office, name):
-    version = await version_of(api, office, name)
+async def test_a_stale_version_is_refused_with_the_object_as_it_is_now(api, linked, name):
+    version = await version_of(api, linked, name)
     before = await api.data(STATE)
 
-    refused = await sent(api, office, name, MUTATIONS[name], expectedVersion=version + 1)
+    refused = await sent(api, linked, name, MUTATIONS[name], expectedVersion=version + 1)
 
     kind = ABOUT[name]
     assert [error["code"] for error in refused["userErrors"]] == ["VERSION_CONFLICT"]
-    assert refused[kind] == {"id": office[kind], "version": version}
+    assert refused[kind] == {"id": linked[kind], "version": version}
     assert await api.data(STATE) == before
 
-    done = await sent(api, office, name, MUTATIONS[name], expectedVersion=version)
+    done = await sent(api, linked, name, MUTATIONS[name], expectedVersion=version)
     assert done["userErrors"] == []
 
 
-async def version_of(api, office, name):
+async def version_of(api, linked, name):
     kind = ABOUT.get(name)
     if kind is None:
         return None
     data = await api.data(
         "query($id: ID!) { node(id: $id) { ... on Case { version } ... on Party { version }"
         " ... on Staff { version } } }",
-        {"id": office[kind]},
+        {"id": linked[kind]},
     )
     return data["node"]["version"]
 
 
-async def test_who_may_not_read_learns_nothing_from_a_conflict(api, office):
+async def test_who_may_not_read_learns_nothing_from_a_conflict(api, linked):
     data = await api.data(
         "mutation($i: UpdateCaseInput!) { updateCase(input: $i) "
         "{ case { name } userErrors { code existingId } } }",
-        {"i": {"id": office["case"], "name": "N", "expectedVersion": 99}},
+        {"i": {"id": linked["case"], "name": "N", "expectedVersion": 99}},
         key="write",
     )
     taken = await api.data(
@@ -197,21 +181,21 @@ async def test_who_may_not_read_learns_nothing_from_a_conflict(api, office):
     assert taken["createCase"] == {"case": None, "userErrors": conflict}
 
 
-async def test_what_is_in_the_way_is_named(api, office):
-    taken = await sent(api, office, "createCase", '{name: "N", fileNumber: "AZ-A"}')
-    linked = await sent(
-        api, office, "linkCases", '{caseId: "{case}", linkedCaseId: "{other}", type: CHILD}'
+async def test_what_is_in_the_way_is_named(api, linked):
+    taken = await sent(api, linked, "createCase", '{name: "N", fileNumber: "AZ-A"}')
+    again = await sent(
+        api, linked, "linkCases", '{caseId: "{case}", linkedCaseId: "{other}", type: CHILD}'
     )
 
     assert taken["userErrors"] == [
         {
             "code": "FILE_NUMBER_CONFLICT",
             "field": ["fileNumber"],
-            "existingId": office["case"],
+            "existingId": linked["case"],
         }
     ]
-    assert linked["userErrors"] == [
-        {"code": "LINK_EXISTS", "field": ["type"], "existingId": office["link"]}
+    assert again["userErrors"] == [
+        {"code": "LINK_EXISTS", "field": ["type"], "existingId": linked["link"]}
     ]
 
 
@@ -229,9 +213,9 @@ async def test_what_is_in_the_way_is_named(api, office):
     ],
 )
 async def test_a_second_person_of_the_same_name_and_role_is_made_with_a_warning(
-    api, office, name, given, place
+    api, linked, name, given, place
 ):
-    for place_, id in office.items():
+    for place_, id in linked.items():
         given = given.replace("{" + place_ + "}", id)
     people = "parties" if name == "addCaseParties" else "staff"
 
@@ -248,16 +232,16 @@ async def test_a_second_person_of_the_same_name_and_role_is_made_with_a_warning(
     assert payload["case"][people]["totalCount"] > (2 if people == "parties" else 1)
 
 
-async def test_another_role_or_another_name_is_no_reason_to_warn(api, office):
+async def test_another_role_or_another_name_is_no_reason_to_warn(api, linked):
     data = await api.data(
         "mutation($i: AddCasePartiesInput!) { addCaseParties(input: $i) { warnings { message } } }",
         {
             "i": {
-                "caseId": office["case"],
+                "caseId": linked["case"],
                 "parties": [
                     {"new": {"name": "P"}, "role": "witness"},
                     {"new": {"name": "P2"}, "role": "client"},
-                    {"partyId": office["party"], "role": "guarantor"},
+                    {"partyId": linked["party"], "role": "guarantor"},
                 ],
             }
         },
@@ -266,13 +250,13 @@ async def test_another_role_or_another_name_is_no_reason_to_warn(api, office):
     assert data["addCaseParties"] == {"warnings": []}
 
 
-async def test_a_removal_sent_again_says_that_the_role_is_not_there(api, office):
-    await sent(api, office, "removeCaseParties", MUTATIONS["removeCaseParties"])
+async def test_a_removal_sent_again_says_that_the_role_is_not_there(api, linked):
+    await sent(api, linked, "removeCaseParties", MUTATIONS["removeCaseParties"])
 
     data = await api.data(
         "mutation($i: RemoveCasePartiesInput!) { removeCaseParties(input: $i) "
         "{ userErrors { code message } } }",
-        {"i": {"caseId": office["case"], "partyIds": [office["party"]], "role": "client"}},
+        {"i": {"caseId": linked["case"], "partyIds": [linked["party"]], "role": "client"}},
     )
 
     [error] = data["removeCaseParties"]["userErrors"]
