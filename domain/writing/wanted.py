@@ -64,8 +64,8 @@ def checked(check: Check, table: RoleTable, given: Sequence[tuple[Any, str, Any]
             remark = check.optional_line(remark, table.remark_max, *path, table.remark)
         if isinstance(node, Unclear):
             check.wrong(node.reason, *path, *([node.field] if node.field else []))
-            continue
-        if isinstance(node, NewParty):
+            node = ""
+        elif isinstance(node, NewParty):
             node = register.checked_party(check, node, *path)
         elif isinstance(node, NewStaff):
             node = register.checked_staff(check, node, *path)

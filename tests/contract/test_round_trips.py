@@ -1,5 +1,6 @@
 """What is read over REST can be written back, and changes nothing by it."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -299,4 +300,48 @@ async def test_a_key_is_for_one_body(api, office, method, path, body, other):
 
     assert refused.status_code == 409, refused.text
     assert refused.json()["error"]["code"] == "IDEMPOTENCY_KEY_REUSED"
+    assert await state(api) == before
+
+
+@pytest.mark.parametrize(("method", "path", "body", "_other"), WRITES)
+async def test_a_write_sent_again_after_the_case_changed_undoes_nothing(
+    api, office, method, path, body, _other
+):
+    tag = (await api.rest("GET", f"/cases/{office['{case}']}")).headers["ETag"]
+    headers = {"Idempotency-Key": "k"} | ({} if path == "/cases" else {"If-Match": tag})
+
+    async def sent():
+        return await api.rest(
+            method, filled(path, office), json=filled(body, office), headers=headers
+        )
+
+    first = await sent()
+    if (method, path) != ("DELETE", "/cases/{case}"):
+        later = await api.rest("PUT", f"/cases/{office['{case}']}", json={"name": "Later"})
+        assert later.status_code == 200
+    before = await state(api)
+
+    again = await sent()
+
+    assert first.status_code in (200, 201, 204), first.text
+    assert again.status_code == first.status_code
+    assert await state(api) == before
+
+
+@pytest.mark.parametrize(("method", "path", "body", "_other"), WRITES)
+async def test_writes_side_by_side_with_one_key_are_one(api, office, method, path, body, _other):
+    async def sent():
+        return await api.rest(
+            method,
+            filled(path, office),
+            json=filled(body, office),
+            headers={"Idempotency-Key": "k"},
+        )
+
+    answers = await asyncio.gather(*(sent() for _ in range(5)))
+    before = await state(api)
+    again = await sent()
+
+    assert {answer.status_code for answer in answers} <= {200, 201, 204}
+    assert {answer.content for answer in answers} == {again.content}
     assert await state(api) == before
