@@ -79,7 +79,7 @@ async def answer(
             document = parse(asked.query)
             node = operation_of(document, asked.operation_name, method)
             measure = measured(SCHEMA, document, node, settings)
-            meter.admit(measure.check(asked.variables, settings.query_rows))
+            meter.admit(measure.check(asked.variables, settings.query_rows), measure.cost.writes)
             check_valid(document, settings)
             operation = compiled(document, asked.operation_name)
             if operation is not None:
@@ -89,7 +89,7 @@ async def answer(
             operation, measure = cached
             document = operation.document
             check_method(operation.type, method)
-            meter.admit(measure.check(asked.variables, settings.query_rows))
+            meter.admit(measure.check(asked.variables, settings.query_rows), measure.cost.writes)
         response = await executed(operation, document, asked, context)
     except GraphQLError as error:
         response = {"errors": [formatted(error)]}
@@ -207,7 +207,7 @@ def cost_of(
     return {
         "rows": rows,
         "mostRows": settings.query_rows,
-        "points": points(rows),
+        "points": points(rows, measure.cost.writes),
         "depth": measure.shape.depth,
         "mostDepth": settings.query_depth,
     }

@@ -97,10 +97,11 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class OperationCost:
-    """The cost of one operation, and the defaults of its variables."""
+    """The cost of one operation, the defaults of its variables, and how many mutations it has."""
 
     cost: Cost
     defaults: Mapping[str, Any]
+    writes: int = 0
 
     def value(self, variables: Mapping[str, Any] | None) -> int:
         """The most rows it may read; a count or a search counts as a hundred."""
@@ -119,9 +120,33 @@ def cost_of(
     *fragments* are the ones it reaches, innermost first.
     """
     pass_ = _Pass(schema)
+    fragments = list(fragments)
     for fragment in fragments:
         pass_.fragment(fragment)
-    return OperationCost(pass_.operation(operation), _defaults(operation))
+    writes = _writes(operation, fragments)
+    return OperationCost(pass_.operation(operation), _defaults(operation), writes)
+
+
+def _writes(operation: OperationDefinitionNode, fragments: Iterable[FragmentDefinitionNode]) -> int:
+    """How many root fields a mutation has at most; 0 for a query."""
+    if operation.operation is not OperationType.MUTATION:
+        return 0
+    known: dict[str, int] = {}
+
+    def counted(selection_set: SelectionSetNode | None) -> int:
+        total = 0
+        for node in selection_set.selections if selection_set else ():
+            if isinstance(node, FieldNode):
+                total += node.name.value != "__typename"
+            elif isinstance(node, InlineFragmentNode):
+                total += counted(node.selection_set)
+            elif isinstance(node, FragmentSpreadNode):
+                total += known.get(node.name.value, 0)
+        return min(total, _CAP)
+
+    for fragment in fragments:
+        known[fragment.name.value] = counted(fragment.selection_set)
+    return counted(operation.selection_set)
 
 
 class _Pass:

@@ -9,9 +9,12 @@ REFUSED_POINTS = 10
 """The cost of a refused document: checking it takes longer than answering a small one."""
 
 
-def points(rows: int) -> int:
-    """The points of an operation that may read this many rows."""
-    return max(1, -(-rows // POINT_ROWS))
+def points(rows: int, writes: int = 0) -> int:
+    """The points of an operation that may read this many rows and make this many writes.
+
+    A mutation costs at least what it would over REST: a point.
+    """
+    return max(1, writes, -(-rows // POINT_ROWS))
 
 
 class Meter:
@@ -23,9 +26,9 @@ class Meter:
         self._key_id = key_id
         self.allowance: Allowance = rates.take(key_id)
 
-    def admit(self, rows: int) -> None:
-        """Charge an operation that may read this many rows. Raises RateLimited."""
-        self.allowance = self._rates.take_more(self._key_id, points(rows) - 1)
+    def admit(self, rows: int, writes: int) -> None:
+        """Charge an operation that may read and write so much. Raises RateLimited."""
+        self.allowance = self._rates.take_more(self._key_id, points(rows, writes) - 1)
 
     def refuse(self) -> None:
         """Charge a document that was refused, or failed as a whole."""

@@ -111,7 +111,7 @@ class Load(threading.Thread):
         if attempt.made:
             id = found["case"]["uuid"] if "case" in found else found["id"]
             self.ledger.known[id] = attempt.made[1]
-        elif len(attempt.after) == 2 and attempt.request.method == "POST":
+        elif len(attempt.after) == 2 and ("link" in found or "linked_case" in found):
             id = found["link"]["databaseId"] if "link" in found else found["id"]
             first, second = attempt.after
             self.ledger.links[id] = first, second
@@ -129,7 +129,7 @@ class Load(threading.Thread):
     def _changed(self, request: Request, changes: dict[str, dict[str, object]]) -> Attempt:
         before = {id: self.ledger.known[id] for id in changes}
         after = {
-            id: before[id]._replace(version=before[id].version + 1, **more)
+            id: before[id]._replace(**{"version": before[id].version + 1} | more)
             for id, more in changes.items()
         }
         return Attempt(request, before, after)
@@ -227,6 +227,23 @@ class Load(threading.Thread):
 
     def _delete(self) -> Attempt | None:
         for id in self._some(1):
+            state = self.ledger.known[id]
+            links = {link: ends for link, ends in self.ledger.links.items() if id in ends}
+            others = [end for ends in links.values() for end in ends if end != id]
+            if len(links) != state.links or self.ledger.doubtful() & set(others):
+                return None  # of a link that nobody acknowledged the other end is not known
+            for link in links:
+                del self.ledger.links[link]
+            # Each link goes with a new version of both cases.
+            changes: dict[str, dict[str, object]] = {
+                end: {
+                    "links": self.ledger.known[end].links - others.count(end),
+                    "version": self.ledger.known[end].version + others.count(end),
+                }
+                for end in others
+            }
+            version = state.version + 1 + len(links)
+            changes[id] = {"deleted": True, "links": 0, "version": version}
             request = self._random.choice([rest("DELETE", f"/{id}"), graphql(_DELETE, {"id": id})])
-            return self._changed(request, {id: {"deleted": True}})
+            return self._changed(request, changes)
         return None

@@ -272,3 +272,39 @@ def test_the_defaults_are_far_from_what_applications_ask():
 
     check_text(query, defaults.but(query_tokens=defaults.query_tokens // 3, query_objects=0))
     assert shape(query).depth <= defaults.query_depth / 1.8
+
+
+MANY = "mutation { " + " ".join(
+    f'p{n}: createParty(input: {{name: "P"}}) {{ party {{ id }} }}' for n in range(5)
+)
+
+
+@pytest.mark.parametrize(
+    ("document", "points"),
+    [
+        (MANY + " }", 5),
+        (
+            "mutation { ...F ...F } fragment F on Mutation { __typename ...G ...G } "
+            'fragment G on Mutation { a: createParty(input: {name: "P"}) { party { id } } }',
+            4,
+        ),
+        (
+            "mutation { ... @skip(if: false) "
+            '{ a: createParty(input: {name: "P"}) { party { id } } } }',
+            1,
+        ),
+    ],
+)
+async def test_each_mutation_of_a_document_takes_a_point(api, document, points):
+    for _ in range(2):  # once measured, once remembered
+        answer = await api.http.post(
+            "/graphql",
+            json={"query": document, "extensions": {"cost": True}},
+            headers=api.bearer("all"),
+        )
+
+        assert answer.json()["extensions"]["cost"]["points"] == points
+        limit, left = (
+            int(answer.headers[f"X-RateLimit-{name}"]) for name in ("Limit", "Remaining")
+        )
+        assert (limit - left) % points == 0
