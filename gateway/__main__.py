@@ -32,7 +32,8 @@ app.command()(explain.explain)
 
 
 def main() -> None:
-    """Run a command. A refusal by the domain prints one line per problem and exits with status 1.
+    """Run a command. A refusal by the domain prints one line per problem and exits with status 1,
+    as does a file that cannot be read or written.
 
     A bad setting exits with status 2, as a bad flag does.
     """
@@ -41,6 +42,11 @@ def main() -> None:
     except DomainError as error:
         for problem in error.problems:
             err.print(f"casegraph: {problem.message}", markup=False)
+        sys.exit(1)
+    except OSError as error:
+        # A file of the user's: it is not there, may not be written, or its disk is full.
+        about = f"{error.filename}: " if error.filename else ""
+        err.print(f"casegraph: {about}{error.strerror or error}.", markup=False)
         sys.exit(1)
     except BadSetting as error:
         for sentence in error.problems:

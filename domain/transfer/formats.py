@@ -1,11 +1,18 @@
-"""What a file is that is not JSON Lines, told from how it begins."""
+"""The lines of a file, and what a file is that is not JSON Lines, told from how it begins."""
 
 import json
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from domain.errors import Invalid, invalid
 
 BOM = b"\xef\xbb\xbf"
 """Some programs begin UTF-8 files with it."""
+MAX_LINE = 5_000_000
+"""The most bytes on a line."""
+TOO_LONG = bytes(bytearray(b"\xff"))
+"""What lines_of() gives in place of a line that is longer, and never in place of another."""
+_SKIPPED = 1 << 20
 _SENTENCE = "An import reads JSON Lines: UTF-8, one JSON object on each line."
 _SIGNATURES = (
     (b"\x1f\x8b", "The file is compressed with gzip. Decompress it first, with gunzip."),
@@ -15,6 +22,16 @@ _SIGNATURES = (
     (b"\x28\xb5\x2f\xfd", "The file is compressed with Zstandard. Decompress it first."),
     (b"SQLite format 3", "The file is a SQLite database. Use casegraph export to get its cases."),
 )
+
+
+def lines_of(stream: BinaryIO) -> Iterator[bytes]:
+    """The lines of a stream. No more of a line is read into memory than a line may have."""
+    while line := stream.readline(MAX_LINE + 1):
+        if len(line) > MAX_LINE:
+            while line and not line.endswith(b"\n"):
+                line = stream.readline(_SKIPPED)
+            line = TOO_LONG
+        yield line
 
 
 def require_json_lines(first: bytes) -> None:

@@ -19,14 +19,12 @@ from domain.ids import canonical_case_id
 from domain.instants import Instant
 from domain.models import CaseStatus, Change, LinkType, PartyKind
 from domain.transfer import kinds
-from domain.transfer.formats import BOM
+from domain.transfer.formats import BOM, MAX_LINE, TOO_LONG
 from domain.transfer.marks import mark_of
 from domain.writing.cases import CASE_FIELDS, check_values
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES, RoleTable
 from domain.writing.timeline import NewEvent
 
-MAX_LINE = 5_000_000
-"""The most bytes on a line."""
 MAX_EVENTS = 10_000
 MAX_LINKS = 1_000
 MAX_NUMBER = 1_000_000_000  # PostgreSQL's integer ends at 2^31
@@ -102,7 +100,7 @@ def dumped(case: dict[str, Any]) -> bytes:
 
 def read_line(number: int, raw: bytes) -> Line:
     """Parse a line. Raises BadLine with its first five problems."""
-    if len(raw) > MAX_LINE:
+    if raw is TOO_LONG or len(raw) > MAX_LINE:
         raise BadLine(f"The line must have at most {MAX_LINE:,} bytes.")
     try:
         content = orjson.loads(_whole(raw.removeprefix(BOM) if number == 1 else raw))

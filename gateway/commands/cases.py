@@ -1,18 +1,22 @@
 """casegraph import and casegraph export: cases as JSON lines."""
 
 import contextlib
+import gzip
 import os
 import sys
+import zlib
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from domain.errors import Unavailable
+from domain.errors import Unavailable, invalid
 from domain.models import Mode
 from domain.storage.opening import opened
 from domain.transfer import exporting, importing
+from domain.transfer.formats import TOO_LONG, lines_of
 from domain.transfer.importing import OnConflict, Rejected, Report
 from domain.upkeep import administration
 from gateway.commands import terminal
@@ -20,6 +24,7 @@ from gateway.commands.terminal import WORKSPACE, DatabaseUrl, Sandbox, Workspace
 
 REJECTED_STATUS = 3
 SHOWN_REJECTS = 20
+GZIP = b"\x1f\x8b"
 
 
 def import_(
@@ -27,10 +32,8 @@ def import_(
         Path,
         typer.Argument(
             metavar="FILE.jsonl",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            help="The file to import, with one case per line.",
+            help="The file to import, with one case per line; it may be compressed with gzip. - is "
+            "standard input.",
         ),
     ],
     on_conflict: Annotated[
@@ -47,7 +50,8 @@ def import_(
     rejects: Annotated[
         Path | None,
         typer.Option(
-            help="The file for rejected lines.", show_default="FILE.rejects.jsonl, beside FILE"
+            help="The file for rejected lines; one that is there is kept, and a number added.",
+            show_default="FILE.rejects.jsonl, beside FILE",
         ),
     ] = None,
     workspace: Workspace = WORKSPACE,
@@ -68,8 +72,13 @@ def import_(
         casegraph import cases.rejects.jsonl --source cases.jsonl
 
         casegraph import cases.jsonl --on-conflict update
+
+        zcat cases-*.jsonl.gz | casegraph import - --source cases
     """
-    target = rejects or file.with_name(f"{file.stem}.rejects.jsonl")
+    if source is None and (str(file) == "-" or file.is_fifo()):
+        raise invalid("Standard input has no name: give its lines a --source.", "source")
+    stem = Path(file.name.removesuffix(".gz")).stem if file.is_file() else str(source)
+    target = rejects or (file.parent if file.is_file() else Path()) / f"{stem}.rejects.jsonl"
     if target.resolve() == file.resolve():
         raise Unavailable("The rejects must not be written to the imported file.")
     url = terminal.chosen(database).database_url
@@ -89,8 +98,9 @@ def import_(
             'the name, like "GmbH" or "Supreme Court"; give "kind" to be sure.'
         )
     if report.rejected:
-        again = f"casegraph import {target} --source {source or file.name}"
-        err.print(f"The rejected lines are in {target}. Correct them and run: {again}")
+        if rejected.file is not None:
+            again = f"casegraph import {rejected.file} --source {source or file.name}"
+            err.print(f"The rejected lines are in {rejected.file}. Correct them and run: {again}")
         raise typer.Exit(REJECTED_STATUS)
 
 
@@ -125,31 +135,45 @@ def export(
 
 
 class _Rejects:
-    """Shows the first rejects and writes all of them to a file, created for the first one."""
+    """Shows the first rejects and writes all of them to a new file, made for the first one."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
-        self._file: BinaryIO | None = None
+        self._stream: BinaryIO | None = None
         self._count = 0
+        self.file: Path | None = None
 
     def __enter__(self) -> "_Rejects":
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if self._file is not None:
-            self._file.close()
+        if self._stream is not None:
+            self._stream.close()
 
     def add(self, rejected: Rejected) -> None:
-        if self._file is None:
-            self._file = self._target.open("wb")
-            # It holds clients' names: only the user who imports may read it.
-            self._target.chmod(0o600)
-        self._file.write(rejected.line.rstrip(b"\r\n") + b"\n")
         self._count += 1
         if self._count <= SHOWN_REJECTS:
             err.print(f"line {rejected.line_number}: {rejected.reason}", markup=False)
         elif self._count == SHOWN_REJECTS + 1:
             err.print("… and more.")
+        if rejected.line is TOO_LONG:
+            return  # told by its number; it was never in memory as a whole
+        if self._stream is None:
+            self.file, self._stream = _new(self._target)
+        self._stream.write(rejected.line.rstrip(b"\r\n") + b"\n")
+
+
+def _new(target: Path) -> tuple[Path, BinaryIO]:
+    """A new file of this name, or of one with a number if it is taken: by corrections, say."""
+    stem, dot, suffix = target.name.partition(".")
+    for number in count(1):
+        path = target if number == 1 else target.with_name(f"{stem}-{number}{dot}{suffix}")
+        try:
+            # It holds clients' names: only the user who imports may read it.
+            return path, open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+        except FileExistsError:
+            continue
+    raise AssertionError
 
 
 async def _import(
@@ -165,12 +189,12 @@ async def _import(
         if workspace == WORKSPACE:
             await administration.create_workspace(database, workspace)
         who = await administration.operator(database, workspace, mode)
-        with file.open("rb") as lines, progress() as bar:
+        with _opened(file) as stream, progress() as bar:
             task = bar.add_task("Importing", total=_count_lines(file))
             return await importing.import_cases(
                 who,
                 database,
-                lines,
+                lines_of(stream),
                 source=source,
                 on_conflict=on_conflict,
                 on_progress=lambda now: bar.update(task, completed=now.lines),
@@ -193,13 +217,18 @@ async def _export(url: str, stream: BinaryIO, workspace: str, mode: Mode) -> int
 
 @contextlib.contextmanager
 def _target(file: Path | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file that appears only once it is complete."""
+    """Standard output, a device or pipe, or a file that appears only once it is complete."""
     if file is None:
         yield sys.stdout.buffer
         return
+    if file.exists() and not file.is_file():
+        with file.open("wb") as stream:
+            yield stream
+        return
     partial = file.with_name(f".{file.name}.partial")
+    partial.unlink(missing_ok=True)  # of an export that was killed, or a link that leads elsewhere
     try:
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -208,6 +237,27 @@ def _target(file: Path | None) -> Iterator[BinaryIO]:
         partial.unlink(missing_ok=True)
 
 
-def _count_lines(file: Path) -> int:
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    """The file or standard input, decompressed if it is compressed with gzip."""
+    with contextlib.ExitStack() as stack:
+        if str(file) == "-":
+            stream: Any = sys.stdin.buffer
+        else:
+            stream = stack.enter_context(file.open("rb"))
+        if stream.peek(2)[:2] == GZIP:
+            stream = stack.enter_context(gzip.GzipFile(fileobj=stream))
+        try:
+            yield stream
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise Unavailable(f"The file cannot be decompressed: {error}.") from None
+
+
+def _count_lines(file: Path) -> int | None:
+    """The lines of a plain file. A pipe would be empty afterwards."""
+    if not file.is_file():
+        return None
     with file.open("rb") as lines:
+        if lines.peek(2)[:2] == GZIP:
+            return None
         return sum(block.count(b"\n") for block in iter(lambda: lines.read(1 << 20), b""))

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -161,13 +162,107 @@ def test_good_lines_go_in_and_bad_ones_are_written_down(casegraph, lines, tmp_pa
 
 
 def test_another_kind_of_file_is_named_and_nothing_is_imported(casegraph, tmp_path):
-    path = tmp_path / "cases.jsonl.gz"
-    path.write_bytes(gzip.compress(b'{"name": "One"}'))
+    path = tmp_path / "cases.xlsx"
+    path.write_bytes(b"PK\x03\x04" + b"x" * 40)
 
     done = casegraph("import", path, status=1)
 
-    assert "compressed with gzip" in done.stderr
-    assert not (tmp_path / "cases.jsonl.rejects.jsonl").exists()
+    assert "Excel workbook" in done.stderr
+    assert not list(tmp_path.glob("*.rejects.jsonl"))
+
+
+CASES = b'{"name": "One"}\n{"name": ""}\n{"name": "Two"}\n'
+
+
+def test_a_file_that_is_compressed_is_decompressed(casegraph, tmp_path):
+    path = tmp_path / "cases.jsonl.gz"
+    path.write_bytes(gzip.compress(CASES))
+
+    done = casegraph("import", path, status=3)
+
+    assert "2 cases imported" in done.stderr
+    assert (tmp_path / "cases.rejects.jsonl").read_bytes() == b'{"name": ""}\n'
+    path.write_bytes(gzip.compress(CASES)[:-9])
+    assert "cannot be decompressed" in casegraph("import", path, "--source", "x", status=1).stderr
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_nothing_that_comes_through_a_pipe_is_lost(casegraph, environment, tmp_path, packed):
+    content = gzip.compress(CASES) if packed else CASES
+    done = subprocess.run(
+        [*COMMAND, "import", "-", "--source", "s"],
+        cwd=tmp_path,
+        env=environment,
+        input=content,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with ThreadPoolExecutor(1) as thread:
+        writing = thread.submit(fifo.write_bytes, content)
+        again = casegraph("import", fifo, "--source", "s", status=3)
+        writing.result()
+
+    assert done.returncode == 3, done.stderr
+    assert b"2 cases imported" in done.stderr
+    assert (tmp_path / "s.rejects.jsonl").read_bytes() == b'{"name": ""}\n'
+    assert "2 unchanged" in again.stderr
+
+
+def test_standard_input_needs_the_name_of_its_source(casegraph):
+    assert "--source" in casegraph("import", "-", status=1).stderr
+
+
+def test_rejects_that_were_corrected_are_not_overwritten(casegraph, lines, tmp_path):
+    path = lines({"name": ""})
+    casegraph("import", path, status=3)
+    (tmp_path / "cases.rejects.jsonl").write_text("corrected by hand")
+    other = tmp_path / "elsewhere"
+    (tmp_path / "cases-2.rejects.jsonl").symlink_to(other)
+
+    done = casegraph("import", path, status=3)
+
+    assert "cases-3.rejects.jsonl" in done.stderr
+    assert (tmp_path / "cases.rejects.jsonl").read_text() == "corrected by hand"
+    assert (tmp_path / "cases-3.rejects.jsonl").read_bytes() == path.read_bytes()
+    assert not other.exists()
+
+
+def test_a_line_that_is_too_long_is_told_by_its_number(casegraph, tmp_path):
+    path = tmp_path / "cases.jsonl"
+    with path.open("wb") as file:
+        file.write(b'{"name": "One"}\n{"name": "' + b"x" * 12_000_000 + b'"}\n{"name": "Two"}\n')
+
+    done = casegraph("import", path, status=3)
+
+    assert "line 2: The line must have at most 5,000,000 bytes." in done.stderr
+    assert "2 cases imported" in done.stderr
+    assert not list(tmp_path.glob("*.rejects.jsonl"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("export", "missing/out.jsonl"),
+        ("export", "file/out.jsonl"),
+        ("export", "/dev/full"),
+        ("schema", "missing/schema.graphql"),
+        ("import", "bad.jsonl", "--rejects", "missing/rejects.jsonl"),
+        ("backup", "missing/copy.db"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_one_clear_line(casegraph, lines, tmp_path, command):
+    casegraph("import", lines({"name": "One", "description": "x" * 20_000}))
+    lines({"name": ""}, name="bad.jsonl")
+    (tmp_path / "file").touch()
+
+    done = casegraph(*command, status=1)
+
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("casegraph: ")
+    assert "missing" in last or "Not a directory" in last or "No space" in last, last
 
 
 def test_the_kinds_that_were_guessed_are_told(casegraph, lines):
