@@ -44,7 +44,7 @@ FLOORS = {
             "domain.storage.postgresql": "server errors",
             "domain.storage.migrations": "env",
             "domain.storage.migrations.versions": "0001_first_schema 0002_number_keys"
-            " 0003_numbers_of_roles 0004_events_of_people",
+            " 0003_numbers_of_roles 0004_events_of_people 0005_last_instants",
         },
         {"domain.access": "principal keys rates"},
         {

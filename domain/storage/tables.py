@@ -252,6 +252,8 @@ timeline_head = Table(
     Column("workspace_id", Integer, ForeignKey("workspace.id"), primary_key=True),
     Column("seq", BigInteger, nullable=False),
     Column("hash", Text, nullable=False),
+    # When the workspace was last written: a clock that is set back writes nothing earlier.
+    Column("at", Text, nullable=False),
 )
 
 # Folded keys of cases, parties and staff. *scope* is one trigram for the workspace and the kind,

@@ -44,7 +44,7 @@ async def create_workspace(database: Database, slug: str, name: str | None = Non
                 .returning(workspace.c.id)
             )
             assert row is not None
-            head = {"workspace_id": row[0], "seq": 0, "hash": timeline.GENESIS}
+            head = {"workspace_id": row[0], "seq": 0, "hash": timeline.GENESIS, "at": db.now}
             await db.run(insert(timeline_head), head)
 
 

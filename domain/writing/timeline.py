@@ -35,7 +35,7 @@ _APPEND = Prepared(insert(timeline_event))
 _MOVE_HEAD = Prepared(
     update(timeline_head)
     .where(timeline_head.c.workspace_id == bindparam("mine"))
-    .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"))
+    .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"), at=bindparam("now"))
 )
 
 
@@ -96,7 +96,7 @@ async def record(db: Transaction, workspace_id: int, actor: str, events: list[Ne
         last = row["hash"] = chained(last, row)
         rows.append(row)
     await db.run(_APPEND, rows)
-    new_head = {"mine": workspace_id, "new_seq": seq, "new_hash": last}
+    new_head = {"mine": workspace_id, "new_seq": seq, "new_hash": last, "now": db.now}
     await db.run(_MOVE_HEAD, new_head)
 
 

@@ -52,7 +52,8 @@ STATEMENTS = 500
 EVERY = "*"
 """The name of all workspaces together, for the operator's transactions only."""
 _READY = Prepared(text("SELECT 1 FROM alembic_version"))
-_TURN = "SELECT seq FROM timeline_head WHERE workspace_id = $1 FOR UPDATE"
+_TURN = "SELECT at FROM timeline_head WHERE workspace_id = $1 FOR UPDATE"
+_LAST = "SELECT max(at) FROM timeline_head"
 _OPERATOR_TURN = "SELECT pg_advisory_xact_lock(7381, 1)"
 _MIGRATOR_TURN = text("SELECT pg_advisory_xact_lock(7381, 2)")
 
@@ -113,9 +114,9 @@ class PostgresqlDatabase(Database):
     @contextlib.asynccontextmanager
     async def write(self, workspace_id: int | None = None) -> AsyncIterator[Transaction]:
         with translated():
-            connection = await self._writing(workspace_id)
+            connection, last = await self._writing(workspace_id)
             try:
-                yield _Transaction(connection, self.clock())
+                yield _Transaction(connection, max(self.clock(), last))
                 await self._in_full(self._commit(connection))
             except BaseException:
                 await self._in_full(_rolled_back(connection))
@@ -186,8 +187,8 @@ class PostgresqlDatabase(Database):
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    async def _writing(self, workspace_id: int | None) -> Connection:
-        """A connection in a transaction whose turn it is to write."""
+    async def _writing(self, workspace_id: int | None) -> tuple[Connection, Instant]:
+        """A connection in a transaction whose turn it is to write, and when it was last written."""
         pool = self._pool_of(self._writers)
         milliseconds = int(self._patience * 1000)
         for attempt in (1, 2):
@@ -198,9 +199,10 @@ class PostgresqlDatabase(Database):
                 )
                 if workspace_id is None:
                     await connection.execute(_OPERATOR_TURN)
+                    last = await connection.fetchval(_LAST)
                 else:
-                    await connection.fetch(_TURN, workspace_id)
-                return connection
+                    last = await connection.fetchval(_TURN, workspace_id)
+                return connection, last or ""
             except BaseException as error:
                 await self._in_full(_rolled_back(connection))
                 await pool.release(connection)

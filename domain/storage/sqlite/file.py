@@ -90,7 +90,7 @@ class SqliteDatabase(Database):
 
     def write(self, workspace_id: int | None = None) -> AbstractAsyncContextManager[Transaction]:
         """One at a time, whatever the workspace."""
-        return self._writer.transaction(self.clock)
+        return self._writer.transaction(self.clock, workspace_id)
 
     async def backup(
         self,

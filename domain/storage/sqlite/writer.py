@@ -43,6 +43,9 @@ _PRAGMAS = (
 )
 
 
+_LAST = "SELECT max(at) FROM timeline_head WHERE ?1 IS NULL OR workspace_id = ?1"
+
+
 class _Transaction(Transaction):
     def __init__(self, connection: sqlite3.Connection, now: Instant) -> None:
         super().__init__(now)
@@ -119,12 +122,15 @@ class Writer:
                     self._lock.release()
 
     @contextlib.asynccontextmanager
-    async def transaction(self, clock: Callable[[], Instant]) -> AsyncIterator[Transaction]:
+    async def transaction(
+        self, clock: Callable[[], Instant], workspace_id: int | None
+    ) -> AsyncIterator[Transaction]:
         """A transaction: committed durably when the block ends, rolled back if it raises."""
         async with self.turn() as until:
             connection = await self._begun(until)
             try:
-                yield _Transaction(connection, clock())
+                [(last,)] = connection.execute(_LAST, (workspace_id,))
+                yield _Transaction(connection, max(clock(), last or ""))
                 await self._in_thread(connection.commit)
             except sqlite3.DatabaseError:
                 self._doubtful = True

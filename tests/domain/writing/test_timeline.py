@@ -256,3 +256,20 @@ async def test_a_change_of_a_party_is_told_under_its_id(database, clerk, given_p
     last = events(clerk)[-1]
     assert (last["type"], last["case_id"], last["subject_id"]) == ("party_updated", None, party.id)
     assert json.loads(last["changes"]) == [{"field": "name", "before": "Old", "after": "New"}]
+
+
+async def test_a_clock_that_is_set_back_writes_nothing_earlier(
+    database, clerk, stranger, clock, given_case, events
+):
+    case = await given_case()
+    clock.now = "2026-03-01T00:00:00Z"
+    await cases.update_case(clerk, database, case.id, CaseChanges(name="Later"))
+    clock.now = "2020-01-01T00:00:00Z"
+
+    changed = await cases.update_case(clerk, database, case.id, CaseChanges(name="Set back"))
+    theirs = await given_case(who=stranger)
+
+    assert changed.updated_at == "2026-03-01T00:00:00Z"
+    at = [event["at"] for event in events(clerk)]
+    assert at == sorted(at)
+    assert theirs.created_at == "2026-01-15T09:00:00Z"  # each workspace has its own
