@@ -58,6 +58,8 @@ class Application:
                 if method in methods and (found := _matched(template, path)) is not None:
                     scope["app"] = self
                     scope["path_params"] = found
+                    # For the log, which must not hold the path itself.
+                    scope.setdefault("state", {})["route"] = scope.get("root_path", "") + door.path
                     await door.answer(scope, receive, send)
                     return
             # FastAPI splits the decoded path: there, a slash within a segment must not be one.

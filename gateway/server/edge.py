@@ -42,6 +42,13 @@ ALWAYS_ANSWERED = frozenset(("/healthz", "/readyz"))
 COUNTED = "/api/v1/"
 """Paths below this, and /graphql itself, carry the rate-limit headers."""
 
+NO_ROUTE = "(no route)"
+_STATIC = "/graphql/static/"
+_ROUTES = frozenset(
+    ("/", "/graphql", "/healthz", "/readyz", "/api/v1/docs", "/api/v1/openapi.json")
+)
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+
 BODY_TO_COME = "body_to_come"
 """The server sets this in a request's state if the body has not arrived when it starts."""
 
@@ -52,7 +59,7 @@ class Envelope:
     """Gives each request an id, answers 500 for a defect, and writes a line to the access log.
 
     The id is the client's if it is well formed; answers and logs carry it. A log line has the
-    method, path, status, milliseconds and the key's id. An answer to a defect shows nothing of it.
+    method, the route, the status, milliseconds and the key's id: a path may hold a name or a key. An answer to a defect shows nothing of it.
     Answers of both surfaces carry the rate-limit headers: the request's *allowance* if its key is
     known, else a full *rate_limit*, a key's points a minute.
     """
@@ -98,8 +105,8 @@ class Envelope:
             if _access.isEnabledFor(logging.INFO):
                 log.info(
                     "request",
-                    method=scope["method"],
-                    path=path[:200],
+                    method=_method(scope["method"]),
+                    path=state.get("route") or _route(path),
                     status=status or 500,
                     ms=round((time.perf_counter() - started) * 1000, 2),
                     key=state.get("key_id"),
@@ -202,6 +209,17 @@ def _length_of(headers: Iterable[tuple[bytes, bytes]]) -> int:
     """The value of Content-Length; 0 if it is missing or not a number."""
     lengths = [value for name, value in headers if name == b"content-length"]
     return int(lengths[0]) if lengths and lengths[0].isdigit() else 0
+
+
+def _route(path: str) -> str:
+    """The route of a path without parameters; any other text is not for a log."""
+    if path in _ROUTES:
+        return path
+    return f"{_STATIC}{{file}}" if path.startswith(_STATIC) else NO_ROUTE
+
+
+def _method(name: str) -> str:
+    return name if name in _METHODS else "OTHER"
 
 
 def _rate_headers(allowance: Allowance) -> list[tuple[bytes, bytes]]:

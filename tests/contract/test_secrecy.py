@@ -210,6 +210,31 @@ async def test_logs_hold_no_value_that_was_sent_or_is_stored(api, written):
     assert SECRET.lower() not in logged.lower()
 
 
+async def test_logs_hold_routes_and_no_paths(api, written):
+    logged_so_far = written()
+    key = api.keys["all"]
+    for method, path in (
+        ("GET", f"/api/v1/cases/{SECRET}"),
+        ("GET", f"/api/v1/cases/{SECRET}/parties"),
+        ("DELETE", f"/api/v1/cases/{SECRET}/links/{SECRET}"),
+        ("GET", f"/api/v1/{SECRET}"),
+        ("GET", f"/{SECRET}"),
+        ("GET", f"/api/v1/{key}"),
+        ("GET", f"/graphql/static/{key}"),
+        ("POST", f"/graphql/{SECRET}"),
+        ("GET", f"/api/v1/cases/%1b[31m{SECRET}"),
+        (SECRET.upper(), "/graphql"),
+    ):
+        response = await api.http.request(method, path, headers=api.bearer("all"))
+        assert response.status_code in (404, 405), path
+
+    logged = logged_so_far()
+    assert "/api/v1/cases/{case_id}/links/{link_id}" in logged
+    assert "(no route)" in logged
+    assert SECRET.lower() not in logged.lower()
+    assert key not in logged
+
+
 async def test_logs_hold_no_key_good_or_bad(api, written):
     logged_so_far = written()
     unknown, _ = keys.new_key(Mode.LIVE)
