@@ -51,6 +51,11 @@ class Settings(BaseModel):
         default=(),
         description="Comma-separated origins whose pages may call the API; * for all.",
     )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated addresses or networks of proxies, whose X-Forwarded-For and "
+        "X-Forwarded-Proto are believed; * for all. Nobody's if absent.",
+    )
     rate_limit: int = _count(
         6_000, "Points that one API key may spend per minute in one process.", least=1
     )
@@ -106,7 +111,7 @@ class Settings(BaseModel):
         description="An API key that the GraphiQL page fills in; only for demonstrations.",
     )
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):

@@ -51,11 +51,6 @@ class RateLimiter:
         start, used, now = self._window(name)
         return self._count(name, start, min(used + points, self.limit), now)
 
-    def wait(self, name: str) -> int:
-        """Seconds until a point is available: 0 if one is available now."""
-        start, used, now = self._window(name)
-        return _seconds_left(start, now) if used >= self.limit else 0
-
     def used_up(self, refusal: RateLimited) -> Allowance:
         """The allowance of a caller refused by *refusal*."""
         return Allowance(self.limit, 0, refusal.retry_after)

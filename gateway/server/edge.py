@@ -59,7 +59,8 @@ class Envelope:
     """Gives each request an id, answers 500 for a defect, and writes a line to the access log.
 
     The id is the client's if it is well formed; answers and logs carry it. A log line has the
-    method, the route, the status, milliseconds and the key's id: a path may hold a name or a key. An answer to a defect shows nothing of it.
+    method, the route, the status, milliseconds and the key's id, and never the path, which may hold
+    a name or a key. An answer to a defect shows nothing of it.
     Answers of both surfaces carry the rate-limit headers: the request's *allowance* if its key is
     known, else a full *rate_limit*, a key's points a minute.
     """
