@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,11 @@ import typer
 from domain.access.principal import Scope
 from domain.demo.firm import demo_cases
 from domain.errors import Unavailable
-from domain.storage.opening import opened
+from domain.storage.opening import opened, parse_url
 from domain.transfer import importing
 from domain.upkeep import administration
 from gateway.commands import terminal
-from gateway.commands.terminal import DatabaseUrl, out, progress
+from gateway.commands.terminal import DatabaseUrl, err, out, progress
 from gateway.settings import DESCRIPTIONS, Settings
 
 Host = Annotated[
@@ -63,6 +64,7 @@ def serve(
         CASEGRAPH_CORS_ORIGINS=https://app.example.org casegraph serve
     """
     settings = terminal.chosen(database, host=host, port=port, workers=workers)
+    _warn_of_readers(settings.database_url)
     with _listening(settings) as (listener, url):
         terminal.run(_prepare(settings))
         out.print(f"casegraph on {url}  (GraphQL {url}/graphql, REST {url}/api/v1)")
@@ -198,6 +200,18 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         return
     listener.set_inheritable(True)
     Supervisor(config, sockets=[listener]).run()
+
+
+def _warn_of_readers(database_url: str) -> None:
+    """Say that others on this machine may read the database file, if they may."""
+    path = Path(parse_url(database_url).database or "")
+    with contextlib.suppress(OSError):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if path.is_file() and mode & (stat.S_IRGRP | stat.S_IROTH):
+            err.print(
+                f"Warning: others may read {path} (its mode is {mode:o}). Run: chmod 600 {path}",
+                markup=False,
+            )
 
 
 def _allow_open_files(count: int) -> None:

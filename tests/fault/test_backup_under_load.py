@@ -1,6 +1,7 @@
 """casegraph backup while clients write: a sound copy of one moment, or none at all."""
 
 import contextlib
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -72,7 +73,6 @@ def test_a_copy_made_under_load_is_sound_and_of_one_moment(server, writers, tmp_
 
 def test_a_copy_that_is_killed_is_not_there_and_the_next_one_is_whole(server, writers, tmp_path):
     target = tmp_path / "copy.db"
-    partial = tmp_path / ".copy.db.partial"
     killed = 0
     for extra in (0, 0.005, 0.01, 0.02):
         process = subprocess.Popen(
@@ -80,6 +80,7 @@ def test_a_copy_that_is_killed_is_not_there_and_the_next_one_is_whole(server, wr
             env=server.environment,
             stdout=subprocess.DEVNULL,
         )
+        partial = tmp_path / f".copy.db.{process.pid}.partial"
         while not partial.exists() and process.poll() is None:
             time.sleep(0.0005)
         time.sleep(extra)
@@ -91,19 +92,23 @@ def test_a_copy_that_is_killed_is_not_there_and_the_next_one_is_whole(server, wr
         assert not target.exists()
 
     assert killed > 0
+    left = tmp_path / f".copy.db.{process.pid}.partial"
+    left.write_bytes(b"of a client")  # as if it had been killed later
+    of_another = tmp_path / f".other.db.{os.getpid()}.partial"
+    of_another.touch()
     server.command("backup", target)
-    assert not partial.exists()
+    assert [*tmp_path.glob(".*.partial")] == [of_another]
     server.command("verify", "--database", target)
 
 
 def test_an_older_copy_stays_until_the_new_one_is_whole(server, tmp_path):
     target = tmp_path / "copy.db"
     target.write_bytes(b"precious")
-    partial = tmp_path / ".copy.db.partial"
     process = subprocess.Popen(
         [sys.executable, "-m", "gateway", "backup", "--overwrite", target],
         env=server.environment,
     )
+    partial = tmp_path / f".copy.db.{process.pid}.partial"
     while not partial.exists():
         assert process.poll() is None
         time.sleep(0.0005)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from domain.storage.sqlite.errors import translation
 
 PAGES = 1_000
 """How many pages are copied in one step; writers may run between steps."""
+_PARTIAL = re.compile(r"\..+\.([0-9]{1,9})\.partial")
 
 
 async def copy(
@@ -41,7 +43,8 @@ def _check(source: Path, target: Path, overwrite: bool) -> None:
 
 
 def _copy(source: Path, target: Path, on_progress: Callable[[int, int], object]) -> None:
-    partial = target.with_name(f".{target.name}.partial")
+    _sweep(target.parent)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     partial.unlink(missing_ok=True)
     os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
@@ -72,3 +75,21 @@ def _copy(source: Path, target: Path, on_progress: Callable[[int, int], object])
             os.close(folder)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what copies left in a folder whose processes were killed: it holds clients' data."""
+    for left in folder.glob(".*.partial"):
+        match = _PARTIAL.fullmatch(left.name)
+        if match and not _is_alive(int(match[1])):
+            left.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

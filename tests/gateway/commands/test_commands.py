@@ -404,3 +404,15 @@ def test_several_workers_serve_one_database(running, casegraph, lines):
         assert made.status_code == 201
 
     assert "All is well." in casegraph("verify").stdout
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, True), (0o604, True)])
+def test_a_database_that_others_may_read_is_named_at_start(
+    casegraph, lines, running, tmp_path, mode, warned
+):
+    casegraph("import", lines({"name": "One"}))
+    (tmp_path / "cases.db").chmod(mode)
+
+    _process, _url, printed = running("serve")
+
+    assert (f"its mode is {mode:o}" in printed) is warned
