@@ -24,7 +24,7 @@ from gateway import logs, settings
 from gateway.execution.documents import Documents
 from gateway.http import graphiql
 from gateway.http.endpoint import Endpoint
-from gateway.server.edge import BodyCap, Bounded, Envelope
+from gateway.server.edge import BodyCap, Bounded, Envelope, WellFormed
 from gateway.settings import Settings
 from rest_compat import application as rest_compat
 from rest_compat.errors import http_failure
@@ -63,6 +63,9 @@ EXPOSED = (
     "X-Warning",
 )
 """The request headers that pages of other origins may send, and the ones they may read."""
+
+
+NO_STORE = {"Cache-Control": "no-store"}
 
 
 class Surfaces:
@@ -106,6 +109,7 @@ def create_app(chosen: Settings) -> Starlette:
         middleware=[
             Middleware(Envelope, chosen.rate_limit),
             *_cors(chosen),
+            Middleware(WellFormed),
             Middleware(Bounded, chosen.in_flight),
             Middleware(BodyCap, chosen.body_bytes),
             Middleware(Surfaces, Endpoint(Documents(), chosen), rest),
@@ -157,15 +161,17 @@ async def _start(_request: Request) -> Response:
 
 async def _healthy(_request: Request) -> Response:
     """Answers that the process is running; it does not check the database."""
-    return JSONResponse({"status": "ok"})
+    return JSONResponse({"status": "ok"}, headers=NO_STORE)
 
 
 async def _ready(request: Request) -> Response:
     """Answers whether the database can be read and the process is not stopping."""
     if request.scope["state"].get("stopping"):
-        return JSONResponse({"status": "unavailable", "reason": "The server is stopping."}, 503)
+        reason = {"status": "unavailable", "reason": "The server is stopping."}
+        return JSONResponse(reason, 503, NO_STORE)
     try:
         await request.app.state.services.database.ready()
     except DomainError as error:
-        return JSONResponse({"status": "unavailable", "reason": error.message}, 503)
-    return JSONResponse({"status": "ok"})
+        reason = {"status": "unavailable", "reason": error.message}
+        return JSONResponse(reason, 503, NO_STORE)
+    return JSONResponse({"status": "ok"}, headers=NO_STORE)

@@ -307,6 +307,7 @@ def _validated(shape: type[T], content: Any, *path: str) -> T:
         raise Invalid(problems) from None
 
 
+_UTF_8 = ("charset=utf-8", 'charset="utf-8"', "charset=utf8")
 _MESSAGES = {
     "missing": "This field must be given.",
     "extra_forbidden": "There is no such field.",
@@ -323,12 +324,18 @@ def _shortened(part: str | int) -> str:
 
 async def _json(request: Request) -> Any:
     """The body as JSON. Raises Unreadable, or HTTPException if it is too long."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type, *parameters = (
+        part.strip().lower() for part in request.headers.get("content-type", "").split(";")
+    )
     content = await request.body()
     if not content:
         raise Unreadable(Invalid.code, "The request must have a JSON body.")
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise Unreadable("UNSUPPORTED_MEDIA_TYPE", "The body must be application/json.")
+    if any(one.startswith("charset") and one not in _UTF_8 for one in parameters):
+        raise Unreadable("UNSUPPORTED_MEDIA_TYPE", "The body must be in UTF-8.")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Unreadable("UNSUPPORTED_MEDIA_TYPE", "The body must not be compressed.")
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:

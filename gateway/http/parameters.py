@@ -46,15 +46,23 @@ async def read_parameters(
             else:
                 values.pop(name, None)
         return _checked(values, settings)
-    content_type = headers.get(b"content-type", b"").partition(b";")[0]
-    if content_type.strip().lower() != b"application/json":
-        raise BadRequest(
-            415,
-            "UNSUPPORTED_MEDIA_TYPE",
-            f"The body must be {JSON_TYPE}.",
-            (b"accept", JSON_TYPE.encode()),
-        )
+    content_type, *parameters = headers.get(b"content-type", b"").lower().split(b";")
+    if content_type.strip() != b"application/json":
+        raise _unsupported(f"The body must be {JSON_TYPE}.")
+    given = [part.strip() for part in parameters]
+    if any(one.startswith(b"charset") and one not in _UTF_8 for one in given):
+        raise _unsupported("The body must be in UTF-8.")
+    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        raise _unsupported("The body must not be compressed.")
     return _checked(_parsed(await request.body(), "The body"), settings)
+
+
+_UTF_8 = (b"charset=utf-8", b'charset="utf-8"', b"charset=utf8")
+
+
+def _unsupported(message: str) -> BadRequest:
+    accepted = (b"accept", JSON_TYPE.encode())
+    return BadRequest(415, "UNSUPPORTED_MEDIA_TYPE", message, accepted)
 
 
 def _check_variables(variables: dict[str, Any], settings: Settings) -> None:

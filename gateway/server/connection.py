@@ -13,6 +13,7 @@ something began, and the server calls check() about twice a second.
 
 import asyncio
 import logging
+import re
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -56,6 +57,10 @@ GRACE_SECONDS = 1.0
 A client that is sending a request at that moment still gets its answer, with Connection: close.
 """
 
+_HOST = re.compile(
+    rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~!$&'()*+,;=-]{0,255}|(?:%[0-9A-Fa-f]{2}|[\w.-]){1,255})"
+    rb"(?::[0-9]{0,5})?"
+)
 _NOTHING: Final = 0
 _HEAD: Final = 1
 _BODY: Final = 2
@@ -85,6 +90,7 @@ class Refusal:
 
 
 NOT_HTTP = Refusal(400, Invalid.code, "This is not a valid HTTP request.")
+BAD_HOST = Refusal(400, Invalid.code, "The request must have one valid Host header.")
 HEAD_LATE = Refusal(408, "REQUEST_TIMEOUT", "The head of the request did not arrive in time.")
 BODY_LATE = Refusal(408, "REQUEST_TIMEOUT", "The body of the request did not arrive in time.")
 HEAD_LARGE = Refusal(
@@ -205,6 +211,8 @@ class Connection(HttpToolsProtocol):
             (in_pieces or self._chunk > MAX_HEAD_BYTES) and self._head_bytes() > MAX_HEAD_BYTES
         ):
             raise _Refused(HEAD_LARGE)
+        if not self._has_host():
+            raise _Refused(BAD_HOST)
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":
                 raise _Refused(NOT_HTTP)
@@ -399,6 +407,14 @@ class Connection(HttpToolsProtocol):
         self._discarded += len(data)
         if self._discarded > MAX_DISCARDED:
             self.flow.pause_reading()
+
+    def _has_host(self) -> bool:
+        """Whether the request says which host it is for (RFC 9112, 3.2); HTTP/1.0 need not."""
+        hosts = [value for name, value in self.headers if name == b"host"]
+        version = self.parser.get_http_version()
+        if len(hosts) != 1:
+            return not hosts and version == "1.0"
+        return version != "0.9" and _HOST.fullmatch(hosts[0]) is not None
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

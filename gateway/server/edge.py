@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import Iterable
+from urllib.parse import unquote_to_bytes
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -14,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.access.rates import WINDOW_SECONDS, Allowance
-from domain.errors import Unavailable
+from domain.errors import Invalid, Unavailable
 from gateway.logs import REQUEST_ID
 
 log = structlog.get_logger("casegraph.access")
@@ -171,6 +172,46 @@ class Bounded:
         finally:
             if holds:
                 self._working -= 1
+
+
+class WellFormed:
+    """Refuses what two readers could read differently: 400 before anything else is looked at.
+
+    A field of a request that may stand once stands once (RFC 9110, 5.3), and a query string is
+    UTF-8.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (problem := _ambiguity(scope)):
+            await _send_failure(send, scope["path"], 400, Invalid.code, problem)
+            return
+        await self._app(scope, receive, send)
+
+
+_ONCE = {
+    b"authorization": "Authorization",
+    b"content-type": "Content-Type",
+    b"idempotency-key": "Idempotency-Key",
+}
+
+
+def _ambiguity(scope: Scope) -> str | None:
+    seen = set()
+    for name, _value in scope["headers"]:
+        if name in _ONCE:
+            if name in seen:
+                return f"{_ONCE[name]} must be given at most once."
+            seen.add(name)
+    query: bytes = scope["query_string"]
+    if b"%" in query or not query.isascii():
+        try:
+            unquote_to_bytes(query).decode()
+        except UnicodeDecodeError:
+            return "The query string must be UTF-8."
+    return None
 
 
 class BodyCap:
