@@ -90,7 +90,7 @@ class Surfaces:
 
 def create_app(chosen: Settings) -> Starlette:
     """The application. It opens the database when it starts and closes it when it stops."""
-    rest = rest_compat.Application()
+    rest = rest_compat.Application(public=chosen.introspection)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -120,7 +120,7 @@ def create_app(chosen: Settings) -> Starlette:
             Route("/readyz", _ready),
             # Reached only by other methods: they get 405, not 404.
             Route("/graphql", _start, methods=["GET", "POST"]),
-            Mount("/graphql/static", graphiql.static_files()),
+            *([Mount("/graphql/static", graphiql.static_files())] if chosen.graphiql else []),
         ],
     )
     app.router.redirect_slashes = False

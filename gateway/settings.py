@@ -84,11 +84,16 @@ class Settings(BaseModel):
     )
     body_bytes: int = _count(1 << 20, "The most bytes the body of a request may have.", least=1)
     introspection: bool = Field(
-        default=True, description="Whether clients may query the schema itself: true or false."
+        default=True,
+        description="Whether clients may query the schema itself, and read the OpenAPI document: "
+        "true or false.",
     )
     suggestions: bool = Field(
         default=True,
         description="Whether errors suggest fields with a similar spelling: true or false.",
+    )
+    graphiql: bool = Field(
+        default=True, description="Whether browsers get GraphiQL at /graphql: true or false."
     )
     header_seconds: int = _seconds(10, "How long a request may take to send its head.")
     body_seconds: int = _seconds(30, "How long a request may take to send its body.")

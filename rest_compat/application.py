@@ -22,14 +22,15 @@ class Application:
     application sets state.services before the first request and limits the length of bodies.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, public: bool = True) -> None:
+        """With *public*, the OpenAPI document and its page are served."""
         self._fastapi = FastAPI(
             title="Cases API",
             version="1",
             description=DESCRIPTION,
             redirect_slashes=False,
-            openapi_url="/openapi.json",
-            docs_url="/docs",
+            openapi_url="/openapi.json" if public else None,
+            docs_url="/docs" if public else None,
             redoc_url=None,
             exception_handlers={
                 DomainError: refused,

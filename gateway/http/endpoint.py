@@ -49,7 +49,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         headers = dict(reversed(scope["headers"]))  # if one is repeated, the first counts
-        if request.method in ("GET", "HEAD") and _wants_page(request):
+        if self._settings.graphiql and request.method in ("GET", "HEAD") and _wants_page(request):
             page = graphiql.page(demo_key=self._settings.demo_key or None)
             await page(scope, receive, send)
             return

@@ -46,7 +46,7 @@ SCHEMA = schema._schema
 """graphql-core's schema, behind Strawberry's."""
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
-_MOST_ERRORS = 20
+_MOST_ERRORS = 8
 """Validation stops after this many errors: nobody reads more."""
 _SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 

@@ -298,3 +298,25 @@ async def test_only_the_surfaces_say_what_a_key_may_still_do(api):
     assert ["X-RateLimit-Limit" in response.headers for response in counted] == [True] * 3
     assert ["X-RateLimit-Limit" in response.headers for response in others] == [False] * 2
     assert [response.status_code for response in others] == [200, 200]
+
+
+async def test_what_an_operator_hides_is_not_served(settings):
+    app = create_app(settings.but(introspection=False, graphiql=False))
+    page = {"Accept": "text/html"}
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app), base_url="http://testserver"
+        ) as http,
+    ):
+        hidden = [
+            (await http.get(path, headers=page)).status_code
+            for path in (
+                "/graphql",
+                "/graphql/static/graphiql.min.js",
+                "/api/v1/openapi.json",
+                "/api/v1/docs",
+            )
+        ]
+
+    assert hidden == [406, 404, 404, 404]
