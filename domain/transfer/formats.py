@@ -8,8 +8,8 @@ from domain.errors import Invalid, invalid
 
 BOM = b"\xef\xbb\xbf"
 """Some programs begin UTF-8 files with it."""
-MAX_LINE = 5_000_000
-"""The most bytes on a line."""
+MAX_LINE = 50_000_000
+"""The most bytes on a line: an export gives the whole of a case that was edited for years."""
 TOO_LONG = bytes(bytearray(b"\xff"))
 """What lines_of() gives in place of a line that is longer, and never in place of another."""
 _SKIPPED = 1 << 20

@@ -403,6 +403,28 @@ async def test_a_line_without_a_case_enters_parties_and_staff(run, database, cle
         assert [party.name for party in await objects.parties(clerk, db)] == ["Alone"]
 
 
+async def test_a_case_that_was_edited_for_years_goes_in(run):
+    events = [EVENT | {"id": f"E-{index}", "title": "x" * 490} for index in range(10_001)]
+
+    report, rejects = await run({"name": "Busy", "timeline": events})
+
+    assert (report.imported, rejects) == (1, [])
+
+
+@pytest.mark.parametrize("forged", ["case_purged", "purged", "hearing"])
+async def test_nobody_but_a_purge_says_that_a_case_was_purged(run, raw, forged):
+    event = EVENT | {"type": forged, "changes": [{"field": "events", "before": [1], "after": None}]}
+    party = {"id": "A-1", "name": "A", "timeline": [event]}
+
+    report, rejects = await run(
+        {"parties": [party]}, {"name": "N", "parties": [party | {"role": "client"}]}
+    )
+
+    assert (report.imported, [line for line, _reason in rejects]) == (0, [1, 2])
+    assert "begin with party_" in rejects[0][1]
+    assert raw.execute("SELECT count(*) FROM party").fetchone() == (0,)
+
+
 async def test_another_workspace_sees_nothing_of_an_import(run, database, stranger):
     await run(CASE)
 

@@ -233,11 +233,11 @@ def test_rejects_that_were_corrected_are_not_overwritten(casegraph, lines, tmp_p
 def test_a_line_that_is_too_long_is_told_by_its_number(casegraph, tmp_path):
     path = tmp_path / "cases.jsonl"
     with path.open("wb") as file:
-        file.write(b'{"name": "One"}\n{"name": "' + b"x" * 12_000_000 + b'"}\n{"name": "Two"}\n')
+        file.write(b'{"name": "One"}\n{"name": "' + b"x" * 51_500_000 + b'"}\n{"name": "Two"}\n')
 
     done = casegraph("import", path, status=3)
 
-    assert "line 2: The line must have at most 5,000,000 bytes." in done.stderr
+    assert "line 2: The line must have at most 50,000,000 bytes." in done.stderr
     assert "2 cases imported" in done.stderr
     assert not list(tmp_path.glob("*.rejects.jsonl"))
 
