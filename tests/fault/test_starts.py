@@ -33,6 +33,7 @@ def test_a_database_of_a_newer_version_is_told_of(stopped, command):
 
 def test_a_database_of_another_program_is_told_of(tmp_path):
     server = Gateway(tmp_path)
+    server.database.touch(0o600)  # otherwise the mode is warned of, too
     change(server, "CREATE TABLE bookmarks (url TEXT)")
 
     told = server.command("serve", "--port", "0", status=1)
@@ -42,6 +43,7 @@ def test_a_database_of_another_program_is_told_of(tmp_path):
 
 def test_a_lock_that_stays_ends_a_start_that_has_to_migrate(tmp_path):
     server = Gateway(tmp_path)
+    server.database.touch(0o600)
     with contextlib.closing(sqlite3.connect(server.database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
 
