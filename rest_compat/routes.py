@@ -376,7 +376,7 @@ async def unassign_staff(request: Request, case_id: str, who: Writer, services: 
             expected_version=expected(request),
             idempotency_key=_idempotency_key(request),
         )
-    return Response(status_code=204, headers=await _tag(who, services, case))
+    return Response(status_code=204, headers=await _tag_alone(who, services, case))
 
 
 @router.get(
@@ -425,7 +425,7 @@ async def link_cases(request: Request, case_id: str, who: Writer, services: Doma
                 idempotency_key=_idempotency_key(request),
             )
     location = _location(request, written.case.id, "links", written.link.id)
-    return answer(link(written.link), 201, location | await _tag(who, services, written.case))
+    return answer(link(written.link), 201, location | await _tag_alone(who, services, written.case))
 
 
 @router.get(
@@ -460,7 +460,7 @@ async def unlink_cases(
             expected_version=expected(request),
             idempotency_key=_idempotency_key(request),
         )
-    return Response(status_code=204, headers=await _tag(who, services, written.case))
+    return Response(status_code=204, headers=await _tag_alone(who, services, written.case))
 
 
 @asynccontextmanager
@@ -497,14 +497,16 @@ async def _of_case(
         raise
 
 
-async def _tag(who: Principal, services: Services, case: Case) -> dict[str, str]:
-    """The ETag of a case after a write."""
-    revision = await services.database.run(
-        lambda db: revisions.current(db, who.workspace_id, case.id, case.version),
-        _QUICK,
-        who.workspace_id,
-    )
-    return {"ETag": etag(revision)}
+async def _tag(who: Principal, db: Snapshot, case: Case) -> dict[str, str]:
+    """The ETag of a case after a write.
+
+    What an answer shows is read in the same snapshot: its tag must not tell of a later name.
+    """
+    return {"ETag": etag(await revisions.current(db, who.workspace_id, case.id, case.version))}
+
+
+async def _tag_alone(who: Principal, services: Services, case: Case) -> dict[str, str]:
+    return await services.database.run(lambda db: _tag(who, db, case), _QUICK, who.workspace_id)
 
 
 def _location(request: Request, *parts: str) -> dict[str, str]:
@@ -522,13 +524,16 @@ async def _case_answer(
 ) -> Response:
     """The case object after a write; documentation.WRITE_ONLY covers keys that may not read."""
     row = tuple(getattr(case, name) for name in CASE)
-    try:
-        [content] = await services.database.run(
-            lambda db: case_objects(who, db, [row]), _QUICK, who.workspace_id
-        )
-    except InsufficientScope:
-        content = dict(zip(CASE, row, strict=True))
-    return answer(content, status, {**headers, **await _tag(who, services, case)})
+
+    async def read(db: Snapshot) -> Response:
+        tag = await _tag(who, db, case)
+        try:
+            [content] = await case_objects(who, db, [row])
+        except InsufficientScope:
+            content = dict(zip(CASE, row, strict=True))
+        return answer(content, status, {**headers, **tag})
+
+    return await services.database.run(read, _QUICK, who.workspace_id)
 
 
 async def _related(
@@ -555,19 +560,21 @@ async def _roles_answer(
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
     """A case's whole list after a write; documentation.WRITE_ONLY covers keys that may not read."""
-    try:
-        items = await services.database.run(
-            lambda db: whole_list(who, db, relation, written.case.id), _QUICK, who.workspace_id
-        )
-        data = [SHAPES[relation.name](item) for item in items]
-    except InsufficientScope:
-        data = [GIVEN[relation.name](one) for one in written.given]
-    content = {"data": data, "pagination": {"has_more": False}}
-    headers = {**headers, **await _tag(who, services, written.case)}
+
+    async def read(db: Snapshot) -> tuple[list[Any], dict[str, str]]:
+        tag = await _tag(who, db, written.case)
+        try:
+            items = await whole_list(who, db, relation, written.case.id)
+        except InsufficientScope:
+            return [GIVEN[relation.name](one) for one in written.given], tag
+        return [SHAPES[relation.name](item) for item in items], tag
+
+    data, tag = await services.database.run(read, _QUICK, who.workspace_id)
+    headers = {**headers, **tag}
     if written.warnings:
         warnings = (f"{'.'.join(one.field)}: {one.message}" for one in written.warnings)
         headers["X-Warning"] = " ".join(islice(warnings, MAX_WARNINGS))
-    return answer(content, status, headers)
+    return answer({"data": data, "pagination": {"has_more": False}}, status, headers)
 
 
 def as_parameters(error: Invalid) -> Invalid:

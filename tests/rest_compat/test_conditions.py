@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 
+from domain.inputs import PartyChanges
+from domain.writing import register
+
 
 @pytest.mark.parametrize("header", ['"1"', 'W/"1"', '"7", "1"', '"7",W/"1"', "*", ' "1" '])
 async def test_a_client_that_has_this_version_is_told_so(rest, header):
@@ -238,3 +241,34 @@ async def test_an_idempotency_key_that_is_too_long_is_refused(rest, refused):
     headers = {"Idempotency-Key": "x" * 256}
 
     await refused(400, "VALIDATION_ERROR", "POST", "/cases", json={"name": "N"}, headers=headers)
+
+
+@pytest.mark.parametrize("path", ["", "/parties"])
+async def test_a_tag_never_tells_of_a_later_name_than_its_answer(rest, monkeypatch, path):
+    party = {"name": "Before", "role": "client"}
+    case = await rest.case(parties=[party])
+    party_id = case["parties"][0]["id"]
+    database = rest.services.database
+    run = database.run
+
+    async def renamed_afterwards(work, *more):
+        done = await run(work, *more)
+        if not renames:
+            renames.append("After")
+            await register.update_party(writer, database, party_id, PartyChanges(name="After"))
+        return done
+
+    renames = []
+    writer = await rest.operator()
+    monkeypatch.setattr(database, "run", renamed_afterwards)
+    body = {"description": "D"} if not path else [{"id": party_id, "role": "witness"}]
+    written = await rest("PUT", f"/cases/{case['id']}{path}", json=body)
+    monkeypatch.undo()
+
+    again = await rest(
+        "GET", f"/cases/{case['id']}", headers={"If-None-Match": written.headers["ETag"]}
+    )
+
+    assert written.status_code == 200
+    assert renames
+    assert again.status_code == 200
