@@ -37,6 +37,11 @@ def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = 
     return Response(orjson.dumps(content), status, headers, media_type="application/json")
 
 
+def nothing(headers: Mapping[str, str] | None = None) -> Response:
+    """A response without content."""
+    return Response(status_code=204, headers={"Cache-Control": "no-store", **(headers or {})})
+
+
 def page_answer(page: Page[Any], items: Iterable[Any], status: int = 200) -> Response:
     """The list envelope; it has no cursor on the last page."""
     pagination: dict[str, Any] = {"has_more": page.has_next}

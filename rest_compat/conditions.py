@@ -29,14 +29,20 @@ def unchanged(request: Request, revision: str) -> bool:
     return header == ANY or (_is_list(header) and revision in _tags(header, weak=True))
 
 
-def expected(request: Request) -> Expected:
-    """What a write expects of the case. Weak tags in If-Match never match.
+def required(request: Request) -> Collection[str] | None:
+    """The revisions that If-Match lets pass, None for any. Weak tags never match.
 
     Raises Invalid for a header that is neither * nor a list of entity tags.
     """
-    wanted, unwanted = _condition(request, "If-Match"), _condition(request, "If-None-Match")
+    header = _condition(request, "If-Match")
+    return None if header in (None, ANY) else _tags(header or "", weak=False)
+
+
+def expected(request: Request) -> Expected:
+    """What a write expects of the case. Raises Invalid, as required() does, for both headers."""
+    wanted, unwanted = required(request), _condition(request, "If-None-Match")
     return Expected(
-        any_of=None if wanted in (None, ANY) else _tags(wanted or "", weak=False),
+        any_of=wanted,
         none_of=None if unwanted is None else unwanted == ANY or _tags(unwanted, weak=True),
     )
 

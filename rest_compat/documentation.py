@@ -221,7 +221,7 @@ _HEADERS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "If-Match": (
         {"type": "string", "pattern": _TAG_LIST, "examples": ['"3"']},
-        "The ETag of the case that the change is based on; 412 if the case has changed since.",
+        "The ETag that the case must still have; 412 if the case has changed since.",
     ),
     "If-None-Match": (
         {"type": "string", "pattern": _TAG_LIST, "examples": ['"3"']},

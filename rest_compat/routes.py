@@ -41,10 +41,11 @@ from rest_compat.answers import (
     case_objects,
     case_page,
     link,
+    nothing,
     page_answer,
     whole_list,
 )
-from rest_compat.conditions import etag, expected, unchanged
+from rest_compat.conditions import etag, expected, required, unchanged
 from rest_compat.documentation import documented
 from rest_compat.door import Deleter, Domain, Door, Reader, Writer
 from rest_compat.errors import Answered, Unreadable, named_as, version_conflict
@@ -134,8 +135,9 @@ async def create_case(request: Request, who: Writer, services: Domain) -> Respon
         _READ,
         304,
         404,
+        412,
         model=documentation.Case,
-        headers=("If-None-Match",),
+        headers=("If-Match", "If-None-Match"),
     ),
 )
 async def get_case(request: Request, case_id: str, who: Reader, services: Domain) -> Response:
@@ -151,6 +153,10 @@ async def get_case(request: Request, case_id: str, who: Reader, services: Domain
         [(*columns, version)] = row
         revision = revisions.revision(version, renamed)
         tag = {"ETag": etag(revision)}
+        wanted = required(request)
+        if wanted is not None and revision not in wanted:
+            [content] = await case_objects(who, db, [tuple(columns)])
+            raise Answered(version_conflict(VersionConflict(wanted, revision), content))
         if unchanged(request, revision):
             # With what the 200 would have said (RFC 9110, section 15.4.5).
             return Response(status_code=304, headers=tag | {"Cache-Control": "no-store"})
@@ -213,7 +219,7 @@ async def delete_case(request: Request, case_id: str, who: Deleter, services: Do
             expected_version=expected(request),
             idempotency_key=_idempotency_key(request),
         )
-    return Response(status_code=204)
+    return nothing()
 
 
 @router.get(
@@ -376,7 +382,7 @@ async def unassign_staff(request: Request, case_id: str, who: Writer, services: 
             expected_version=expected(request),
             idempotency_key=_idempotency_key(request),
         )
-    return Response(status_code=204, headers=await _tag_alone(who, services, case))
+    return nothing(await _tag_alone(who, services, case))
 
 
 @router.get(
@@ -460,7 +466,7 @@ async def unlink_cases(
             expected_version=expected(request),
             idempotency_key=_idempotency_key(request),
         )
-    return Response(status_code=204, headers=await _tag_alone(who, services, written.case))
+    return nothing(await _tag_alone(who, services, written.case))
 
 
 @asynccontextmanager

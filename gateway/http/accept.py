@@ -1,14 +1,29 @@
-"""Content negotiation: which of the two media types answers a GraphQL request.
+"""Content negotiation: which of the two media types answers a GraphQL request, or the page.
 
 RFC 9110, section 12.5.1, and the GraphQL-over-HTTP specification (draft), section 6.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from gateway.http.parameters import JSON_TYPE, BadRequest
 
 RESPONSE_TYPE = "application/graphql-response+json"
 _UTF_8 = ("utf-8", "utf8", "*")
+
+
+def accepted(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """The value of Accept; one that is repeated is one list (RFC 9110, section 5.3)."""
+    values = [value for name, value in headers if name == b"accept"]
+    return b",".join(values) if values else None
+
+
+@lru_cache(maxsize=256)
+def wants_page(accept: bytes | None) -> bool:
+    """Whether the client names text/html, as browsers do."""
+    if not accept or b"html" not in accept.lower():
+        return False
+    return any(name == "text/html" and weight > 0 for name, weight in _ranges(accept))
 
 
 @lru_cache(maxsize=256)
@@ -19,7 +34,7 @@ def media_type(accept: bytes | None) -> str:
     """
     if not accept or accept == b"*/*":
         return JSON_TYPE
-    ranges = [_range(part) for part in accept.decode("latin-1").lower().split(",") if part.strip()]
+    ranges = _ranges(accept)
     json, response = (_quality(ranges, name) for name in (JSON_TYPE, RESPONSE_TYPE))
     named = any(name == RESPONSE_TYPE for name, _quality in ranges)
     if response > json or (response == json > 0 and named):
@@ -29,6 +44,10 @@ def media_type(accept: bytes | None) -> str:
     raise BadRequest(
         406, "NOT_ACCEPTABLE", f"Answers are {RESPONSE_TYPE} or {JSON_TYPE}; accept one of them."
     )
+
+
+def _ranges(accept: bytes) -> list[tuple[str, float]]:
+    return [_range(part) for part in accept.decode("latin-1").lower().split(",") if part.strip()]
 
 
 def _range(part: str) -> tuple[str, float]:

@@ -49,12 +49,17 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         headers = dict(reversed(scope["headers"]))  # if one is repeated, the first counts
-        if self._settings.graphiql and request.method in ("GET", "HEAD") and _wants_page(request):
+        accepted = accept.accepted(scope["headers"])
+        if (
+            self._settings.graphiql
+            and request.method in ("GET", "HEAD")
+            and ("query" not in request.query_params and accept.wants_page(accepted))
+        ):
             page = graphiql.page(demo_key=self._settings.demo_key or None)
             await page(scope, receive, send)
             return
         services: Services = scope["app"].state.services
-        response = await self._response(request, headers, services)
+        response = await self._response(request, headers, accepted, services)
         start = {
             "type": "http.response.start",
             "status": response.status,
@@ -69,12 +74,16 @@ class Endpoint:
         await send({"type": "http.response.body", "body": response.body})
 
     async def _response(
-        self, request: Request, headers: dict[bytes, bytes], services: Services
+        self,
+        request: Request,
+        headers: dict[bytes, bytes],
+        accepted: bytes | None,
+        services: Services,
     ) -> Response:
         media_type = JSON_TYPE
         state = request.scope.setdefault("state", {})
         try:
-            media_type = accept.media_type(headers.get(b"accept"))
+            media_type = accept.media_type(accepted)
             key = _bearer(headers)
             asked = None
             if self._settings.demo_key and b"authorization" not in headers:
@@ -138,10 +147,6 @@ def _refused(refusal: DomainError, media_type: str) -> Response:
 
 def _address(request: Request) -> str:
     return request.client.host if request.client else ""
-
-
-def _wants_page(request: Request) -> bool:
-    return "query" not in request.query_params and "text/html" in request.headers.get("accept", "")
 
 
 def _bearer(headers: dict[bytes, bytes]) -> str | None:

@@ -272,3 +272,34 @@ async def test_a_tag_never_tells_of_a_later_name_than_its_answer(rest, monkeypat
     assert written.status_code == 200
     assert renames
     assert again.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [('"1"', 200), ('"2", "1"', 200), ("*", 200), ('"2"', 412), ('W/"1"', 412)],
+)
+async def test_reading_takes_if_match_as_writing_does(rest, header, status):
+    case = await rest.case()
+
+    response = await rest("GET", f"/cases/{case['id']}", headers={"If-Match": header})
+
+    assert response.status_code == status
+    assert response.headers["ETag"] == '"1"'
+    if status == 412:
+        assert response.json()["error"]["details"][0]["current"] == case
+
+
+async def test_no_answer_of_a_removal_is_stored(rest):
+    member = {"name": "Dr. G", "role": "lead_attorney"}
+    case, other = await rest.case(staff=[member]), await rest.case()
+    path = f"/cases/{case['id']}"
+    link = (await rest("POST", f"{path}/links", json={"case_id": other["id"]})).json()
+
+    answers = [
+        await rest("DELETE", f"{path}/staff", params={"staff_id": case["staff"][0]["id"]}),
+        await rest("DELETE", f"{path}/links/{link['id']}"),
+        await rest("DELETE", path),
+    ]
+
+    assert [one.status_code for one in answers] == [204] * 3
+    assert [one.headers["Cache-Control"] for one in answers] == ["no-store"] * 3

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.http.accept import RESPONSE_TYPE, media_type
+from gateway.http.accept import RESPONSE_TYPE, media_type, wants_page
 from gateway.http.parameters import JSON_TYPE, BadRequest
 
 
@@ -50,3 +50,28 @@ def test_a_client_that_accepts_neither_is_told_so(accept):
         media_type(accept.encode())
 
     assert (refused.value.status, refused.value.code) == (406, "NOT_ACCEPTABLE")
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        (None, False),
+        ("*/*", False),
+        ("text/html", True),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", True),
+        ("TEXT/HTML;q=0.1", True),
+        ("text/html;q=0", False),
+        ("text/html ; Q=0.000, application/json", False),
+        ("text/htmlx, application/json", False),
+    ],
+)
+def test_a_browser_gets_the_page(accept, wanted):
+    assert wants_page(None if accept is None else accept.encode()) is wanted
+
+
+async def test_a_repeated_header_is_one_list(api):
+    accepted = [("Accept", "text/plain"), ("Accept", "application/json")]
+
+    response = await api.http.post("/graphql", headers=accepted, json={"query": "{ __typename }"})
+
+    assert response.status_code != 406
