@@ -32,6 +32,14 @@ def _user_errors() -> Any:
     )
 
 
+def _user_warnings(what: str) -> Any:
+    return strawberry.field(
+        description=f"What was done but may not have been meant, like a second {what} of the same "
+        "name and role.",
+        default_factory=list,
+    )
+
+
 @strawberry.type(description="The new case, or why the mutation was refused.")
 class CreateCasePayload:
     case: Case | None = _object("The case in its current state; null if the mutation was refused.")
@@ -95,11 +103,7 @@ class AddCasePartiesPayload:
     case: Case | None = _object(
         "The case in its current state; null if the mutation was refused." + _CONFLICT
     )
-    warnings: list[UserWarning] = strawberry.field(
-        description="What was done but may not have been meant, like a second party of the same "
-        "name and role.",
-        default_factory=list,
-    )
+    warnings: list[UserWarning] = _user_warnings("party")
     user_errors: list[UserError] = _user_errors()
 
 
@@ -108,11 +112,7 @@ class ReplaceCasePartiesPayload:
     case: Case | None = _object(
         "The case in its current state; null if the mutation was refused." + _CONFLICT
     )
-    warnings: list[UserWarning] = strawberry.field(
-        description="What was done but may not have been meant, like a second party of the same "
-        "name and role.",
-        default_factory=list,
-    )
+    warnings: list[UserWarning] = _user_warnings("party")
     user_errors: list[UserError] = _user_errors()
 
 
@@ -151,11 +151,7 @@ class AssignStaffPayload:
     case: Case | None = _object(
         "The case in its current state; null if the mutation was refused." + _CONFLICT
     )
-    warnings: list[UserWarning] = strawberry.field(
-        description="What was done but may not have been meant, like a second party of the same "
-        "name and role.",
-        default_factory=list,
-    )
+    warnings: list[UserWarning] = _user_warnings("staff member")
     user_errors: list[UserError] = _user_errors()
 
 
