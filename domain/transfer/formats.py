@@ -20,6 +20,8 @@ _SIGNATURES = (
     (b"BZh", "The file is compressed with bzip2. Decompress it first, with bunzip2."),
     (b"\xfd7zXZ", "The file is compressed with xz. Decompress it first, with unxz."),
     (b"\x28\xb5\x2f\xfd", "The file is compressed with Zstandard. Decompress it first."),
+    (b"%PDF", "The file is a PDF document. Export the data that it shows as JSON."),
+    (b"\xd0\xcf\x11\xe0", "The file is an old Excel workbook. Export its rows as JSON."),
     (b"SQLite format 3", "The file is a SQLite database. Use casegraph export to get its cases."),
 )
 
@@ -42,6 +44,8 @@ def require_json_lines(first: bytes) -> None:
     if first[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in first[:4]:
         raise _not("The file is in UTF-16 or UTF-32. Save it as UTF-8.")
     text = first.removeprefix(BOM).strip()
+    if text.startswith(b"<"):
+        raise _not("The file is XML or HTML. Convert each case to a JSON object on its own line.")
     if text.startswith(b"["):
         raise _not("The file is one JSON array. Write one object on each line: jq -c '.[]' FILE")
     if text == b"{":

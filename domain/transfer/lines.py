@@ -5,9 +5,11 @@ Nothing here reads the database; batches.py compares a line with the rows that e
 
 import contextlib
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import orjson
@@ -37,7 +39,8 @@ _STAFF = {*_NODE, "email", "note", "assigned_at"}
 _EVENT = {"id", "type", "actor", "at", "occurred_at", "title", "subject_id", "changes"}
 _LINK = {"id", "type", "linked_case_id", "created_at"}
 _BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
-_LONG = re.compile(rb"\d{19}")
+# Only these may be numbers that orjson would change: a letter or a quote before means a text.
+_LONG = re.compile(rb"(?:^|[\s:,\[])-?(?:[\d.]{17}|[\d.]+[eE])")
 
 
 class BadLine(Exception):
@@ -311,10 +314,10 @@ def _spaced(value: Any) -> Any:
 
 
 def _whole(raw: bytes) -> bytes:
-    """*raw*. Raises BadLine for a whole number of more than 64 bits, which orjson would round."""
+    """*raw*. Raises BadLine for a number that orjson would round."""
     if _LONG.search(raw):
         with contextlib.suppress(ValueError, RecursionError):  # told by orjson
-            json.loads(raw, parse_int=_fitting)
+            json.loads(raw, parse_int=_fitting, parse_float=_exact)
     return raw
 
 
@@ -323,6 +326,16 @@ def _fitting(digits: str) -> int:
     if len(digits) > 21 or not -(2**63) <= int(digits) < 2**64:
         raise BadLine("A whole number must have at most 64 bits: write it as a string.")
     return int(digits)
+
+
+def _exact(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        return value  # told by orjson
+    with contextlib.suppress(InvalidOperation):  # of an exponent beyond all bounds
+        if Decimal(text) == Decimal(repr(value)):
+            return value
+    raise BadLine("A decimal number has more digits than are kept: write it as a string.")
 
 
 def _version(check: Check, one: dict[str, Any], path: tuple[str, ...]) -> int:

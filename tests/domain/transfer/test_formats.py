@@ -22,6 +22,11 @@ FILES = {
     "commas": (b"name,file_number\nA,AZ-1\n", "CSV"),
     "semicolons": ("\ufeffName;Aktenzeichen\nA;AZ-1\n".encode(), "CSV"),
     "tabs": (b"name\tfile_number\nA\tAZ-1\n", "CSV"),
+    "UTF-32": (CASE.encode("utf-32"), "UTF-32"),
+    "XML": (b'<?xml version="1.0"?>\n<cases/>\n', "XML"),
+    "HTML": ("\ufeff<!DOCTYPE html>\n<html>\n".encode(), "HTML"),
+    "PDF": (b"%PDF-1.7\n%\xe2\xe3\n", "PDF"),
+    "old Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 40, "Excel"),
     "a database": (b"SQLite format 3\x00" + b"x" * 40, "SQLite"),
 }
 
@@ -94,7 +99,20 @@ def with_change(number):
 
 
 @pytest.mark.parametrize(
-    "number", ["18446744073709551615", "-9223372036854775808", "9007199254740993", "1e300", "0.1"]
+    "number",
+    [
+        "18446744073709551615",
+        "-9223372036854775808",
+        "9007199254740993",
+        "1e300",
+        "0.1",
+        "1.50",
+        "1E5",
+        "0.30000000000000004",
+        "-12.000000000000000000000",
+        "1e23",
+        "5e-324",
+    ],
 )
 async def test_a_number_is_kept_as_it_is(database, clerk, raw, number):
     report, rejects = await imported(clerk, database, with_change(number))
@@ -115,6 +133,27 @@ async def test_a_number_that_would_be_changed_is_refused(database, clerk, number
 
     assert report.imported == 0
     assert "64 bits" in rejects[0].reason
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "0.1000000000000000055",
+        "1234567890.12345678901",
+        "1e-400",
+        "-2.5e-324",
+        "[1, 1E-999]",
+        "1e-99999999999999999999",
+        "9007199254740993.0",
+        "9007199254740993e0",
+        "1.00000000000000001e5",
+    ],
+)
+async def test_a_decimal_number_that_would_be_rounded_is_refused(database, clerk, number):
+    report, rejects = await imported(clerk, database, with_change(number))
+
+    assert report.imported == 0
+    assert "digits" in rejects[0].reason
 
 
 async def test_long_digits_in_a_text_are_a_text(database, clerk):
