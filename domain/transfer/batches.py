@@ -113,7 +113,7 @@ class Batch:
         if len(set(numbers)) < len(numbers):
             self.reject(line, "number: Two roles have the same number.")
             return
-        if refusal := self._unknown_id(line):
+        if refusal := self._unknown_id(line) or self._known_event(line):
             self.reject(line, refusal)
             return
         if not line.is_case:
@@ -153,6 +153,15 @@ class Batch:
             for one in getattr(line, kind):
                 if one.name is None and one.id not in self.names[kind]:
                     return f"{kind}: There is no {one.id}; give a name as well."
+        return None
+
+    def _known_event(self, line: Line) -> str | None:
+        """The reason to reject a line that gives a new party or staff member a recorded event."""
+        for kind in ("parties", "staff"):
+            for one in getattr(line, kind):
+                new = self._known_id(one, kind) not in self.names[kind]
+                if new and any(event.id in self.event_ids for event in one.events):
+                    return f"{kind}: An event with this id already exists."
         return None
 
     def _open(self, line: Line) -> None:
@@ -294,6 +303,7 @@ class Batch:
         names = self.names[kind]
         mark = self._name_mark(one, kind)
         if one.id is None and mark in self.marks:
+            self._tell([event for event in one.events if event.id], self.marks[mark])
             return self.marks[mark]
         if one.id is not None and mark and mark not in self.marks:
             # From here on, the name alone also means this one.

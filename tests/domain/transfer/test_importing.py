@@ -411,6 +411,31 @@ async def test_a_case_that_was_edited_for_years_goes_in(run):
     assert (report.imported, rejects) == (1, [])
 
 
+@pytest.mark.parametrize("as_case", [False, True])
+async def test_an_event_of_somebody_else_is_not_lost_in_silence(run, raw, as_case):
+    event = EVENT | {"type": "party_updated"}
+    known = {"id": "A-1", "name": "One", "timeline": [event]}
+    other = {"name": "Two", "timeline": [event]}
+    second = {"name": "N", "parties": [other | {"role": "client"}]}
+    await run({"parties": [known]})
+
+    _report, rejects = await run(second if as_case else {"parties": [other]})
+
+    assert rejects == [(1, "parties: An event with this id already exists.")]
+    assert raw.execute("SELECT count(*) FROM party").fetchone() == (1,)
+
+
+async def test_a_party_known_by_name_gets_the_events_it_does_not_have(run, raw):
+    first, second = (EVENT | {"id": id, "type": "party_updated"} for id in ("E-1", "E-2"))
+    for index, events in enumerate(([first], [first, second])):
+        line = {"name": f"Case {index}", "parties": [{"name": "A", "role": "client"}]}
+        line["parties"][0]["timeline"] = events
+        await run(line)
+
+    ids = raw.execute("SELECT id FROM timeline_event WHERE type = 'party_updated' ORDER BY id")
+    assert ids.fetchall() == [("E-1",), ("E-2",)]
+
+
 @pytest.mark.parametrize("forged", ["case_purged", "purged", "hearing"])
 async def test_nobody_but_a_purge_says_that_a_case_was_purged(run, raw, forged):
     event = EVENT | {"type": forged, "changes": [{"field": "events", "before": [1], "after": None}]}
