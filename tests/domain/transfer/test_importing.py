@@ -411,6 +411,18 @@ async def test_a_case_that_was_edited_for_years_goes_in(run):
     assert (report.imported, rejects) == (1, [])
 
 
+async def test_a_role_without_a_number_gets_one_that_no_other_has(run, raw):
+    named = ["A", "B", "C"]
+    roles = [{"name": name, "role": "client"} for name in named]
+    roles[1]["number"], roles[2]["number"] = 1, 4
+
+    _report, rejects = await run({"name": "N", "parties": roles})
+
+    found = raw.execute("SELECT number FROM case_party ORDER BY position").fetchall()
+    assert rejects == []
+    assert found == [(5,), (1,), (4,)]
+
+
 @pytest.mark.parametrize("as_case", [False, True])
 async def test_an_event_of_somebody_else_is_not_lost_in_silence(run, raw, as_case):
     event = EVENT | {"type": "party_updated"}

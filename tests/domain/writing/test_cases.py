@@ -351,6 +351,17 @@ async def test_a_bad_change_changes_nothing(database, clerk, given_case, stored,
     assert stored() == before
 
 
+async def test_a_case_may_spell_its_own_file_number_differently(database, clerk, given_case):
+    case = await given_case("A", file_number="az 1")
+
+    changed = await cases.update_case(
+        clerk, database, case.id, CaseChanges(file_number="AZ\u00a01")
+    )
+
+    assert changed.file_number == "AZ\u00a01"
+    assert changed.version == case.version + 1
+
+
 async def test_a_case_does_not_take_another_ones_file_number(database, clerk, given_case, stored):
     await given_case(file_number="AZ-1")
     case = await given_case(file_number="AZ-2")
