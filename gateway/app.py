@@ -85,6 +85,9 @@ class Surfaces:
             elif path.startswith(REST_ROOT + "/"):
                 scope["root_path"] = scope.get("root_path", "") + REST_ROOT
                 app = self._rest
+            elif b"%2f" in scope.get("raw_path", b"").lower():
+                # A slash that is data (RFC 3986, 2.2), which no path here has: none is found.
+                scope["path"] = scope["raw_path"].decode("latin-1")
         await app(scope, receive, send)
 
 

@@ -320,3 +320,12 @@ async def test_what_an_operator_hides_is_not_served(settings):
         ]
 
     assert hidden == [406, 404, 404, 404]
+
+
+@pytest.mark.parametrize("path", ["/graphql/static%2Fexamples.js", "/graphql%2fstatic/examples.js"])
+async def test_an_encoded_slash_divides_no_path(api, path):
+    plain = await api.http.get("/graphql/static/examples.js")
+    encoded = await api.http.get(path)
+
+    assert (plain.status_code, encoded.status_code) == (200, 404)
+    assert encoded.json()["error"]["code"] == "NOT_FOUND"
