@@ -6,7 +6,10 @@ established but not yet accepted. A request sent at that moment would be lost.
 
 import asyncio
 import contextlib
+import ctypes
 import socket
+import struct
+import sys
 import time
 from collections.abc import Sequence
 
@@ -22,6 +25,35 @@ GRACEFUL_SECONDS = 30
 
 CHECK_TICKS = 5
 """Tenths of a second between two checks of all connections' deadlines."""
+
+
+_SO_ATTACH_FILTER = 26  # <asm-generic/socket.h>; Python has no name for it
+# Classic BPF (Linux, Documentation/networking/filter.rst): nothing of a segment that has SYN and
+# not ACK, which opens a connection, and the whole of any other.
+_NO_OPENING = b"".join(
+    struct.pack("HBBI", *instruction)
+    for instruction in (
+        (0x30, 0, 0, 13),  # load the byte of the flags
+        (0x54, 0, 0, 0x12),  # keep SYN and ACK
+        (0x15, 0, 1, 0x02),  # SYN alone?
+        (0x06, 0, 0, 0),  # return nothing
+        (0x06, 0, 0, 0xFFFFFFFF),  # return all
+    )
+)
+
+
+def open_no_more(listener: socket.socket) -> None:
+    """Let no client open another connection; those that wait to be accepted stay.
+
+    Without it, who connects between the last accept() and close() is reset. A client that comes
+    now is refused when it tries again a second later. Does nothing on other systems than Linux.
+    """
+    if sys.platform != "linux":
+        return
+    program = ctypes.create_string_buffer(_NO_OPENING)
+    wanted = struct.pack("HP", len(_NO_OPENING) // 8, ctypes.addressof(program))
+    with contextlib.suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, wanted)
 
 
 class Server(uvicorn.Server):
@@ -58,6 +90,8 @@ class Server(uvicorn.Server):
         """The connections that were waiting; all in one go, or one in between would be reset."""
         waiting: list[socket.socket] = []
         for listener in listeners:
+            if self.config.workers == 1:  # other workers may go on listening; see Supervisor
+                open_no_more(listener)
             with contextlib.suppress(OSError):
                 while len(waiting) < self.config.backlog:
                     waiting.append(listener.accept()[0])
@@ -107,6 +141,7 @@ class Supervisor(multiprocess.Multiprocess):
     def terminate_all(self) -> None:
         # Otherwise connections would wait here for a worker and be reset when this process ends.
         for listener in self.sockets:
+            open_no_more(listener)
             listener.close()
         super().terminate_all()
 

@@ -63,6 +63,7 @@ class Load:
             except ConnectionRefusedError:  # it was not accepted, and the client knows
                 time.sleep(0.01)
                 continue
+            opened = time.monotonic()
             with wire:
                 last = False
                 while not last:
@@ -71,7 +72,9 @@ class Load:
                         name = f"{self._name}.{number}.{asked}"
                         last = self._ask(wire, name, writes=(asked + number) % 3 == 0)
                     except (OSError, EOFError) as error:
-                        self.lost.append(repr(error))
+                        self.lost.append(
+                            f"{name} after {time.monotonic() - opened:.3f} s: {error!r}"
+                        )
                         break
                     last = last or number % 2 == 0 or self._ended.is_set()
 
