@@ -22,14 +22,16 @@ from domain import ids, instants
 from domain.access.principal import Principal, Scope
 from domain.demo import words
 from domain.inputs import CaseOrder
-from domain.models import Case, CaseLink, Change, LinkType, Party, Staff
+from domain.models import Case, CaseLink, Change, EventSource, LinkType, Party, Staff
 from domain.reading import objects
 from domain.reading.paging import Paging
 from domain.storage.database import Database
 from domain.storage.opening import opened
+from domain.transfer.batches import ROW_FIELDS
 from domain.upkeep import administration
 from domain.writing import links, role_rows, rows, timeline
 from domain.writing.cases import CASE_FIELDS
+from domain.writing.register import PARTY_FIELDS, STAFF_FIELDS
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
 from domain.writing.timeline import NewEvent
 
@@ -129,6 +131,8 @@ async def _fill(database: Database, who: Principal, cases: int) -> None:
     people = People(rng, cases, instants.of(_FIRST_DAY))
     async with database.write() as db:
         await rows.insert_staff(db, who.workspace_id, people.staff)
+        told = [_came("staff_imported", one, STAFF_FIELDS) for one in people.staff]
+        await timeline.record(db, who.workspace_id, ACTOR, told)
     files = _files(rng, people, cases)
     while batch := list(islice(files, BATCH)):
         party_rows, staff_rows = [], []
@@ -138,6 +142,8 @@ async def _fill(database: Database, who: Principal, cases: int) -> None:
         joined = _links(rng, batch)
         async with database.write() as db:
             await rows.insert_parties(db, who.workspace_id, people.entered)
+            told = [_came("party_imported", one, PARTY_FIELDS) for one in people.entered]
+            await timeline.record(db, who.workspace_id, ACTOR, told)
             people.entered.clear()
             positions = [len(file.parties) + len(file.staff) for file in batch]
             await rows.insert_cases(db, who.workspace_id, [file.case for file in batch], positions)
@@ -210,18 +216,27 @@ def _events(rng: random.Random, batch: list[_File], joined: list[CaseLink]) -> l
             told_at = datetime.fromisoformat(case.created_at) + timedelta(days=5 * days)
             at = instants.of(told_at)
             event_id = _id(rng, ids.EVENT, at)
-            mine.append(NewEvent(word, case.id, title=title, occurred_at=at, id=event_id))
+            mine.append(
+                NewEvent(
+                    word,
+                    case.id,
+                    title=title,
+                    occurred_at=at,
+                    id=event_id,
+                    source=EventSource.IMPORTED,
+                )
+            )
         events += mine
     return events
 
 
 def _created(rng: random.Random, file: _File) -> NewEvent:
     case = file.case
-    changes = timeline.changes_between(None, case, CASE_FIELDS)
-    changes += _told(PARTY_ROLES, _PARTY_ROLES, file.parties)
-    changes += _told(STAFF_ROLES, _STAFF_ROLES, file.staff)
+    changes = timeline.changes_between(None, case, (*CASE_FIELDS, *ROW_FIELDS))
+    changes += _told(PARTY_ROLES, _PARTY_ROLES, file.parties, 1, case)
+    changes += _told(STAFF_ROLES, _STAFF_ROLES, file.staff, 1 + len(file.parties), case)
     return NewEvent(
-        "case_created",
+        "case_imported",
         case.id,
         changes=changes,
         occurred_at=case.created_at,
@@ -229,13 +244,30 @@ def _created(rng: random.Random, file: _File) -> NewEvent:
     )
 
 
-def _told(roles: RoleTable, words_for: Iterable[str], people: _People) -> list[Change]:
-    """New roles as the timeline tells of them."""
+def _came(kind: str, one: Party | Staff, fields: tuple[str, ...]) -> NewEvent:
+    """The event of a party or staff member that was imported."""
+    changes = timeline.changes_between(None, one, (*fields, *ROW_FIELDS))
+    return NewEvent(kind, subject_id=one.id, changes=changes)
+
+
+def _told(
+    roles: RoleTable, words_for: Iterable[str], people: _People, first: int, case: Case
+) -> list[Change]:
+    """Roles, numbered from *first* on, as the timeline tells of them."""
     return [
         Change(
-            roles.field, None, {"id": one.id, "name": one.name, "role": role, roles.remark: None}
+            roles.field,
+            None,
+            {
+                "id": one.id,
+                "name": one.name,
+                "role": role,
+                roles.remark: None,
+                "number": number,
+                roles.since: case.created_at,
+            },
         )
-        for role, one in zip(words_for, people, strict=False)
+        for number, (role, one) in enumerate(zip(words_for, people, strict=False), start=first)
     ]
 
 
@@ -243,7 +275,7 @@ def _linked(rng: random.Random, link: CaseLink) -> list[NewEvent]:
     """One event for each end."""
     return [
         replace(event, id=_id(rng, ids.EVENT, link.created_at), occurred_at=link.created_at)
-        for event in links.link_events("case_linked", link)
+        for event in links.link_events("link_imported", link)
     ]
 
 

@@ -80,9 +80,9 @@ INSERT_ENTRY = """
 HEAD = "SELECT seq, hash FROM timeline_head WHERE workspace_id = ?"
 INSERT_EVENT = """
     INSERT INTO timeline_event (workspace_id, seq, id, case_id, type, actor, at, occurred_at,
-        changes, hash)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-UPDATE_HEAD = "UPDATE timeline_head SET seq = ?, hash = ? WHERE workspace_id = ?"
+        changes, hash, source)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'recorded')"""
+UPDATE_HEAD = "UPDATE timeline_head SET seq = ?, hash = ?, at = ? WHERE workspace_id = ?"
 STATUS = """
     SELECT status, version FROM cases
     WHERE workspace_id = ? AND id = ? AND deleted_at IS NULL"""
@@ -356,12 +356,14 @@ class Floor:
     def _record(self, kind: str, case_id: str, now: str, changes: list[dict[str, Any]]) -> None:
         seq, last = self.writer.execute(HEAD, (self.workspace_id,)).fetchone()
         seq, event_id, told = seq + 1, ids.new_id(ids.EVENT), orjson.dumps(changes).decode()
-        content = orjson.dumps([seq, event_id, case_id, None, kind, ACTOR, now, now, None, told])
-        # Subject and title are null, and in the hash.
+        # The subject, the title and who claims to have acted are null, and in the hash.
+        content = orjson.dumps(
+            [seq, event_id, case_id, None, kind, ACTOR, now, now, None, told, "recorded", None]
+        )
         digest = hashlib.sha256(last.encode() + b"\n" + content).hexdigest()
         row = (self.workspace_id, seq, event_id, case_id, kind, ACTOR, now, now, told, digest)
         self.writer.execute(INSERT_EVENT, row)
-        self.writer.execute(UPDATE_HEAD, (seq, digest, self.workspace_id))
+        self.writer.execute(UPDATE_HEAD, (seq, digest, now, self.workspace_id))
 
     def _rows(self, sql: str, ids: list[str]) -> dict[str, list[tuple[str, ...]]]:
         found: dict[str, list[tuple[str, ...]]] = defaultdict(list)

@@ -26,6 +26,11 @@ def before(instant: Instant, span: timedelta) -> Instant:
     return of(datetime.fromisoformat(instant) - span)
 
 
+def day(instant: Instant) -> str:
+    """The day of an instant, as YYYY-MM-DD, in UTC."""
+    return instant[:10]
+
+
 _RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?([Zz]|[+-]\d\d(:?\d\d)?)?)?", re.ASCII
 )

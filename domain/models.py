@@ -3,7 +3,7 @@
 Field order is column order: statements select by these names, so a row and its type cannot drift.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -61,6 +61,8 @@ class Workspace:
     slug: str
     mode: Mode
     name: str
+    secret: str = field(repr=False)
+    """32 bytes in hexadecimal, which key what the workspace stores of names and hands out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +157,19 @@ class Change:
     after: Any
 
 
+class EventSource(StrEnum):
+    """Whether casegraph wrote an event about what it did itself, or took it from a file."""
+
+    RECORDED = "recorded"
+    IMPORTED = "imported"
+
+
 @dataclass(frozen=True, slots=True)
 class TimelineEvent:
-    """A recorded event: *at* is when it was recorded, *occurred_at* when it happened."""
+    """An event: *at* is when *actor* had it recorded, *occurred_at* when it happened.
+
+    Of an imported event, *occurred_at*, *claimed_actor* and all the rest are what the file claims.
+    """
 
     seq: int
     id: str
@@ -168,6 +180,8 @@ class TimelineEvent:
     at: Instant
     occurred_at: Instant
     title: str | None
+    source: str
+    claimed_actor: str | None
     changes: tuple[Change, ...]
 
 
@@ -182,3 +196,6 @@ class ApiKey:
     scopes: frozenset[str]
     created_at: Instant
     revoked_at: Instant | None
+    expires_at: Instant | None
+    last_used_on: str | None
+    """The day, as YYYY-MM-DD, on which it was last used."""

@@ -24,6 +24,7 @@ from gateway import logs, settings
 from gateway.execution.documents import Documents
 from gateway.http import graphiql
 from gateway.http.endpoint import Endpoint
+from gateway.server.anchoring import anchored
 from gateway.server.edge import BodyCap, Bounded, Envelope, WellFormed
 from gateway.settings import Settings
 from rest_compat import application as rest_compat
@@ -97,7 +98,14 @@ def create_app(chosen: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with opened(chosen.database_url, read_seconds=chosen.query_seconds) as database:
+        async with (
+            opened(
+                chosen.database_url,
+                read_seconds=chosen.query_seconds,
+                bound=not chosen.bypass_policies,
+            ) as database,
+            anchored(database),
+        ):
             services = Services(
                 database,
                 KeyRing(database, chosen.failed_auth_limit),

@@ -95,6 +95,11 @@ class Settings(BaseModel):
     graphiql: bool = Field(
         default=True, description="Whether browsers get GraphiQL at /graphql: true or false."
     )
+    bypass_policies: bool = Field(
+        default=False,
+        description="Whether to serve as a PostgreSQL role that row-level policies do not bind, a "
+        "superuser or one with BYPASSRLS: true or false.",
+    )
     header_seconds: int = _seconds(10, "How long a request may take to send its head.")
     body_seconds: int = _seconds(30, "How long a request may take to send its body.")
     idle_seconds: int = _seconds(30, "How long a connection may wait for the next request.")

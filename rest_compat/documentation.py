@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, TypeAdapter, WithJsonSchema, create_model
 
 from domain import checks
+from domain.models import EventSource
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES
 from rest_compat import bodies
 from rest_compat.answers import CASE
@@ -112,7 +113,9 @@ class Event(BaseModel):
     id: EventId
     seq: int
     type: str
+    source: EventSource
     actor: str
+    claimed_actor: str | None
     at: Instant
     occurred_at: Instant
     title: str | None

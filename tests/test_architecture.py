@@ -39,22 +39,22 @@ FLOORS = {
     "domain": [
         {"domain.words": "models inputs errors ids instants checks characters folding"},
         {
-            "domain.storage": "database opening statements spellings tables migrating",
+            "domain.storage": "database opening statements spellings tables seals migrating",
             "domain.storage.sqlite": "file readers writer lock errors backup",
             "domain.storage.postgresql": "server errors",
             "domain.storage.migrations": "env",
             "domain.storage.migrations.versions": "0001_first_schema 0002_number_keys"
-            " 0003_numbers_of_roles 0004_events_of_people 0005_last_instants",
+            " 0003_numbers_of_roles 0004_events_of_people 0005_last_instants 0006_provable_record",
         },
         {"domain.access": "principal keys rates"},
         {
             "domain.reading": "lists lookups relations related objects revisions filters search"
-            " paging cursors"
+            " paging cursors anchors"
         },
         {"domain.writing": "cases roles wanted register links rows role_rows timeline idempotency"},
         {
             "domain.transfer": "importing batches lines links marks formats kinds exporting",
-            "domain.upkeep": "administration purging verifying",
+            "domain.upkeep": "administration comparing erasing purging replaying verifying",
             "domain.demo": "firm words",
             "domain": "services",
         },
@@ -62,7 +62,7 @@ FLOORS = {
     "gateway": [
         {"gateway": "settings logs globalids"},
         {
-            "gateway.server": "process connection edge",
+            "gateway.server": "process connection edge anchoring",
             "gateway.limits": "text fragments shapes costs points measured",
         },
         {

@@ -5,21 +5,26 @@ Crockford. Only its SHA-256 is stored. The checksum exposes typing errors, and l
 leaked keys recognize one, without asking the database.
 """
 
+import asyncio
+import contextlib
 import hashlib
 import hmac
 import re
 import secrets
 import time
 import zlib
+from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, or_, select, update
 
+from domain import instants
 from domain.access.principal import Principal, Scope
 from domain.access.rates import RateLimiter, network
-from domain.errors import InvalidKey, RateLimited
+from domain.errors import DomainError, InvalidKey, RateLimited
 from domain.ids import crockford
 from domain.models import Mode
-from domain.storage.database import Database, Pace, Row
+from domain.storage import seals
+from domain.storage.database import Database, Pace, Row, Transaction
 from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import api_key, workspace
 
@@ -42,9 +47,15 @@ KEY_BY_ID = Prepared(
         workspace.c.slug,
         workspace.c.name,
         workspace.c.mode,
+        workspace.c.secret,
+        api_key.c.last_used_on,
     )
     .join(workspace, workspace.c.id == api_key.c.workspace_id)
-    .where(api_key.c.id == bindparam("id"), api_key.c.revoked_at.is_(None))
+    .where(
+        api_key.c.id == bindparam("id"),
+        api_key.c.revoked_at.is_(None),
+        or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > bindparam("now")),
+    )
 )
 
 
@@ -67,6 +78,19 @@ def key_id(raw: str) -> str | None:
     return match[2]
 
 
+async def change_key(db: Transaction, workspace_id: int, id: str, **values: Any) -> None:
+    """Store *values* in columns of a key, and seal it anew."""
+    names = seals.columns(api_key)
+    mine = (api_key.c.workspace_id == workspace_id, api_key.c.id == id)
+    stored = await db.first(select(*(api_key.c[name] for name in names)).where(*mine))
+    secret = await db.first(select(workspace.c.secret).where(workspace.c.id == workspace_id))
+    assert stored is not None
+    assert secret is not None
+    row = dict(zip(names, stored, strict=True)) | values
+    values["seal"] = seals.seal_of(secret[0], api_key, row)
+    await db.run(update(api_key).where(*mine).values(values))
+
+
 class KeyRing:
     """Looks up the keys of a database, and caches the valid ones for a moment.
 
@@ -80,6 +104,8 @@ class KeyRing:
         self._pace = Pace()
         # By digest: when to ask the database again, and the key's principal. Kept after that.
         self._cached: dict[str, tuple[float, Principal]] = {}
+        self._noted: dict[str, str] = {}  # by key: the day of use that was written last
+        self._writing: set[asyncio.Task[None]] = set()
 
     async def authenticate(self, raw: str | None, address: str = "") -> Principal:
         """The principal that holds the key *raw*, sent from *address*.
@@ -97,16 +123,38 @@ class KeyRing:
         id = key_id(raw)
         if id is None:
             raise self._failed(address)
-        query = Fetch(KEY_BY_ID, {"id": id})
+        query = Fetch(KEY_BY_ID, {"id": id, "now": self._database.clock()})
         rows = await self._database.run(lambda db: db.fetch(query), self._pace)
         if not rows or not hmac.compare_digest(rows[0][0], digest):
             self._cached.pop(digest, None)
             raise self._failed(address)
         principal = _principal(id, rows[0])
+        self._note_use(principal, rows[0][-1])
         if len(self._cached) >= _CACHED_KEYS:
             self._cached.clear()
         self._cached[digest] = (time.monotonic() + CACHED_SECONDS, principal)
         return principal
+
+    def _note_use(self, principal: Principal, noted: str | None) -> None:
+        """Have the day of a key's last use written, once a day and without waiting for it."""
+        today = instants.day(self._database.clock())
+        if today <= max(noted or "", self._noted.get(principal.key_id, "")):
+            return
+        self._noted[principal.key_id] = today
+        task = asyncio.get_running_loop().create_task(self._write_use(principal, today))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    async def _write_use(self, principal: Principal, today: str) -> None:
+        # A full disk or a busy writer keeps nobody from reading: the next day is noted again.
+        with contextlib.suppress(DomainError):
+            async with self._database.write(principal.workspace_id) as db:
+                await change_key(db, principal.workspace_id, principal.key_id, last_used_on=today)
+
+    async def settled(self) -> None:
+        """Wait until the days of use are written."""
+        while self._writing:
+            await asyncio.wait(self._writing)
 
     def _failed(self, address: str) -> InvalidKey | RateLimited:
         try:
@@ -117,7 +165,7 @@ class KeyRing:
 
 
 def _principal(id: str, row: Row) -> Principal:
-    _digest, name, scopes, workspace_id, slug, workspace_name, mode = row
+    _digest, name, scopes, workspace_id, slug, workspace_name, mode, secret, _used = row
     return Principal(
         workspace_id=workspace_id,
         workspace_slug=slug,
@@ -126,6 +174,7 @@ def _principal(id: str, row: Row) -> Principal:
         key_id=id,
         key_name=name,
         scopes=frozenset(map(Scope, scopes.split())),
+        secret=secret,
     )
 
 

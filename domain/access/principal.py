@@ -1,6 +1,6 @@
 """The caller and its permissions: Principal and Scope. The keys themselves are in keys.py."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from domain.errors import InsufficientScope
@@ -28,6 +28,8 @@ class Principal:
     key_id: str
     key_name: str
     scopes: frozenset[Scope]
+    secret: str = field(repr=False)
+    """The workspace's, in hexadecimal."""
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes

@@ -5,5 +5,5 @@ lookups    single objects by id or file number, and the one table of object kind
 relations  the nested lists, declared as data; related loads them for many parents at once
 objects    the same queries, returning domain objects; revisions tell when a case looks otherwise
 filters    CaseFilter to SQL; search: text search by folded keys
-paging     keyset pagination; cursors encode a position in one list
+paging     keyset pagination; cursors encode a position in one list; anchors end a timeline
 """

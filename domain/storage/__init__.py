@@ -2,6 +2,7 @@
 
 database    the interface for all reads and writes; opening opens one by its URL
 statements  SQL that is compiled once; spellings, the SQL that the two databases spell differently
-tables      the tables; migrating and migrations/ bring a database's schema up to date
+tables      the tables; seals, of rows that no event tells of
+migrating   and migrations/ bring a database's schema up to date
 sqlite/     a database in a file; postgresql/, one on a server
 """

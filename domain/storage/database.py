@@ -149,6 +149,10 @@ class Database(ABC):
     async def rewrite(self) -> None:
         """Release the space of erased data, so that as little as possible of it remains."""
 
+    async def require_bound(self) -> None:
+        """Raise Unavailable if the schema's policies, where it has any, do not bind its role."""
+        return
+
     @abstractmethod
     async def ready(self) -> None:
         """Raise a DomainError unless a read works.

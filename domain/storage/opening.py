@@ -20,15 +20,19 @@ async def opened(
     migrate: bool = True,
     clock: Callable[[], Instant] = instants.now,
     read_seconds: float | None = None,
+    bound: bool = False,
 ) -> AsyncIterator[Database]:
     """The database at *url*, open for the length of the block.
 
     A snapshot that is read for longer than *read_seconds* ends with TimedOut. Only a server sets
-    it; its writes do not wait long either. Raises Unavailable, Damaged.
+    it; its writes do not wait long either. If *bound*, a role that PostgreSQL's row-level policies
+    do not bind is refused. Raises Unavailable, Damaged.
     """
     database = _database(parse_url(url), clock, read_seconds)
     try:
         await database.open(migrate=migrate)
+        if bound:
+            await database.require_bound()
         yield database
     finally:
         await database.close()

@@ -36,6 +36,11 @@ def _of_workspace() -> Column[int]:
     return Column("workspace_id", Integer, ForeignKey("workspace.id"), nullable=False)
 
 
+def _sealed() -> Column[str]:
+    """The seal of a row that no event tells of: see seals.py."""
+    return Column("seal", Text, nullable=False)
+
+
 def _reference(*columns: str, to: str) -> ForeignKeyConstraint:
     """A foreign key within the workspace."""
     return ForeignKeyConstraint(
@@ -51,6 +56,9 @@ workspace = Table(
     Column("mode", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("created_at", Text, nullable=False),
+    # 32 random bytes in hexadecimal: what the workspace's marks, seals and cursors are keyed with.
+    Column("secret", Text, nullable=False),
+    _sealed(),
     Index("uq_workspace_slug_mode", "slug", "mode", unique=True),
 )
 
@@ -64,6 +72,9 @@ api_key = Table(
     Column("digest", Text, nullable=False),
     Column("created_at", Text, nullable=False),
     Column("revoked_at", Text),
+    Column("expires_at", Text),
+    Column("last_used_on", Text),  # a date
+    _sealed(),
     PrimaryKeyConstraint("workspace_id", "id"),
     Index("uq_api_key_id", "id", unique=True),
     Index("uq_api_key_name", "workspace_id", "name", unique=True),
@@ -230,6 +241,9 @@ timeline_event = Table(
     Column("title", Text),
     Column("changes", Text, nullable=False),
     Column("hash", Text, nullable=False),
+    # What an import claims is told apart from what casegraph saw happen: see models.EventSource.
+    Column("source", Text, nullable=False),
+    Column("claimed_actor", Text),
     PrimaryKeyConstraint("workspace_id", "seq"),
     _reference("case_id", to="cases"),
     Index("uq_timeline_event_id", "workspace_id", "id", unique=True),
@@ -280,8 +294,20 @@ idempotency_key = Table(
     Column("request", Text, nullable=False),
     Column("result_id", Text, nullable=False),
     Column("created_at", Text, nullable=False),
+    _sealed(),
     PrimaryKeyConstraint("workspace_id", "id"),
     Index("ix_idempotency_key_created_at", "created_at"),
+    sqlite_with_rowid=False,
+)
+
+# The events that the running transaction may take out of the timeline; empty when it ends. The
+# triggers that keep the timeline append-only let go of these and of no others.
+timeline_erasure = Table(
+    "timeline_erasure",
+    metadata,
+    _of_workspace(),
+    Column("seq", BigInteger, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "seq"),
     sqlite_with_rowid=False,
 )
 
@@ -292,6 +318,7 @@ imported = Table(
     _of_workspace(),
     Column("id", Text, nullable=False),
     Column("object_id", Text, nullable=False),
+    _sealed(),
     PrimaryKeyConstraint("workspace_id", "id"),
     sqlite_with_rowid=False,
 )

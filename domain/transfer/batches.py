@@ -15,13 +15,17 @@ from domain import folding, ids
 from domain.access.principal import Principal
 from domain.models import Case, Change, Party, Staff
 from domain.storage.database import Transaction
-from domain.storage.tables import cases, imported, party, staff, timeline_event
+from domain.storage.tables import cases, party, staff, timeline_event
 from domain.transfer.lines import Involved, Line
-from domain.transfer.marks import mark_of, present, remember
-from domain.writing import register, role_rows, rows, timeline, wanted
+from domain.transfer.marks import known, mark_of, present, remember
+from domain.writing import role_rows, rows, timeline, wanted
 from domain.writing.cases import CASE_FIELDS, owners_of_numbers
+from domain.writing.register import PARTY_FIELDS, STAFF_FIELDS
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
 from domain.writing.timeline import NewEvent
+
+ROW_FIELDS = ("created_at", "updated_at", "version")
+"""The fields that an import may set, beside those that callers write."""
 
 
 class OnConflict(StrEnum):
@@ -85,7 +89,7 @@ class Batch:
             if one.name
         ]
         marks = [*(line.mark for line in lines), *names]
-        self.marks = dict(await self._present(imported.c.id, marks, imported.c.object_id))
+        self.marks = await known(self.db, self.who, marks)
         case_ids = [line.id for line in lines if line.id]
         self.case_ids = {row[0] for row in await self._present(cases.c.id, case_ids)}
         numbers = [number for line in lines if (number := line.values.get("file_number"))]
@@ -188,13 +192,13 @@ class Batch:
         if key := folding.number_key(case.file_number):
             self.numbers[key] = [case.id]
         self.event_ids |= {event.id for event in line.events if event.id}
-        if not any(event.type == "case_created" for event in line.events):
-            changes = timeline.changes_between(None, case, CASE_FIELDS)
-            changes += self._changes(PARTY_ROLES, party_roles)
-            changes += self._changes(STAFF_ROLES, staff_roles)
-            self.events.append(
-                NewEvent("case_created", case_id=case.id, changes=changes, occurred_at=created_at)
-            )
+        changes = timeline.changes_between(None, case, (*CASE_FIELDS, *ROW_FIELDS))
+        for table, roles in (
+            (PARTY_ROLES, numbered[: len(party_roles)]),
+            (STAFF_ROLES, numbered[len(party_roles) :]),
+        ):
+            changes += self._changes(table, roles, whole=True)
+        self.events.append(NewEvent("case_imported", case_id=case.id, changes=changes))
         self.events += [replace(event, case_id=case.id) for event in line.events]
         self._mark(line.mark, case.id)
         self.report.imported += 1
@@ -235,8 +239,7 @@ class Batch:
             self.report.unchanged += 1
         else:
             await rows.touch(self.db, self.who, case, **changed)
-            if changes:
-                self.events.append(NewEvent("case_updated", case_id=case_id, changes=changes))
+            self.events.append(NewEvent("case_updated", case_id=case_id, changes=changes))
             self.events += events
             self.event_ids |= {event.id for event in events if event.id}
             self.report.updated += 1
@@ -266,7 +269,9 @@ class Batch:
         involved = [replace(one, number=None) for one in involved]
         node_ids = self._involve(involved, table.field)
         await self.flush()
-        first = await role_rows.next_position(self.db, self.who, case_id, len(involved))
+        # Two names on one line may be the same party, who gets each role only once.
+        count = len({(id, one.role) for id, one in zip(node_ids, involved, strict=True)})
+        first = await role_rows.next_position(self.db, self.who, case_id, count)
         new = self._roles(case_id, first, involved, node_ids)
         await role_rows.insert_roles(self.db, self.who.workspace_id, table, new)
         return self._changes(table, new)
@@ -318,16 +323,16 @@ class Batch:
         if is_party:
             new_party = Party(id, str(one.detail), name, created_at, updated_at, one.version)
             self.parties.append(new_party)
-            created = register.party_created(new_party)
+            told = timeline.changes_between(None, new_party, (*PARTY_FIELDS, *ROW_FIELDS))
             self.report.parties += 1
             self.report.guessed += one.guessed
         else:
             member = Staff(id, name, one.detail, created_at, updated_at, one.version)
             self.staff.append(member)
-            created = register.staff_created(member)
+            told = timeline.changes_between(None, member, (*STAFF_FIELDS, *ROW_FIELDS))
             self.report.staff += 1
-        if not any(event.type == created.type for event in one.events):
-            self.events.append(created)
+        imported = "party_imported" if is_party else "staff_imported"
+        self.events.append(NewEvent(imported, subject_id=id, changes=told))
         self._tell(one.events, id)
         names[id] = name
         if one.id is None:
@@ -361,10 +366,15 @@ class Batch:
             )
         return list(rows.values())
 
-    def _changes(self, table: RoleTable, new: Iterable[Role]) -> list[Change]:
-        """New roles as the timeline shows them."""
-        names = self.names[table.field]
-        return [Change(table.field, None, one) for one in wanted.described(table, new, names)]
+    def _changes(
+        self, table: RoleTable, new: Sequence[Role], *, whole: bool = False
+    ) -> list[Change]:
+        """New roles as the timeline shows them; *whole* with what the file said of their rows."""
+        told = wanted.described(table, new, self.names[table.field])
+        if whole:
+            for one, role in zip(told, new, strict=True):
+                one |= {"position": role.position, table.since: role.since}
+        return [Change(table.field, None, one) for one in told]
 
     def _mark(self, mark: str, object_id: str) -> None:
         self.marks[mark] = self.new_marks[mark] = object_id

@@ -12,14 +12,15 @@ from sqlalchemy import bindparam, select
 
 from domain.access.principal import Principal, Scope
 from domain.inputs import CaseOrder, CaseOrderField
-from domain.models import Case, CaseLink, Party, Staff, TimelineEvent
-from domain.reading import objects, relations
+from domain.models import Case, CaseLink, EventSource, Party, Staff, TimelineEvent
+from domain.reading import anchors, objects, relations
 from domain.reading.paging import MAX_LIMIT, Page, Paging
 from domain.reading.relations import Relation
 from domain.storage.database import Database, Snapshot
 from domain.storage.spellings import each
 from domain.storage.statements import Prepared
 from domain.storage.tables import timeline_event
+from domain.transfer import formats
 
 OLDEST_FIRST = CaseOrder(CaseOrderField.CREATED_AT, descending=False)
 _CASE = tuple(name for name in Case.__dataclass_fields__)
@@ -46,7 +47,8 @@ async def export_cases(
 ) -> int:
     """Write a line per visible case, then everyone who is in no case; return the number of cases.
 
-    All lines come from one snapshot. *on_progress* takes the cases written and their total.
+    The last line has the anchor of the workspace's timeline. All lines come from one snapshot.
+    *on_progress* takes the cases written and their total.
     """
     who.require(Scope.CASES_READ)
     done = 0
@@ -67,6 +69,8 @@ async def export_cases(
             paging = _next(page)
         for line in await _register_lines(who, db, seen):
             write(orjson.dumps(line) + b"\n")
+        if anchor := await anchors.of_workspace(who, db):
+            write(orjson.dumps({formats.ANCHOR: str(anchor)}) + b"\n")
     return done
 
 
@@ -104,6 +108,7 @@ async def _lines(who: Principal, db: Snapshot, cases: Sequence[Case]) -> list[di
             "timeline": [
                 _event(event) | {"subject_id": event.subject_id}
                 for event in reversed(timeline[case.id])
+                if not _tells_of_import(event)
             ],
         }
         for case in cases
@@ -145,6 +150,8 @@ async def _with_timelines(
     values = {"workspace_id": who.workspace_id, "ids": orjson.dumps(sorted(new)).decode()}
     for row in await db.rows(_ABOUT, values):
         event = relations.CASE_TIMELINE.build(row)
+        if _tells_of_import(event):
+            continue
         new[event.subject_id].setdefault("timeline", []).append(_event(event))
 
 
@@ -188,12 +195,23 @@ def _member(staff: Staff) -> dict[str, Any]:
     }
 
 
+def _tells_of_import(event: TimelineEvent) -> bool:
+    """Whether an event is about how an object came into this database: another will tell its own.
+
+    It holds the object's whole state then, which the line has anyway.
+    """
+    came = event.type.endswith(("_imported", "_migrated"))
+    return came and event.source == EventSource.RECORDED
+
+
 def _event(event: TimelineEvent) -> dict[str, Any]:
+    """An event as a file has it: whoever imports it takes all of it for a claim."""
+    imported = event.source == EventSource.IMPORTED
     return {
         "id": event.id,
         "type": event.type,
-        "actor": event.actor,
-        "at": event.at,
+        "actor": event.claimed_actor if imported else event.actor,
+        "at": event.occurred_at if imported else event.at,
         "occurred_at": event.occurred_at,
         "title": event.title,
         "changes": event.changes,

@@ -1,11 +1,15 @@
 """The lines of a file, and what a file is that is not JSON Lines, told from how it begins."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from domain.errors import Invalid, invalid
 
+ANCHOR = "timeline_head"
+"""The one field of the last line of an export: the anchor of its timeline."""
+_ANCHOR = re.compile(rb'\{\s*"timeline_head"\s*:\s*"[0-9]+:[0-9a-f]{64}"\s*\}')
 BOM = b"\xef\xbb\xbf"
 """Some programs begin UTF-8 files with it."""
 MAX_LINE = 50_000_000
@@ -24,6 +28,11 @@ _SIGNATURES = (
     (b"\xd0\xcf\x11\xe0", "The file is an old Excel workbook. Export its rows as JSON."),
     (b"SQLite format 3", "The file is a SQLite database. Use casegraph export to get its cases."),
 )
+
+
+def is_anchor(line: bytes) -> bool:
+    """Whether a line is the last one of an export, which names no case."""
+    return _ANCHOR.fullmatch(line) is not None
 
 
 def lines_of(stream: BinaryIO) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from itertools import islice
 from domain.access.principal import Principal, Scope
 from domain.storage.database import Database
 from domain.transfer.batches import Batch, OnConflict, Report
-from domain.transfer.formats import BOM, require_json_lines
+from domain.transfer.formats import BOM, is_anchor, require_json_lines
 from domain.transfer.lines import BadLine, Line, dumped, read_line
 from domain.transfer.links import import_links
 
@@ -65,7 +65,8 @@ async def import_cases(
     while block := list(islice(numbered, BATCH)):
         good: list[Line] = []
         for number, raw in block:
-            if not raw.removeprefix(BOM if number == 1 else b"").strip():
+            text = raw.removeprefix(BOM if number == 1 else b"").strip()
+            if not text or is_anchor(text):
                 continue
             try:
                 good.append(read_line(number, raw))

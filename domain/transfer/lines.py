@@ -19,7 +19,7 @@ from domain.checks import Check
 from domain.errors import Problem
 from domain.ids import canonical_case_id
 from domain.instants import Instant
-from domain.models import CaseStatus, Change, LinkType, PartyKind
+from domain.models import CaseStatus, Change, EventSource, LinkType, PartyKind
 from domain.transfer import kinds
 from domain.transfer.formats import BOM, MAX_LINE, TOO_LONG
 from domain.transfer.marks import mark_of
@@ -250,7 +250,7 @@ def _events(check: Check, content: dict[str, Any], *path: str) -> list[NewEvent]
     if path and not all(event.type.startswith(("party_", "staff_")) for event in events):
         # Without a case, a case_purged that somebody made up would vouch in verify for erased rows.
         check.wrong("Events of parties begin with party_, of staff with staff_.", *path, "timeline")
-    if all(event.at is None and event.occurred_at is not None for event in events):
+    if not any("at" in one for one in _objects(Check(), content, "timeline", MAX_EVENTS)):
         # Foreign files: sort events by when they happened. Exports keep the order of recording.
         events.sort(key=lambda event: event.occurred_at or "")
     return events
@@ -267,12 +267,15 @@ def _event(check: Check, one: dict[str, Any], *path: str) -> NewEvent:
             check.wrong("A change has field, before and after.", *path, "changes")
             break
         changes.append(Change(**change))
+    check.instant(one.get("at"), *path, "at")
     return NewEvent(
         type=check.word(one.get("type"), *path, "type", like="hearing"),
         title=check.optional_line(_spaced(one.get("title")), checks.NAME_MAX, *path, "title"),
         occurred_at=occurred_at,
-        at=check.instant(one.get("at"), *path, "at"),
-        actor=check.optional_line(_spaced(one.get("actor")), checks.NAME_MAX, *path, "actor"),
+        source=EventSource.IMPORTED,
+        claimed_actor=check.optional_line(
+            _spaced(one.get("actor")), checks.NAME_MAX, *path, "actor"
+        ),
         id=_optional_id(check, one, "id", *path),
         subject_id=_optional_id(check, one, "subject_id", *path),
         changes=changes,

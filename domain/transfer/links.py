@@ -1,16 +1,17 @@
 """The links of an import, made after all lines: a link may point to a later line."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from domain import ids
 from domain.access.principal import Principal
 from domain.ids import canonical_case_id
-from domain.models import CaseLink, LinkType
+from domain.models import CaseLink, Change, LinkType
 from domain.storage.database import Database, Transaction
-from domain.storage.tables import case_link, cases, imported
+from domain.storage.tables import case_link, cases
 from domain.transfer.lines import Line, LineLink
-from domain.transfer.marks import mark_of, present, remember
+from domain.transfer.marks import known, mark_of, present, remember
 from domain.writing import links, rows, timeline
 
 BATCH = 200
@@ -63,7 +64,7 @@ class _Existing:
         visible = await present(db, who, cases.c.id, case_ids, where=[cases.c.deleted_at.is_(None)])
         existing.visible = {row[0] for row in visible}
         marks = [_mark(case_id, link) for case_id, link in new_links]
-        existing.marks = {row[0] for row in await present(db, who, imported.c.id, marks)}
+        existing.marks = set(await known(db, who, marks))
         link_ids = [link.id for _case_id, link in new_links if link.id]
         existing.links = {row[0] for row in await present(db, who, case_link.c.id, link_ids)}
         columns: tuple[Any, ...] = (case_link.c.linked_case_id, case_link.c.type)
@@ -99,12 +100,18 @@ async def _take(
         link.id or ids.new_id(ids.LINK), case_id, other, kind, link.created_at or db.now, linked
     )
     await links.insert_links(db, who.workspace_id, [new])
-    if not any(event.subject_id == new.id for event in line.events):
-        # An export carries the versions and events of its links; other files do not.
-        for one in (case, linked):
-            await rows.touch(db, who, one, updated_at=max(one.updated_at, new.created_at))
-        events = links.link_events("case_linked", new)
-        await timeline.record(db, who.workspace_id, who.key_name, events)
+    told: dict[str | None, list[Change]] = {case_id: [], other: []}
+    # An export carries the versions of its cases, counting its links; other files do not.
+    counted = any(event.subject_id == new.id for event in line.events)
+    for one in () if counted else (case, linked):
+        updated_at = max(one.updated_at, new.created_at)
+        await rows.touch(db, who, one, updated_at=updated_at)
+        told[one.id].append(Change("updated_at", one.updated_at, updated_at))
+    events = [
+        replace(event, changes=[*event.changes, *told[event.case_id]])
+        for event in links.link_events("link_imported" if counted else "case_linked", new)
+    ]
+    await timeline.record(db, who.workspace_id, who.key_name, events)
     await remember(db, who, {mark: new.id})
     existing.marks.add(mark)
     existing.links.add(new.id)

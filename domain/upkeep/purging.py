@@ -1,19 +1,15 @@
 """Erasing deleted cases for good.
 
-The events of an erased case become tombstones, which keep only number, id, time and hash, so that
-the chain holds. A case_purged event, itself in the chain, lists them; verifying.py accepts no
-other tombstones.
+The content of its events goes, so that nothing is left but that something happened: erasing.py.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import delete, insert, or_, select
+from sqlalchemy import delete, func, or_, select
 
 from domain.access.principal import Principal, Scope
 from domain.instants import Instant
-from domain.models import Change
 from domain.storage.database import Database, Transaction
 from domain.storage.tables import (
     case_link,
@@ -24,12 +20,9 @@ from domain.storage.tables import (
     staff_assignment,
     timeline_event,
 )
+from domain.upkeep import erasing
 from domain.writing import rows, timeline
 from domain.writing.timeline import NewEvent
-
-TOMBSTONE = "purged"
-"""The type of an erased event."""
-CASE_PURGED = "case_purged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +54,7 @@ async def purge(
     async with database.write(who.workspace_id) as db:
         ids = [id for (id,) in await db.rows(select(c.id).where(*conditions).order_by(c.id))]
         if dry_run:
-            return Purged(len(ids), sum([len(await _events(db, who, id)) for id in ids]))
+            return Purged(len(ids), sum([await _count_events(db, who, id) for id in ids]))
     events = 0
     for done, id in enumerate(ids):
         on_progress(done, len(ids))
@@ -76,26 +69,10 @@ async def purge(
 async def _erase(db: Transaction, who: Principal, case_id: str) -> int:
     """Erase one case; return the number of its events."""
     workspace_id = who.workspace_id
-    events = await _events(db, who, case_id)
-    e = timeline_event.c
-    await db.run(delete(timeline_event).where(e.workspace_id == workspace_id, e.case_id == case_id))
-    await db.run(
-        insert(timeline_event),
-        [
-            {
-                "workspace_id": workspace_id,
-                "seq": seq,
-                "id": id,
-                "type": TOMBSTONE,
-                "actor": "",
-                "at": at,
-                "occurred_at": at,
-                "changes": "[]",
-                "hash": hash,
-            }
-            for seq, id, at, hash in events
-        ],
-    )
+    events = await erasing.events_where(db, who, timeline_event.c.case_id == case_id)
+    of_nobody = {"case_id": None, "subject_id": None}
+    left = [event | erasing.EMPTIED | of_nobody | {"occurred_at": event["at"]} for event in events]
+    erased = await erasing.replace_events(db, who, left)
     for roles in (case_party, staff_assignment):
         await db.run(
             delete(roles).where(roles.c.workspace_id == workspace_id, roles.c.case_id == case_id)
@@ -114,17 +91,13 @@ async def _erase(db: Transaction, who: Principal, case_id: str) -> int:
     ):
         await db.run(delete(table).where(table.c.workspace_id == workspace_id, column == case_id))
     await rows.remove_entry(db, who, "case", case_id)
-    erased = Change("events", [seq for seq, *_rest in events], None)
-    event = NewEvent(CASE_PURGED, subject_id=case_id, changes=[erased])
+    event = NewEvent("case_purged", subject_id=case_id, changes=[erased])
     await timeline.record(db, workspace_id, who.key_name, [event])
     return len(events)
 
 
-async def _events(db: Transaction, who: Principal, case_id: str) -> list[Any]:
+async def _count_events(db: Transaction, who: Principal, case_id: str) -> int:
     e = timeline_event.c
-    rows = await db.rows(
-        select(e.seq, e.id, e.at, e.hash)
-        .where(e.workspace_id == who.workspace_id, e.case_id == case_id)
-        .order_by(e.seq)
-    )
-    return list(rows)
+    mine = (e.workspace_id == who.workspace_id, e.case_id == case_id)
+    [(count,)] = await db.rows(select(func.count()).select_from(timeline_event).where(*mine))
+    return int(count)

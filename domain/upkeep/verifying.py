@@ -6,7 +6,7 @@ file number the names are told, because somebody must decide which of them gets 
 
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,8 @@ from sqlalchemy import Select, and_, bindparam, func, not_, or_, select
 
 from domain import characters
 from domain.errors import Damaged
-from domain.models import Case, LinkType, Party, Staff, Workspace
+from domain.models import Case, EventSource, LinkType, Party, Staff, Workspace
+from domain.reading.anchors import Anchor
 from domain.storage.database import Database, Snapshot
 from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import (
@@ -29,8 +30,8 @@ from domain.storage.tables import (
     timeline_event,
     timeline_head,
 )
-from domain.upkeep import administration
-from domain.upkeep.purging import CASE_PURGED, TOMBSTONE
+from domain.upkeep import administration, comparing
+from domain.upkeep.erasing import ERASURES
 from domain.writing import rows, timeline
 
 BLOCK = 1_000
@@ -57,26 +58,49 @@ class Verification:
     cases: int = 0
     events: int = 0
     findings: list[Finding] = field(default_factory=list)
+    anchored: set[Anchor] = field(default_factory=set)
 
 
 async def verify(
     database: Database,
     *,
+    anchors: Collection[Anchor] = (),
     on_progress: Callable[[int, int], object] = lambda _done, _total: None,
 ) -> Verification:
-    """Check every workspace and the database itself. *on_progress* takes events done and total."""
+    """Check every workspace and the database itself.
+
+    *anchors* are ends that timelines had at some time: see anchors.py. *on_progress* takes the
+    events read and how many there are to read, each of them twice: in the chain, and for its case.
+    """
     result = Verification()
     note = _noter(result, "database")
+    hashes: dict[int, set[str]] = {}
+    for anchor in anchors:
+        hashes.setdefault(anchor.seq, set()).add(anchor.hash)
     for place, message in await database.damage():
         note(place, message)
     with _readable(note, "file"):
-        workspaces = await administration.workspaces(database)
+        try:
+            workspaces = await administration.workspaces(database)
+        except ValueError:
+            note("workspace", "the mode of one is neither live nor test; the rest was not checked.")
+            return result
         async with database.read() as db:
             [[total]] = await db.fetch(Fetch(_COUNT_EVENTS, {}))
+            done = 0
+
+            def read(count: int) -> None:
+                nonlocal done
+                done += count
+                on_progress(done, 2 * total)
+
             for workspace in workspaces:
-                await _verify_workspace(
-                    db, workspace, result, lambda done: on_progress(done, total)
-                )
+                await _verify_workspace(db, workspace, result, hashes, read)
+    for anchor in set(anchors) - result.anchored:
+        note(
+            f"anchor {anchor.seq}:{anchor.hash[:12]}…",
+            "no timeline has this event: events were dropped, or their chain was computed anew.",
+        )
     return result
 
 
@@ -91,12 +115,22 @@ async def shared_numbers(database: Database) -> list[Finding]:
 
 
 async def _verify_workspace(
-    db: Snapshot, workspace: Workspace, result: Verification, on_events: Callable[[int], object]
+    db: Snapshot,
+    workspace: Workspace,
+    result: Verification,
+    hashes: Mapping[int, set[str]],
+    on_events: Callable[[int], object],
 ) -> None:
     note = _noter(result, _shown(workspace))
     with _readable(note, "timeline"):
-        async for _block in _chain(db, workspace, note, result):
-            on_events(result.events)
+        async for count in _chain(db, workspace, note, result, hashes):
+            on_events(count)
+    with _readable(note, "seals"):
+        await comparing.seals_of(db, workspace, note)
+    with _readable(note, "cases"):
+        await comparing.cases_of(db, workspace, note, on_events)
+    with _readable(note, "parties, staff and keys"):
+        await comparing.people_of(db, workspace, note)
     with _readable(note, "links"):
         await _links(db, workspace, note)
     with _readable(note, "roles"):
@@ -131,12 +165,16 @@ def _readable(note: Note, place: str) -> Iterator[None]:
 
 
 async def _chain(
-    db: Snapshot, workspace: Workspace, note: Note, result: Verification
-) -> AsyncIterator[None]:
-    """Check the hash chain: gapless, unbroken, up to the head. Yields after each block."""
-    expected, last = 1, timeline.GENESIS
-    tombstones: set[int] = set()
-    purged: set[int] = set()
+    db: Snapshot,
+    workspace: Workspace,
+    note: Note,
+    result: Verification,
+    hashes: Mapping[int, set[str]],
+) -> AsyncIterator[int]:
+    """Check the hash chain: gapless, unbroken, up to the head. Yields the size of each block."""
+    expected, last, latest = 1, timeline.GENESIS, ""
+    changed: dict[int, str] = {}
+    erased: dict[int, str] = {}
     values: dict[str, Any] = {"workspace_id": workspace.id, "seq": 0}
     while rows := await db.fetch(Fetch(_EVENTS, values)):
         for *content, hash in rows:
@@ -145,39 +183,40 @@ async def _chain(
             place = f"event {seq}"
             if seq != expected:
                 note(place, f"events {expected} to {seq - 1} are missing.")
-            if event["type"] == TOMBSTONE and event["case_id"] is None:
-                tombstones.add(seq)
-                if (event["changes"], event["title"], event["actor"]) != ("[]", None, ""):
-                    note(place, "a purged event has content.")
-            elif timeline.chained(last, event) != hash:
-                note(place, "the event or an earlier one was changed: its hash does not match.")
-            elif event["type"] == CASE_PURGED and event["case_id"] is None:
-                # One with a case came from an import, whose events may claim anything.
-                purged |= _erased(event["changes"])
-            expected, last = seq + 1, hash
+            if timeline.chained(last, event) != hash:
+                changed[seq] = timeline.digest(event)
+            elif event["type"] in ERASURES and event["source"] == EventSource.RECORDED:
+                erased |= _erased(event["changes"])
+            expected, last, latest = seq + 1, hash, max(latest, event["at"])
+            if hash in hashes.get(seq, ()):
+                result.anchored.add(Anchor(seq, hash))
             result.events += 1
         values["seq"] = expected - 1
-        yield
-    for seq in sorted(tombstones - purged):
-        note(f"event {seq}", "it was erased, but not by a purge.")
+        yield len(rows)
+    for seq, digest in changed.items():
+        if erased.get(seq) != digest:
+            note(f"event {seq}", "its content or its hash was changed from outside.")
     head = await db.fetch(Fetch(_HEAD, {"workspace_id": workspace.id}))
-    if head != [(expected - 1, last)]:
+    if [row[:2] for row in head] != [(expected - 1, last)]:
         note(
             "timeline",
             "its end does not match its head: events are missing, or the head was changed.",
         )
+    elif head[0][2] != (latest or head[0][2]):
+        note("timeline", "the time of its head is not that of its last event.")
 
 
-def _erased(changes: str) -> set[int]:
+def _erased(changes: str) -> dict[int, str]:
+    """What a purge left of the events that it erased: the hash of each by its number."""
     try:
         return {
-            seq
+            seq: digest
             for change in orjson.loads(changes)
             if change["field"] == "events"
-            for seq in change["before"]
+            for seq, digest in zip(change["before"], change["after"] or (), strict=False)
         }
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        return set()
+        return {}
 
 
 async def _links(db: Snapshot, workspace: Workspace, note: Note) -> None:
@@ -312,7 +351,7 @@ _EVENTS = Prepared(
     .limit(BLOCK)
 )
 _HEAD = Prepared(
-    select(timeline_head.c.seq, timeline_head.c.hash).where(
+    select(timeline_head.c.seq, timeline_head.c.hash, timeline_head.c.at).where(
         timeline_head.c.workspace_id == _WORKSPACE
     )
 )

@@ -139,7 +139,7 @@ async def delete_case(
     ) as call:
         db, call.result = call.db, case_id
         if call.before:
-            return await rows.deleted_case(db, who, case_id)
+            return await rows.any_case(db, who, case_id)
         case = await rows.case_to_change(db, who, case_id, expected_version)
         check.done()
         case = await links.remove_links_of(call, who, case)

@@ -5,7 +5,7 @@ it is now, not a copy of the first response, so that names are stored in one pla
 """
 
 import contextlib
-import hashlib
+import hmac
 import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
@@ -20,6 +20,7 @@ from domain.checks import Check
 from domain.errors import IdempotencyKeyReused
 from domain.inputs import UNSET
 from domain.instants import Instant
+from domain.storage import seals
 from domain.storage.database import Database, Transaction
 from domain.storage.statements import Prepared
 from domain.storage.tables import idempotency_key
@@ -79,14 +80,16 @@ async def once(
             return
         # Not orjson, which refuses lone surrogates: ids are hashed before they are looked up.
         content = json.dumps([operation, *arguments], default=_plain)
-        request = hashlib.sha256(content.encode()).hexdigest()
+        # Keyed, since a bare hash would tell a name to who guesses it.
+        request = hmac.digest(bytes.fromhex(who.secret), content.encode(), "sha256").hex()
         call = Call(db, events, await _result(db, who, key, request))
         yield call
         if call.before is None:
             assert call.result, operation
             await db.run(_EXPIRE, {"limit": _limit(db)})
             row = {"request": request, "result_id": call.result, "created_at": db.now}
-            await db.run(_REMEMBER, _name(who, key) | row)
+            row = seals.sealed(who.secret, idempotency_key, _name(who, key) | row)
+            await db.run(_REMEMBER, row)
 
 
 async def _result(db: Transaction, who: Principal, key: str, request: str) -> str | None:

@@ -132,11 +132,8 @@ async def remove_links_of(call: Call, who: Principal, case: Case) -> Case:
         return case
     await _delete(db, who, ends)
     for end in ends:
-        try:
-            other = await rows.case_to_change(db, who, end.linked_case_id)
-        except CaseNotFound:
-            continue  # deleted before links went with their cases
-        await rows.touch(db, who, other)
+        # The other case may be deleted, too: links have gone with their cases only since then.
+        await rows.touch(db, who, await rows.any_case(db, who, end.linked_case_id))
         case = await rows.touch(db, who, case)
         call.events += link_events("case_unlinked", end)
     return case
@@ -267,9 +264,14 @@ def link_events(event_type: str, link: CaseLink) -> list[NewEvent]:
         (link.case_id, link.linked_case_id, LinkType(link.type)),
         (link.linked_case_id, link.case_id, LinkType(link.type).inverse),
     ):
-        content = {"id": link.id, "linked_case_id": other, "type": str(kind)}
-        linked = event_type == "case_linked"
-        change = Change("links", None, content) if linked else Change("links", content, None)
+        content = {
+            "id": link.id,
+            "linked_case_id": other,
+            "type": str(kind),
+            "created_at": link.created_at,
+        }
+        gone = event_type == "case_unlinked"
+        change = Change("links", content, None) if gone else Change("links", None, content)
         events.append(NewEvent(event_type, case_id=case_id, subject_id=link.id, changes=[change]))
     return events
 

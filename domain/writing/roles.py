@@ -113,7 +113,14 @@ async def replace_parties(
         gone = {role.node_id for role in before} - after.names.keys()
         all_names = {**after.names, **await rows.names_of(db, who.workspace_id, table.kind, gone)}
         descriptions = wanted_roles.described(table, before, all_names), after.described()
-        call.events.append(_event("parties_replaced", case, table, *descriptions))
+        event = _event("parties_replaced", case, table, *descriptions)
+        # Roles that stay are not told anew, but they may have changed places.
+        order = Change(
+            f"{table.field}_order",
+            [role.number for role in before],
+            [role.number or role.position for role in after.roles],
+        )
+        call.events.append(replace(event, changes=[*event.changes, order]))
         warnings = wanted_roles.doubled(table, wanted, before, all_names)
         return Written(await rows.touch(db, who, case), given, warnings)
 
@@ -383,6 +390,12 @@ def _event(
     after: Sequence[dict[str, Any]],
 ) -> NewEvent:
     """The event that records the differences between two lists of roles."""
-    removed = [Change(table.field, one, None) for one in before if one not in after]
-    added = [Change(table.field, None, one) for one in after if one not in before]
-    return NewEvent(event_type, case_id=case.id, changes=[*removed, *added])
+    now = {one["number"]: one for one in after}
+    numbers = {one["number"] for one in before}
+    changed = [
+        Change(table.field, one, now.get(one["number"]))
+        for one in before
+        if one != now.get(one["number"])
+    ]
+    added = [Change(table.field, None, one) for one in after if one["number"] not in numbers]
+    return NewEvent(event_type, case_id=case.id, changes=[*changed, *added])

@@ -49,8 +49,8 @@ async def case_to_change(
     return case
 
 
-async def deleted_case(db: Transaction, who: Principal, case_id: str) -> Case:
-    """A case that the caller deleted before, for a retry. Raises CaseNotFound once it is purged."""
+async def any_case(db: Transaction, who: Principal, case_id: str) -> Case:
+    """A case, even if it is deleted. Raises CaseNotFound once it is purged."""
     row = await db.first(_ANY_CASE, {"workspace_id": who.workspace_id, "id": case_id})
     if row is None:
         raise CaseNotFound(case_id, ("idempotency_key",))

@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, insert, select, update
 from domain import ids
 from domain.access.principal import Principal
 from domain.instants import Instant
-from domain.models import Change
+from domain.models import Change, EventSource
 from domain.storage.database import Database, Transaction
 from domain.storage.statements import Prepared
 from domain.storage.tables import timeline_event, timeline_head
@@ -41,7 +41,10 @@ _MOVE_HEAD = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to write; id, actor and times default to a new id, the writer and now."""
+    """An event to write; the id and when it happened default to a new id and now.
+
+    *source* tells an event that an import claims from one that casegraph records itself.
+    """
 
     type: str
     case_id: str | None = None
@@ -50,8 +53,8 @@ class NewEvent:
     title: str | None = None
     occurred_at: Instant | None = None
     id: str | None = None
-    actor: str | None = None
-    at: Instant | None = None
+    source: EventSource = EventSource.RECORDED
+    claimed_actor: str | None = None
 
 
 @contextlib.asynccontextmanager
@@ -79,7 +82,6 @@ async def record(db: Transaction, workspace_id: int, actor: str, events: list[Ne
     rows: list[dict[str, Any]] = []
     for event in events:
         seq += 1
-        at = event.at or db.now
         row = {
             "workspace_id": workspace_id,
             "seq": seq,
@@ -87,11 +89,13 @@ async def record(db: Transaction, workspace_id: int, actor: str, events: list[Ne
             "case_id": event.case_id,
             "subject_id": event.subject_id,
             "type": event.type,
-            "actor": event.actor or actor,
-            "at": at,
-            "occurred_at": event.occurred_at or at,
+            "actor": actor,
+            "at": db.now,
+            "occurred_at": event.occurred_at or db.now,
             "title": event.title,
             "changes": orjson.dumps(list(event.changes)).decode(),
+            "source": str(event.source),
+            "claimed_actor": event.claimed_actor,
         }
         last = row["hash"] = chained(last, row)
         rows.append(row)
@@ -111,13 +115,24 @@ CONTENT = (
     "occurred_at",
     "title",
     "changes",
+    "source",
+    "claimed_actor",
 )
+"""The columns that an event's hash covers, in order."""
 
 
 def chained(previous: str, row: dict[str, Any]) -> str:
     """The hash, in hexadecimal, of an event whose predecessor has the hash *previous*."""
-    content = orjson.dumps([row[name] for name in CONTENT])
-    return hashlib.sha256(previous.encode() + b"\n" + content).hexdigest()
+    return hashlib.sha256(previous.encode() + b"\n" + _content(row)).hexdigest()
+
+
+def digest(row: dict[str, Any]) -> str:
+    """The hash, in hexadecimal, of what is left of an event that was erased."""
+    return hashlib.sha256(_content(row)).hexdigest()
+
+
+def _content(row: dict[str, Any]) -> bytes:
+    return orjson.dumps([row[name] for name in CONTENT])
 
 
 def changes_between(before: Any, after: Any, names: Sequence[str]) -> list[Change]:

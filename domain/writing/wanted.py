@@ -159,6 +159,7 @@ def described(
             "name": names[role.node_id],
             "role": role.role,
             table.remark: role.remark,
+            "number": role.number or role.position,
         }
         for role in given
     ]

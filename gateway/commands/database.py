@@ -8,6 +8,8 @@ import typer
 from domain import instants
 from domain.errors import invalid
 from domain.models import Mode
+from domain.reading import anchors
+from domain.reading.anchors import Anchor
 from domain.storage.opening import opened
 from domain.upkeep import administration, purging, verifying
 from gateway.commands import terminal
@@ -52,8 +54,22 @@ def init(
     out.print(f"{url} is ready and has the workspace {workspace}.")
 
 
-def verify(database: DatabaseUrl = None) -> None:
-    """Check the database: the timeline's hash chain, links, roles, keys, file numbers, the file.
+def verify(
+    anchor: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SEQ:HASH",
+            help="An end that a timeline had, or a file with some: a log, an export, the output of "
+            "a backup. Repeatable.",
+        ),
+    ] = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Check that the database is as its own record tells, and that the record is whole.
+
+    Checked are the timeline's hash chain, every case, party, staff member, link, role and key
+    against the events that led to it, the seals of all other rows, search, and the file itself.
+    An anchor from outside the database also finds a timeline that was written anew.
 
     Exit status: 0 no findings, 1 findings, printed one per line.
 
@@ -61,9 +77,12 @@ def verify(database: DatabaseUrl = None) -> None:
 
         casegraph verify
 
-        casegraph verify --database sqlite:///backup.db
+        casegraph verify --anchor /var/log/casegraph.log
+
+        casegraph verify --database sqlite:///backup.db --anchor 4711:5f0c…
     """
     url = terminal.chosen(database).database_url
+    wanted = {one for text in anchor or () for one in _anchors(text)}
 
     async def work() -> verifying.Verification:
         async with opened(url, migrate=False) as open_database:
@@ -71,6 +90,7 @@ def verify(database: DatabaseUrl = None) -> None:
                 task = bar.add_task("Verifying", total=None)
                 return await verifying.verify(
                     open_database,
+                    anchors=wanted,
                     on_progress=lambda done, total: bar.update(task, completed=done, total=total),
                 )
 
@@ -78,6 +98,8 @@ def verify(database: DatabaseUrl = None) -> None:
     for finding in result.findings:
         out.print(str(finding), markup=False)
     out.print(f"{result.events:,} events and {result.cases:,} cases checked.")
+    if wanted:
+        out.print(f"{len(result.anchored):,} of {len(wanted):,} anchors found.")
     if result.findings:
         err.print(f"{len(result.findings):,} findings.")
         raise typer.Exit(1)
@@ -151,7 +173,7 @@ def backup(
     """
     url = terminal.chosen(database).database_url
 
-    async def work() -> None:
+    async def work() -> list[anchors.Head]:
         async with opened(url, migrate=False) as open_database:
             with progress() as bar:
                 task = bar.add_task("Copying pages", total=None)
@@ -160,6 +182,21 @@ def backup(
                     overwrite=overwrite,
                     on_progress=lambda done, total: bar.update(task, completed=done, total=total),
                 )
+        async with opened(f"sqlite:///{target}", migrate=False) as copy:
+            return await anchors.heads(copy)
 
-    terminal.run(work())
+    heads = terminal.run(work())
     out.print(f"{target} is complete. Check it with: casegraph verify --database {target}")
+    for head in heads:
+        out.print(f"The timeline of {head.workspace} ({head.mode}) ends with {head.anchor}")
+
+
+def _anchors(text: str) -> list[Anchor]:
+    """The anchors in a file of that name, or the one that the text is."""
+    if not Path(text).is_file():
+        return [anchors.parsed(text)]
+    with Path(text).open(encoding="utf-8", errors="replace") as lines:
+        found = [one for line in lines for one in anchors.found_in(line)]
+    if not found:
+        raise invalid(f"There is no anchor in {text}.", "anchor")
+    return found

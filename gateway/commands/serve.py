@@ -108,7 +108,7 @@ def demo(
 
 async def _prepare(settings: Settings) -> None:
     """Prepare the database here, to fail with a clear message before any worker starts."""
-    async with opened(settings.database_url) as database:
+    async with opened(settings.database_url, bound=not settings.bypass_policies) as database:
         await administration.create_workspace(database, administration.DEFAULT_SLUG)
 
 

@@ -90,6 +90,15 @@ _described(
     },
 )
 _described(
+    models.EventSource,
+    "EventSource",
+    "Where an event comes from.",
+    {
+        "RECORDED": "casegraph recorded it, in the transaction of the change that it tells of.",
+        "IMPORTED": "A file claims it; casegraph recorded only that it was imported.",
+    },
+)
+_described(
     models.Mode,
     "KeyMode",
     "The data an API key can access.",

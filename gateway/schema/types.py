@@ -6,7 +6,7 @@ import strawberry
 from strawberry import Parent
 
 from domain import models
-from domain.models import CaseStatus, LinkType, Mode, PartyKind
+from domain.models import CaseStatus, EventSource, LinkType, Mode, PartyKind
 from domain.reading import relations
 from domain.reading.paging import relay_paging
 from gateway import globalids
@@ -128,7 +128,8 @@ class Change:
 
 
 @strawberry.type(
-    description="Something that happened to a case, party or staff member. Events never change."
+    description="Something that happened to a case, party or staff member. Events never change. "
+    "What was recorded is told apart from what an import claims: see `source`."
 )
 class TimelineEvent(Node):
     database_id: str = column("id", _DATABASE_ID)
@@ -139,12 +140,22 @@ class TimelineEvent(Node):
         description="The kind of event: one like `case_updated` for a change made here, or "
         "any word for an imported event."
     )
-    actor: str = strawberry.field(
-        description="The name of the API key or command that wrote the event."
+    source: EventSource = choice(
+        "source",
+        EventSource,
+        "Whether casegraph recorded what it did itself, or took the event from a file.",
     )
-    at: DateTime = strawberry.field(description="When the event was recorded.")
+    actor: str = strawberry.field(
+        description="The name of the API key or command that wrote the event, or imported it."
+    )
+    claimed_actor: str | None = strawberry.field(
+        description="Who acted, as the file of an imported event claims; null if it does not say, "
+        "and for recorded events."
+    )
+    at: DateTime = strawberry.field(description="When the event was recorded, or imported.")
     occurred_at: DateTime = strawberry.field(
-        description="When the event took place. Differs from `at` only for imported events."
+        description="When the event took place: the same as `at`, or what the file of an imported "
+        "event claims."
     )
     title: str | None = strawberry.field(
         description="The heading of an imported event; null if there is none."

@@ -94,7 +94,8 @@ async def test_both_doors_show_the_same_timeline(api, given_case):
     rest = (await api.rest("GET", f"/cases/{made['uuid']}/timeline")).json()["data"]
     data = await api.data(
         "query($id: ID!) { case(id: $id) { timeline { nodes {"
-        " databaseId seq type actor at occurredAt title changes { field before after } } } } }",
+        " databaseId seq type source actor claimedActor at occurredAt title"
+        " changes { field before after } } } } }",
         {"id": made["id"]},
     )
 
@@ -103,7 +104,9 @@ async def test_both_doors_show_the_same_timeline(api, given_case):
             "id": event["databaseId"],
             "seq": event["seq"],
             "type": event["type"],
+            "source": event["source"].lower(),
             "actor": event["actor"],
+            "claimed_actor": event["claimedActor"],
             "at": event["at"],
             "occurred_at": event["occurredAt"],
             "title": event["title"],

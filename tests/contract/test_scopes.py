@@ -204,8 +204,8 @@ class Office:
 @pytest.fixture
 async def office(api, given_case) -> Office:
     database = api.services.database
-    revoked, _ = await administration.create_key(database, "revoked", list(Scope))
-    await administration.revoke_key(database, revoked)
+    revoked, entry = await administration.create_key(database, "revoked", list(Scope))
+    await administration.revoke_key(database, entry.id)
 
     async def objects(whose: str) -> Ids:
         if whose == "missing":

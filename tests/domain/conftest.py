@@ -46,7 +46,10 @@ async def database(database_url: str, clock: Clock) -> AsyncIterator[Database]:
 
 async def _with_key(database: Database, slug: str, name: str) -> Principal:
     raw, _ = await administration.create_key(database, name, list(Scope), slug=slug)
-    return await KeyRing(database).authenticate(raw)
+    ring = KeyRing(database)
+    principal = await ring.authenticate(raw)
+    await ring.settled()
+    return principal
 
 
 @pytest.fixture
@@ -96,7 +99,7 @@ def stored(raw: Any) -> Callable[[], dict[str, list[Any]]]:
 
     def dump() -> dict[str, list[Any]]:
         return {
-            table.name: raw.execute(f"SELECT * FROM {table.name} ORDER BY 1, 2, 3").fetchall()
+            table.name: raw.execute(f"SELECT * FROM {table.name} ORDER BY 1, 2").fetchall()
             for table in metadata.sorted_tables
         }
 

@@ -122,7 +122,7 @@ async def test_a_route_is_closed_without_a_key(rest, method, path, _scope):
 
 async def test_missing_malformed_unknown_and_revoked_keys_look_alike(rest):
     good = rest.keys["read"]
-    await administration.revoke_key(rest.services.database, good)
+    await administration.revoke_key(rest.services.database, str(keys.key_id(good)))
     unknown, _id = keys.new_key(Mode.LIVE)
     given = [
         {"Authorization": value}

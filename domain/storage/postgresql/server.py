@@ -52,6 +52,9 @@ STATEMENTS = 500
 EVERY = "*"
 """The name of all workspaces together, for the operator's transactions only."""
 _READY = Prepared(text("SELECT 1 FROM alembic_version"))
+_ROLE = Prepared(
+    text("SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+)
 _TURN = "SELECT at FROM timeline_head WHERE workspace_id = $1 FOR UPDATE"
 _LAST = "SELECT max(at) FROM timeline_head"
 _OPERATOR_TURN = "SELECT pg_advisory_xact_lock(7381, 1)"
@@ -151,6 +154,15 @@ class PostgresqlDatabase(Database):
             async with pool.acquire() as connection:
                 for table in metadata.sorted_tables:
                     await connection.execute(f"VACUUM (ANALYZE) {table.name}")
+
+    async def require_bound(self) -> None:
+        async with self.read() as db:
+            [(role, free)] = await db.fetch(Fetch(_ROLE, {}))
+        if free:
+            raise Unavailable(
+                f"The role {role} is a superuser or has BYPASSRLS: PostgreSQL would not keep the "
+                "workspaces apart. Connect as another role, or set CASEGRAPH_BYPASS_POLICIES=true."
+            )
 
     async def ready(self) -> None:
         async with self.read() as snapshot:

@@ -10,6 +10,7 @@ from domain.access.rates import Allowance, RateLimiter
 from domain.errors import InsufficientScope, Invalid, InvalidKey, RateLimited
 from domain.models import ApiKey, Mode
 from domain.upkeep import administration
+from domain.upkeep.verifying import verify
 
 
 class Seconds:
@@ -109,7 +110,15 @@ async def test_a_key_is_stored_as_its_digest_only(database, raw):
     assert digest == hashlib.sha256(key.encode()).hexdigest()
     assert key[20:] not in raw.everything()
     assert entry == ApiKey(
-        entry.id, "web", "default", Mode.LIVE, frozenset(Scope), "2026-01-15T09:00:00Z", None
+        entry.id,
+        "web",
+        "default",
+        Mode.LIVE,
+        frozenset(Scope),
+        "2026-01-15T09:00:00Z",
+        None,
+        None,
+        None,
     )
 
 
@@ -164,10 +173,10 @@ async def test_a_key_is_remembered_for_a_second(database, seconds):
 
 
 async def test_a_revoked_key_is_not_remembered_again(database, seconds):
-    raw, _ = await made(database)
+    raw, entry = await made(database)
     ring = KeyRing(database)
     await ring.authenticate(raw)
-    await administration.revoke_key(database, raw)
+    await administration.revoke_key(database, entry.id)
     seconds.now += 1
 
     for _ in range(2):
@@ -176,10 +185,10 @@ async def test_a_revoked_key_is_not_remembered_again(database, seconds):
 
 
 async def test_a_revoked_key_stays_on_the_list(database, clock, raw):
-    key, entry = await made(database)
+    _key, entry = await made(database)
     clock.now = "2026-02-01T12:00:00Z"
 
-    revoked = await administration.revoke_key(database, key)
+    revoked = await administration.revoke_key(database, entry.id)
 
     assert revoked.revoked_at == "2026-02-01T12:00:00Z"
     assert await administration.list_keys(database) == [revoked]
@@ -212,6 +221,72 @@ async def test_an_unknown_key_is_not_revoked(database, stored, key):
 
     assert refused.value.field == ("key",)
     assert stored() == before
+
+
+async def test_a_whole_key_is_not_taken_where_others_can_read_it(database, stored):
+    key, entry = await made(database)
+    before = stored()
+
+    with pytest.raises(Invalid) as refused:
+        await administration.revoke_key(database, key)
+
+    assert entry.id in refused.value.message
+    assert key not in refused.value.message
+    assert stored() == before
+
+
+async def test_a_key_opens_nothing_from_the_instant_on_at_which_it_expires(
+    database, clock, seconds
+):
+    key, entry = await administration.create_key(
+        database, "guest", list(Scope), expires_at="2026-02-01"
+    )
+    ring = KeyRing(database)
+    clock.now = "2026-01-31T23:59:59Z"
+    await ring.authenticate(key)
+    clock.now = "2026-02-01T00:00:00Z"
+    seconds.now += 1
+
+    for each in (ring, KeyRing(database)):
+        with pytest.raises(InvalidKey):
+            await each.authenticate(key)
+    assert entry.expires_at == "2026-02-01T00:00:00Z"
+    assert [one.expires_at for one in await administration.list_keys(database)] == [
+        entry.expires_at
+    ]
+
+
+@pytest.mark.parametrize("when", ["2026-01-15", "2026-01-15T09:00:00Z", "tomorrow", ""])
+async def test_a_key_that_is_to_expire_at_no_time_to_come_is_not_made(database, stored, when):
+    before = stored()
+
+    with pytest.raises(Invalid) as refused:
+        await administration.create_key(database, "guest", list(Scope), expires_at=when)
+
+    assert refused.value.field == ("expires_at",)
+    assert stored() == before
+
+
+async def test_the_day_of_a_key_s_last_use_is_noted_once_a_day(database, clock, seconds, stored):
+    key, _ = await made(database)
+    ring = KeyRing(database)
+
+    async def used():
+        await ring.authenticate(key)
+        await ring.settled()
+        [entry] = await administration.list_keys(database)
+        return entry.last_used_on
+
+    assert await used() == "2026-01-15"
+    before = stored()
+    seconds.now += 2
+    clock.now = "2026-01-15T23:59:59Z"
+    assert await used() == "2026-01-15"
+    assert stored() == before
+    seconds.now += 2
+    clock.now = "2026-01-16T00:00:00Z"
+    assert await used() == "2026-01-16"
+    assert (await verify(database)).findings == []
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,9 @@ def test_the_database_itself_refuses_a_reference_to_another_workspace(url, migra
     with closing(sqlite3.connect(migrated.engine.url.database, isolation_level=None)) as raw:
         raw.execute("PRAGMA foreign_keys=ON")
         for id in (1, 2):
-            raw.execute(f"INSERT INTO workspace VALUES ({id}, 'w{id}', 'live', 'W', '2026')")
+            raw.execute(
+                f"INSERT INTO workspace VALUES ({id}, 'w{id}', 'live', 'W', '2026', '', '')"
+            )
         raw.execute("INSERT INTO party VALUES (2, 'pty_1', 'person', 'P', '', '', 1, 'p')")
         raw.execute(
             "INSERT INTO cases VALUES"

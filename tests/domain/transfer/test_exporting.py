@@ -17,9 +17,10 @@ from domain.inputs import (
     RoleChanges,
     StaffChanges,
 )
-from domain.reading import objects, relations
+from domain.reading import anchors, objects, relations
 from domain.reading.paging import Paging
 from domain.storage.opening import opened
+from domain.transfer import formats
 from domain.transfer.exporting import export_cases
 from domain.transfer.importing import OnConflict, dumped, import_cases
 from domain.upkeep import administration
@@ -28,9 +29,11 @@ from domain.writing import cases, links, register, roles
 
 
 async def exported(who, database):
+    """The lines of an export, without the anchor, which is the last."""
     lines = []
     await export_cases(who, database, lines.append)
-    return lines
+    assert formats.is_anchor(lines[-1].strip())
+    return lines[:-1]
 
 
 async def answers(who, database):
@@ -47,8 +50,9 @@ async def answers(who, database):
         pages = await objects.related(who, db, relations.CASE_TIMELINE, ids, Paging(100))
         told["timeline"] = {
             id: [
-                (one.id, one.type, one.actor, one.at, one.occurred_at, one.title, one.changes)
+                (one.id, one.type, one.occurred_at, one.title, one.changes)
                 for one in page
+                if not one.type.endswith("_imported")
             ]
             for id, page in pages.items()
         }
@@ -106,6 +110,22 @@ async def test_an_export_leaves_out_deleted_cases_and_other_workspaces(
     assert "Theirs" not in names
     assert {"parties": [lines[-1]["parties"][0]]} == lines[-1]
     assert lines[-1]["parties"][0]["name"] == "In no case"
+
+
+async def test_the_last_line_is_the_anchor_of_the_timeline(lived_in, clerk, given_case, tmp_path):
+    lines = []
+    await export_cases(clerk, lived_in, lines.append)
+
+    [anchor] = anchors.found_in(lines[-1].decode())
+    await given_case("Later")
+    checked = await verify(lived_in, anchors=[anchor])
+    assert (checked.findings, checked.anchored) == ([], {anchor})
+    async with opened(f"sqlite:///{tmp_path / 'copy.db'}") as copy:
+        await administration.create_workspace(copy, "default")
+        who = await administration.operator(copy)
+        rejects = []
+        await import_cases(who, copy, lines, source="export", on_reject=rejects.append)
+    assert rejects == []
 
 
 async def test_a_long_timeline_is_exported_whole(database, clerk, given_case):

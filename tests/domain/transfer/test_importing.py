@@ -100,7 +100,7 @@ async def test_a_whole_case_goes_in(run, all_cases, related):
     assert [(one.type, one.occurred_at, one.title) for one in events] == [
         ("judgment", "2021-04-01T00:00:00Z", "Judgment"),
         ("complaint_filed", "2020-03-02T00:00:00Z", "Complaint"),
-        ("case_created", "2020-03-01T00:00:00Z", None),
+        ("case_imported", events[-1].at, None),
     ]
     assert events[-1].changes[0].after == "Müller ./. Weiß"
 
@@ -291,7 +291,7 @@ async def test_a_duplicate_updates_what_the_line_mentions_when_asked(run, all_ca
     assert (report.updated, again.updated, again.unchanged) == (1, 0, 1)
     assert (case.name, case.description, case.version) == ("After", "Kept", 2)
     events = await related(relations.CASE_TIMELINE, case.id)
-    assert [event.type for event in events] == ["hearing", "case_updated", "case_created"]
+    assert [event.type for event in events] == ["hearing", "case_updated", "case_imported"]
     assert [(change.field, change.before) for change in events[1].changes] == [
         ("name", "Before"),
         ("parties", None),
@@ -462,6 +462,38 @@ async def test_nobody_but_a_purge_says_that_a_case_was_purged(run, raw, forged):
     assert raw.execute("SELECT count(*) FROM party").fetchone() == (0,)
 
 
+async def test_what_a_file_claims_is_told_apart_from_what_was_recorded(
+    run, all_cases, related, clerk, clock
+):
+    clock.now = "2026-03-01T08:00:00Z"
+    claims = {
+        "type": "case_updated",
+        "actor": "the judge",
+        "at": "2020-01-01T00:00:00Z",
+        "occurred_at": "2019-12-24",
+        "changes": [{"field": "status", "before": "closed", "after": "archived"}],
+    }
+
+    await run({"name": "N", "timeline": [claims, {"type": "hearing", "occurred_at": "2021-01-01"}]})
+
+    [case] = await all_cases()
+    assert case.status == "active"
+    hearing, claimed, recorded = await related(relations.CASE_TIMELINE, case.id)
+    assert (claimed.source, claimed.actor, claimed.claimed_actor) == (
+        "imported",
+        clerk.key_name,
+        "the judge",
+    )
+    assert (claimed.at, claimed.occurred_at) == ("2026-03-01T08:00:00Z", "2019-12-24T00:00:00Z")
+    assert (hearing.source, hearing.claimed_actor) == ("imported", None)
+    assert (recorded.type, recorded.source, recorded.claimed_actor) == (
+        "case_imported",
+        "recorded",
+        None,
+    )
+    assert recorded.at == recorded.occurred_at == "2026-03-01T08:00:00Z"
+
+
 async def test_another_workspace_sees_nothing_of_an_import(run, database, stranger):
     await run(CASE)
 
@@ -479,6 +511,7 @@ async def test_importing_needs_the_scope_to_write(run, database, clerk):
         clerk.key_id,
         clerk.key_name,
         frozenset({Scope.CASES_READ}),
+        clerk.secret,
     )
 
     with pytest.raises(InsufficientScope):
@@ -500,8 +533,7 @@ async def test_the_real_file_goes_in_whole(run, database, clerk, raw):
     assert (rest.updated, rest.rejected) == (16, 0)
     rejected = {number for number, _reason in rejects}
     kept = [case for number, case in enumerate(cases, start=1) if number not in rejected]
-    own = """type NOT IN
-        ('case_created', 'case_updated', 'party_created', 'staff_created', 'key_created')"""
+    own = "source = 'imported'"
     merged = [case for number, case in enumerate(cases, start=1) if number in rejected]
     assert raw.execute("SELECT count(*) FROM cases").fetchone() == (len(kept),)
     assert raw.execute(f"SELECT count(*) FROM timeline_event WHERE {own}").fetchone() == (

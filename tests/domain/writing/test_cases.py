@@ -128,7 +128,13 @@ async def test_opening_a_case_tells_what_it_was_opened_with(
 
     case = await given_case("Müller ./. Weiß", parties=[PartyRole(known.id, "client")])
 
-    client = {"id": known.id, "name": "Jörg Müller", "role": "client", "reference": None}
+    client = {
+        "id": known.id,
+        "name": "Jörg Müller",
+        "role": "client",
+        "reference": None,
+        "number": 1,
+    }
     assert await told(clerk, database, case.id) == [
         (
             "case_created",

@@ -90,7 +90,8 @@ async def test_a_link_is_told_at_both_ends(database, clerk, pair, raw):
             "case_linked",
             link.id,
             f'[{{"field":"links","before":null,"after":{{"id":"{link.id}",'
-            f'"linked_case_id":"{second.id}","type":"parent"}}}}]',
+            f'"linked_case_id":"{second.id}","type":"parent",'
+            f'"created_at":"{link.created_at}"}}}}]',
         )
     ]
     assert told(raw, second) == [
@@ -98,7 +99,8 @@ async def test_a_link_is_told_at_both_ends(database, clerk, pair, raw):
             "case_linked",
             link.id,
             f'[{{"field":"links","before":null,"after":{{"id":"{link.id}",'
-            f'"linked_case_id":"{first.id}","type":"child"}}}}]',
+            f'"linked_case_id":"{first.id}","type":"child",'
+            f'"created_at":"{link.created_at}"}}}}]',
         )
     ]
 

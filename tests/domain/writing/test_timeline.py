@@ -6,7 +6,7 @@ import pytest
 
 from domain.errors import FileNumberTaken
 from domain.inputs import CaseChanges, NewParty, PartyChanges, PartyRole
-from domain.models import Change
+from domain.models import Change, EventSource
 from domain.reading import objects
 from domain.reading.relations import CASE_TIMELINE
 from domain.writing import cases, links, register, timeline
@@ -120,11 +120,13 @@ def test_a_hash_is_the_sha256_of_the_predecessor_and_the_content():
         "occurred_at": "2026-01-15T09:00:00Z",
         "title": None,
         "changes": '[{"field":"name","before":null,"after":"Jörg"}]',
+        "source": "recorded",
+        "claimed_actor": None,
     }
 
     # printf '%064d\\n%s' 0 '[1,"evt_1",null,"pty_1",...]' | sha256sum
     assert timeline.chained("0" * 64, event) == (
-        "84f086d7455af14eb90267cfb9219ca40ff244db4fc6c26b1370d5f8780a9ab9"
+        "0ab199a3dc7ea95e43f8de73ffedcb9bbdc4ad49fbafd04dbfaf8eccac17231a"
     )
 
 
@@ -226,14 +228,20 @@ async def test_a_case_tells_its_own_story_newest_first(database, clerk, history)
 async def test_what_happened_earlier_is_written_down_now(database, clerk, given_case, events):
     case = await given_case()
     old = NewEvent(
-        "hearing", case.id, title="Hearing", occurred_at="1999-12-31T10:00:00Z", actor="court"
+        "hearing",
+        case.id,
+        title="Hearing",
+        occurred_at="1999-12-31T10:00:00Z",
+        source=EventSource.IMPORTED,
+        claimed_actor="court",
     )
 
     async with database.write() as db:
         await timeline.record(db, clerk.workspace_id, "clerk", [old])
 
     last = events(clerk)[-1]
-    assert (last["type"], last["title"], last["actor"]) == ("hearing", "Hearing", "court")
+    assert (last["type"], last["title"]) == ("hearing", "Hearing")
+    assert (last["source"], last["actor"], last["claimed_actor"]) == ("imported", "clerk", "court")
     assert (last["at"], last["occurred_at"]) == ("2026-01-15T09:00:00Z", "1999-12-31T10:00:00Z")
     assert broken_at(events(clerk)) is None
 

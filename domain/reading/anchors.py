@@ -1,0 +1,69 @@
+"""Anchors: the ends that timelines had, kept where who edits the database cannot reach them.
+
+Whoever can write the database can compute a whole chain anew. An anchor, seq:hash, of an earlier
+end shows it: it goes to the log on every start and every hour, and into every backup and export.
+"""
+
+import re
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from domain.access.principal import Principal
+from domain.errors import invalid
+from domain.models import Mode
+from domain.storage.database import Database, Snapshot
+from domain.storage.tables import timeline_head, workspace
+
+_FORM = re.compile(r"\b([0-9]{1,19}):([0-9a-f]{64})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The number and the hash of an event."""
+
+    seq: int
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.seq}:{self.hash}"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a workspace's timeline."""
+
+    workspace: str
+    mode: Mode
+    anchor: Anchor
+
+
+async def heads(database: Database) -> list[Head]:
+    """The ends of all timelines that have events, by workspace."""
+    c = timeline_head.c
+    joined = timeline_head.join(workspace, workspace.c.id == c.workspace_id)
+    statement = select(workspace.c.slug, workspace.c.mode, c.seq, c.hash).select_from(joined)
+    async with database.read() as db:
+        ordered = statement.where(c.seq > 0).order_by(workspace.c.slug, workspace.c.mode)
+        rows = await db.rows(ordered)
+    return [Head(slug, Mode(mode), Anchor(seq, hash)) for slug, mode, seq, hash in rows]
+
+
+async def of_workspace(who: Principal, db: Snapshot) -> Anchor | None:
+    """The end of the caller's timeline; None if it has no events."""
+    c = timeline_head.c
+    row = await db.first(select(c.seq, c.hash).where(c.workspace_id == who.workspace_id))
+    return Anchor(*row) if row and row[0] else None
+
+
+def found_in(text: str) -> list[Anchor]:
+    """All anchors in a text, such as a log or the last line of an export."""
+    return [Anchor(int(seq), hash) for seq, hash in _FORM.findall(text)]
+
+
+def parsed(text: str) -> Anchor:
+    """One anchor. Raises Invalid."""
+    found = found_in(text)
+    if len(found) != 1 or str(found[0]) != text.strip():
+        raise invalid("An anchor is the number and the hash of an event: SEQ:HASH.", "anchor")
+    return found[0]
