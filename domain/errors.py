@@ -15,6 +15,9 @@ DomainError
 │   │   └── LinkNotFound         LINK_NOT_FOUND
 │   ├── FileNumberTaken      FILE_NUMBER_CONFLICT
 │   ├── LinkExists           LINK_EXISTS
+│   ├── InUse
+│   │   ├── PartyInUse           PARTY_IN_USE
+│   │   └── StaffInUse           STAFF_IN_USE
 │   ├── VersionConflict      VERSION_CONFLICT
 │   └── IdempotencyKeyReused IDEMPOTENCY_KEY_REUSED
 ├── TimedOut             QUERY_TIMEOUT, about a read that took too long
@@ -182,6 +185,27 @@ class LinkExists(Refused):
         self.existing = None if link is None else ("CaseLink", link)
 
 
+class InUse(Refused):
+    """*count* visible cases still name the object; *case_id* is one, if the caller may see it."""
+
+    noun = ""
+
+    def __init__(self, count: int, case_id: str | None = None) -> None:
+        where = "a case names" if count == 1 else f"{count:,} cases name"
+        super().__init__(f"This {self.noun} cannot be deleted: {where} it.", ("id",))
+        self.existing = None if case_id is None else ("Case", case_id)
+
+
+class PartyInUse(InUse):
+    code = "PARTY_IN_USE"
+    noun = "party"
+
+
+class StaffInUse(InUse):
+    code = "STAFF_IN_USE"
+    noun = "staff member"
+
+
 class VersionConflict(Refused):
     """The object changed since the caller read it.
 
@@ -255,6 +279,8 @@ CODES: dict[str, type[DomainError]] = {
         LinkNotFound,
         FileNumberTaken,
         LinkExists,
+        PartyInUse,
+        StaffInUse,
         VersionConflict,
         IdempotencyKeyReused,
         TimedOut,

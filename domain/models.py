@@ -82,6 +82,19 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class DeletedCase:
+    """A case that is hidden everywhere, until it is restored or purged."""
+
+    id: str
+    name: str
+    file_number: str | None
+    status: str
+    created_at: Instant
+    version: int
+    deleted_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class Party:
     """A person, organization or court, independent of any case."""
 

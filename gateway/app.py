@@ -113,6 +113,7 @@ def create_app(chosen: Settings) -> Starlette:
             )
             app.state.services = rest.state.services = services
             yield
+            await services.keys.settled()
 
     app = Starlette(
         lifespan=lifespan,

@@ -15,6 +15,7 @@ import httpx2
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from domain.access.keys import KeyRing
 from domain.access.principal import Scope
 from domain.models import Mode
 from domain.services import Services
@@ -187,6 +188,11 @@ async def furnish(url: str) -> dict[str, str]:
             made[name], _ = await administration.create_key(
                 database, name, scopes, slug=slug, mode=mode
             )
+        # So that nothing is written when a test uses them first.
+        ring = KeyRing(database)
+        for raw in made.values():
+            await ring.authenticate(raw)
+        await ring.settled()
     return made
 
 

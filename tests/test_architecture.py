@@ -44,14 +44,18 @@ FLOORS = {
             "domain.storage.postgresql": "server errors",
             "domain.storage.migrations": "env",
             "domain.storage.migrations.versions": "0001_first_schema 0002_number_keys"
-            " 0003_numbers_of_roles 0004_events_of_people 0005_last_instants 0006_provable_record",
+            " 0003_numbers_of_roles 0004_events_of_people 0005_last_instants"
+            " 0006_provable_record 0007_merged_parties",
         },
         {"domain.access": "principal keys rates"},
         {
             "domain.reading": "lists lookups relations related objects revisions filters search"
             " paging cursors anchors"
         },
-        {"domain.writing": "cases roles wanted register links rows role_rows timeline idempotency"},
+        {
+            "domain.writing": "cases roles wanted register merging links rows"
+            " role_rows timeline idempotency"
+        },
         {
             "domain.transfer": "importing batches lines links marks formats kinds exporting",
             "domain.upkeep": "administration comparing erasing purging replaying verifying",

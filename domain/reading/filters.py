@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     exists,
     false,
+    func,
     not_,
     or_,
     select,
@@ -30,7 +31,14 @@ from domain.inputs import CaseFilter, DateRange, PartyFilter, StaffFilter
 from domain.models import CaseStatus, PartyKind
 from domain.reading import search
 from domain.storage.spellings import each, filed_under
-from domain.storage.tables import case_party, cases, party, staff, staff_assignment
+from domain.storage.tables import (
+    case_party,
+    cases,
+    party,
+    party_alias,
+    staff,
+    staff_assignment,
+)
 
 MAX_CONDITIONS = 60
 MAX_DEPTH = 8
@@ -234,7 +242,7 @@ def _has(edges: Any, nodes: Any, kind: str, shape: Sequence[Any]) -> ColumnEleme
     for part in shape[1:]:
         match part[0]:
             case "id":
-                conditions.append(node_id == bindparam(part[1]))
+                conditions.append(node_id == _kept(kind, bindparam(part[1], type_=Text)))
             case "role":
                 conditions.append(edges.c.role.in_(_values(part[1])))
             case "search" | "any":
@@ -247,6 +255,17 @@ def _has(edges: Any, nodes: Any, kind: str, shape: Sequence[Any]) -> ColumnEleme
                 conditions.append(nodes.c.kind.in_(_values(part[1])))
     mine = (edges.c.workspace_id == cases.c.workspace_id, edges.c.case_id == cases.c.id)
     return exists(select(1).select_from(through).where(*mine, *conditions).correlate(cases))
+
+
+def _kept(kind: str, id: Any) -> Any:
+    """The id of the party that one was merged into, or the id itself."""
+    if kind != "party":
+        return id
+    mine = (
+        party_alias.c.workspace_id == bindparam("workspace_id", type_=Integer),
+        party_alias.c.id == id,
+    )
+    return func.coalesce(select(party_alias.c.party_id).where(*mine).scalar_subquery(), id)
 
 
 def _compare(column: ColumnElement[Any], sign: str, parameter: str) -> ColumnElement[bool]:

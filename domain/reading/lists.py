@@ -96,9 +96,22 @@ def staff(who: Principal, search: str | None = None) -> RootList:
     return _register(who, lookups.STAFF, search)
 
 
+def deleted_cases(who: Principal) -> RootList:
+    """The workspace's deleted cases, the last one first. Raises InsufficientScope."""
+    who.require(Scope.CASES_READ)
+    who.require(Scope.CASES_DELETE)
+    everything = filters.compile_filter(who.workspace_id, None)
+    return RootList(who, lookups.DELETED_CASE, everything, NEWEST_FIRST)
+
+
 def _register(who: Principal, kind: Kind, search: str | None) -> RootList:
     compiled = filters.compile_search(who.workspace_id, kind.name, search)
     return RootList(who, kind, compiled, _BY_NAME)
+
+
+def _ordered_by(kind: Kind, order: CaseOrder) -> str:
+    """The column that a list is ordered by."""
+    return "deleted_at" if kind.deleted else _ORDER_COLUMN[order.field]
 
 
 @lru_cache(maxsize=512)
@@ -113,7 +126,7 @@ def _page(
 ) -> Prepared:
     """The two parts of the key if *keyed*, then *columns*."""
     c = kind.table.c
-    key = [c[_ORDER_COLUMN[order.field]], c.id]
+    key = [c[_ordered_by(kind, order)], c.id]
     statement = _matching(
         select(*(key if keyed else ()), *(c[name] for name in columns)), kind, shape
     )
@@ -125,7 +138,7 @@ def _page(
 @lru_cache(maxsize=192)
 def _outside(kind: Kind, order: CaseOrder, shape: Shape, name: str) -> Prepared:
     c = kind.table.c
-    key = [c[_ORDER_COLUMN[order.field]], c.id]
+    key = [c[_ordered_by(kind, order)], c.id]
     condition, nearest = outside(key, name, descending=order.descending)
     statement = _matching(select(c.id), kind, shape).where(condition)
     return Prepared(statement.order_by(*nearest).limit(1))

@@ -14,10 +14,12 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
+    Select,
     Table,
     and_,
     bindparam,
     cast,
+    func,
     or_,
     select,
 )
@@ -26,7 +28,16 @@ from domain import checks, folding
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
 from domain.ids import canonical_case_id
-from domain.models import Case, CaseLink, CaseParty, CaseStaff, Party, Staff, TimelineEvent
+from domain.models import (
+    Case,
+    CaseLink,
+    CaseParty,
+    CaseStaff,
+    DeletedCase,
+    Party,
+    Staff,
+    TimelineEvent,
+)
 from domain.reading.relations import CASE_LINKS, CASE_PARTIES, CASE_STAFF, CASE_TIMELINE, Relation
 from domain.storage import tables
 from domain.storage.spellings import Text, each, filed_under
@@ -45,12 +56,24 @@ class Kind:
     key: tuple[str, ...] = ("id",)
     """The fields that identify one object: of a link, its id and the case it is seen from; of a
     role, its number and its case."""
+    merges: bool = False
+    """Whether objects are merged: then an id may lead to another object, and the column *asked* has
+    the id that was asked for."""
+    deleted: bool = False
+    """Whether these are the rows that are hidden from all other kinds."""
     relation: Relation | None = None
     """The list below a case that the object is an item of; its *columns* are the relation's."""
 
     def visible(self, table: Any) -> list[ColumnElement[bool]]:
         """The condition that a row of *table* is not deleted, if its rows can be deleted."""
+        if self.deleted:
+            return [table.c.deleted_at.is_not(None)]
         return [table.c.deleted_at.is_(None)] if "deleted_at" in table.c else []
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The columns in which a row tells which of the keys it answers."""
+        return ("asked",) if self.merges else self.key
 
     def key_of(self, value: Any) -> Any:
         """An object's key: its id, or a tuple if the key has several parts."""
@@ -58,10 +81,10 @@ class Kind:
         return parts if len(parts) > 1 else parts[0]
 
 
-def _plain(name: str, model: Any, table: Table) -> Kind:
+def _plain(name: str, model: Any, table: Table, **more: Any) -> Kind:
     """A kind whose columns are the fields of its model."""
     columns = tuple(field.name for field in fields(model))
-    return Kind(name, model, table, columns, lambda row: model(*row))
+    return Kind(name, model, table, columns, lambda row: model(*row), **more)
 
 
 def _item(name: str, model: type, relation: Relation, *key: str) -> Kind:
@@ -72,7 +95,8 @@ def _item(name: str, model: type, relation: Relation, *key: str) -> Kind:
 
 
 CASE = _plain("case", Case, tables.cases)
-PARTY = _plain("party", Party, tables.party)
+DELETED_CASE = _plain("deleted case", DeletedCase, tables.cases, deleted=True)
+PARTY = _plain("party", Party, tables.party, merges=True)
 STAFF = _plain("staff", Staff, tables.staff)
 LINK = _item("link", CaseLink, CASE_LINKS, "case_id", "id")
 EVENT = _item("event", TimelineEvent, CASE_TIMELINE, "id")
@@ -160,7 +184,27 @@ def _statement_by_id(kind: Kind, columns: tuple[str, ...], *, single: bool) -> P
     elif kind is EVENT:
         source = source.outerjoin(cases, _is_visible(cases, c.workspace_id, c.case_id))
         mine.append(or_(c.case_id.is_(None), cases.c.id.is_not(None)))
+    elif kind.merges:
+        return Prepared(_with_merged(kind, columns, single=single))
     return Prepared(select(*_columns(kind, columns)).select_from(source).where(*mine))
+
+
+def _with_merged(kind: Kind, columns: tuple[str, ...], *, single: bool) -> Select[Any]:
+    """The same, if an id may be one of an object that was merged into another."""
+    alias, c = tables.party_alias, kind.table.c
+    workspace_id = bindparam("workspace_id", type_=Integer)
+    asked: Any = (
+        select(bindparam("id", type_=Text).label("value")).subquery("asked")
+        if single
+        else each.value(bindparam("ids"), "asked")
+    )
+    merged = and_(alias.c.workspace_id == workspace_id, alias.c.id == asked.c.value)
+    kept = and_(
+        c.workspace_id == workspace_id, c.id == func.coalesce(alias.c.party_id, asked.c.value)
+    )
+    source = asked.outerjoin(alias, merged).join(kind.table, kept)
+    own = {"asked": asked.c.value}
+    return select(*(own[name] if name in own else c[name] for name in columns)).select_from(source)
 
 
 def _roles_by_number(

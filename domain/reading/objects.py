@@ -44,9 +44,15 @@ async def require_case_to_delete(who: Principal, db: Snapshot, case_id: str) -> 
 
 
 async def by_id(who: Principal, db: Snapshot, kind: Kind, ids: Iterable[Any]) -> dict[Any, Any]:
-    """The objects of a kind among *ids*, by key (see Kind.key). A link's case may be left out."""
-    rows = await _rows(db, lookups.by_id(who, kind, ids, kind.columns))
-    return {kind.key_of(value): value for value in map(kind.build, rows)}
+    """The objects of a kind among *ids*, by the key that was asked for (see Kind.key).
+
+    A link's case may be left out.
+    """
+    if not kind.merges:
+        rows = await _rows(db, lookups.by_id(who, kind, ids, kind.columns))
+        return {kind.key_of(value): value for value in map(kind.build, rows)}
+    rows = await _rows(db, lookups.by_id(who, kind, ids, (*kind.asked, *kind.columns)))
+    return {row[0]: kind.build(row[1:]) for row in rows}
 
 
 async def case_by_file_number(who: Principal, db: Snapshot, file_number: str) -> Case | None:

@@ -127,6 +127,14 @@ cases = Table(
     _case_order("ix_cases_number_order", "number_order"),
     _case_order("ix_cases_status", "status", "created_at"),
     Index(
+        "ix_cases_deleted_at",
+        "workspace_id",
+        "deleted_at",
+        "id",
+        sqlite_where=text("deleted_at IS NOT NULL"),
+        postgresql_where=text("deleted_at IS NOT NULL"),
+    ),
+    Index(
         "ix_cases_number_key",
         "workspace_id",
         "number_key",
@@ -151,6 +159,19 @@ party = Table(
     PrimaryKeyConstraint("workspace_id", "id"),
     CheckConstraint("kind IN ('person', 'organization', 'court')", name="kind"),
     Index("ix_party_name_order", "workspace_id", "name_order", "id"),
+    sqlite_with_rowid=False,
+)
+
+# A party that was merged into another: its id leads to the one that was kept.
+party_alias = Table(
+    "party_alias",
+    metadata,
+    _of_workspace(),
+    Column("id", Text, nullable=False),
+    Column("party_id", Text, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "id"),
+    _reference("party_id", to="party"),
+    Index("ix_party_alias_party", "workspace_id", "party_id"),
     sqlite_with_rowid=False,
 )
 

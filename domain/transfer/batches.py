@@ -18,7 +18,7 @@ from domain.storage.database import Transaction
 from domain.storage.tables import cases, party, staff, timeline_event
 from domain.transfer.lines import Involved, Line
 from domain.transfer.marks import known, mark_of, present, remember
-from domain.writing import role_rows, rows, timeline, wanted
+from domain.writing import role_rows, rows, timeline
 from domain.writing.cases import CASE_FIELDS, owners_of_numbers
 from domain.writing.register import PARTY_FIELDS, STAFF_FIELDS
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES, Role, RoleTable
@@ -69,6 +69,7 @@ class Batch:
     case_ids: set[str] = field(default_factory=set)
     names: dict[str, dict[str, str]] = field(default_factory=dict)
     event_ids: set[str] = field(default_factory=set)
+    kept: dict[str, str] = field(default_factory=dict)
     # Rows for flush().
     new_marks: dict[str, str] = field(default_factory=dict)
     parties: list[Party] = field(default_factory=list)
@@ -94,15 +95,20 @@ class Batch:
         self.case_ids = {row[0] for row in await self._present(cases.c.id, case_ids)}
         numbers = [number for line in lines if (number := line.values.get("file_number"))]
         self.numbers = await owners_of_numbers(self.db, self.who, numbers)
+        party_ids = {one.id for line in lines for one in line.parties if one.id}
+        self.kept = await rows.kept_ids(self.db, self.who, party_ids)
         for kind, table in (("parties", party), ("staff", staff)):
             node_ids = {one.id for line in lines for one in getattr(line, kind) if one.id}
-            node_ids |= set(self.marks.values())
+            node_ids |= set(self.marks.values()) | set(self.kept.values())
             self.names[kind] = dict(await self._present(table.c.id, [*node_ids], table.c.name))
         event_ids = [event.id for line in lines for event in _events(line) if event.id]
         self.event_ids = {row[0] for row in await self._present(timeline_event.c.id, event_ids)}
 
     async def take(self, line: Line) -> None:
         """Queue a line's rows for flush(), update its case, or reject the line."""
+        if any(one.id in self.kept for one in line.parties):
+            parties = [replace(one, id=self.kept.get(one.id or "", one.id)) for one in line.parties]
+            line = replace(line, parties=parties)
         if line.mark in self.marks:
             self.report.unchanged += 1
             if line.links:
@@ -370,7 +376,7 @@ class Batch:
         self, table: RoleTable, new: Sequence[Role], *, whole: bool = False
     ) -> list[Change]:
         """New roles as the timeline shows them; *whole* with what the file said of their rows."""
-        told = wanted.described(table, new, self.names[table.field])
+        told = role_rows.described(table, new, self.names[table.field])
         if whole:
             for one, role in zip(told, new, strict=True):
                 one |= {"position": role.position, table.since: role.since}

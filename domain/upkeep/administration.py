@@ -174,14 +174,14 @@ async def revoke_key(database: Database, id: str) -> ApiKey:
     if public := keys.key_id(id):
         # Others on the machine can read a command line, and a shell remembers it.
         raise invalid(f"Give the id of the key, {public}, and never the key itself.", "key")
-    async with database.write() as db:
-        row = await db.first(
-            select(api_key.c.workspace_id, api_key.c.revoked_at).where(api_key.c.id == id)
-        )
-        if row is None:
-            raise invalid("There is no such key. See: casegraph keys list", "key")
-        workspace_id, revoked_at = row
-        if revoked_at is None:
+    mine = api_key.c.id == id
+    async with database.read() as reading:
+        row = await reading.first(select(api_key.c.workspace_id).where(mine))
+    if row is None:
+        raise invalid("There is no such key. See: casegraph keys list", "key")
+    [workspace_id] = row
+    async with database.write(workspace_id) as db:
+        if await db.first(select(api_key.c.id).where(mine, api_key.c.revoked_at.is_(None))):
             await keys.change_key(db, workspace_id, id, revoked_at=db.now)
             event = NewEvent("key_revoked", subject_id=id)
             await timeline.record(db, workspace_id, OPERATOR, [event])

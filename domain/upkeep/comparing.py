@@ -22,6 +22,7 @@ from domain.storage.tables import (
     idempotency_key,
     imported,
     party,
+    party_alias,
     staff,
     timeline_erasure,
     timeline_event,
@@ -113,8 +114,15 @@ async def people_of(db: Snapshot, owner: Workspace, note: Note) -> None:
         "staff": ("staff", replaying.person),
         "key": ("api_key", replaying.key),
     }
+    merged: dict[str, str] = {}
+    existing = set(stored["party"])
     async for id, events in _by_subject(db, owner):
         kind = events[0]["type"].partition("_")[0]
+        for event in events:
+            if event["type"] == "party_merged":
+                [merged[id]] = [
+                    one["after"] for one in event["changes"] if one["field"] == "merged_into"
+                ] or [""]
         if kind not in replays:
             continue
         name, replay = replays[kind]
@@ -129,6 +137,13 @@ async def people_of(db: Snapshot, owner: Workspace, note: Note) -> None:
     for kind, (name, _replay) in replays.items():
         for id in stored[name]:
             note(f"{kind} {id}", _NOT_TOLD)
+    aliases = {row["id"]: row async for row in _rows_of(db, owner, party_alias)}
+    for id in aliases.keys() | merged.keys():
+        kept = id
+        while kept in merged:
+            kept = merged[kept]
+        expected = {"party_id": kept} if id in merged and kept in existing else None
+        _compare_one(f"merged party {id}", aliases.get(id), expected, note)
 
 
 def _replayed(replay: Callable[[Any], Any], events: Any, place: str, note: Note) -> Any:
@@ -248,7 +263,7 @@ def _of_cases(table: Table, *names: str) -> Any:
     return select(*columns).where(table.c.workspace_id == _WORKSPACE, table.c.case_id.in_(listed))
 
 
-_PAGES = {table: _page(table) for table in (*_SEALED, cases, party, staff)}
+_PAGES = {table: _page(table) for table in (*_SEALED, cases, party, party_alias, staff)}
 _e = timeline_event.c
 _RECORDED = _e.source == EventSource.RECORDED.value
 _CASE_EVENTS = Prepared(

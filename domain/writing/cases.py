@@ -50,7 +50,7 @@ async def create_case(
         db = call.db
         if call.before:
             return await rows.case_to_change(db, who, call.before, field=idempotency.FIELD)
-        names = {
+        known = {
             table: await wanted.check_known(check, db, who, table, roles)
             for table, roles in given.items()
         }
@@ -59,10 +59,8 @@ async def create_case(
         case = Case(id=ids.new_case_id(), **values, created_at=db.now, updated_at=db.now, version=1)
         involved: list[Resolved] = []
         last = 0
-        for table, roles in given.items():
-            involved.append(
-                await wanted.resolve(call, who, table, case.id, roles, names[table], last + 1)
-            )
+        for table, (roles, names) in known.items():
+            involved.append(await wanted.resolve(call, who, table, case.id, roles, names, last + 1))
             last += len(roles)
         await rows.insert_cases(db, who.workspace_id, [case], [last])
         changes = timeline.changes_between(None, case, CASE_FIELDS)
@@ -148,6 +146,38 @@ async def delete_case(
         await rows.remove_entry(db, who, "case", case.id)
         call.events.append(NewEvent("case_deleted", case_id=case.id))
         return deleted
+
+
+async def restore_case(
+    who: Principal,
+    database: Database,
+    case_id: str,
+    *,
+    expected_version: ExpectedVersion = None,
+    idempotency_key: str | None = None,
+) -> Case:
+    """Show a deleted case again, with its parties and staff; its links are gone.
+
+    Raises CaseNotFound for one that is not deleted, or is purged; FileNumberTaken if another case
+    has its number now; VersionConflict, IdempotencyKeyReused, Invalid for a bad idempotency key.
+    """
+    who.require(Scope.CASES_DELETE)
+    check = Check()
+    case_id = canonical_case_id(case_id) or case_id
+    async with idempotency.once(
+        who, database, check, idempotency_key, "restore_case", case_id
+    ) as call:
+        db, call.result = call.db, case_id
+        if call.before:
+            return await rows.case_to_change(db, who, case_id, field=idempotency.FIELD)
+        case = await rows.deleted_case(db, who, case_id, expected_version)
+        await _check_free(check, db, who, case.file_number)
+        check.done()
+        await rows.update_case(db, who, case.id, {"deleted_at": None})
+        restored = await rows.touch(db, who, case)
+        await rows.insert_entry(db, rows.case_entry(who.workspace_id, restored))
+        call.events.append(NewEvent("case_restored", case_id=case.id))
+        return restored
 
 
 def check_values(check: Check, given: Mapping[str, object]) -> dict[str, Any]:

@@ -3,14 +3,19 @@
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import delete
+
 from domain import checks, ids
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
+from domain.errors import InUse, PartyInUse, StaffInUse
 from domain.inputs import ExpectedVersion, NewParty, NewStaff, PartyChanges, StaffChanges, mentioned
-from domain.models import Party, PartyKind, Staff
+from domain.models import Change, Party, PartyKind, Staff
 from domain.storage.database import Database, Transaction
-from domain.writing import idempotency, rows, timeline
+from domain.storage.tables import imported, party_alias
+from domain.writing import idempotency, role_rows, rows, timeline
 from domain.writing.idempotency import Call
+from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES, RoleTable
 from domain.writing.timeline import NewEvent
 
 PARTY_FIELDS = ("name", "kind")
@@ -113,6 +118,91 @@ async def update_staff(
         call.result = staff.id
         changed: Staff = await _change(who, call, "staff", staff, values, STAFF_FIELDS)
         return changed
+
+
+async def delete_party(
+    who: Principal,
+    database: Database,
+    party_id: str,
+    *,
+    expected_version: ExpectedVersion = None,
+    idempotency_key: str | None = None,
+) -> Party | None:
+    """Delete a party that no visible case names; return it, or None if that was done before.
+
+    Deleted cases lose it, too. What the timeline tells of it stays until it is purged.
+
+    Raises PartyInUse, PartyNotFound, VersionConflict, Invalid, IdempotencyKeyReused.
+    """
+    who.require(Scope.CASES_DELETE)
+    gone: Party | None = await _delete(
+        who, database, PARTY_ROLES, PartyInUse, party_id, expected_version, idempotency_key
+    )
+    return gone
+
+
+async def delete_staff(
+    who: Principal,
+    database: Database,
+    staff_id: str,
+    *,
+    expected_version: ExpectedVersion = None,
+    idempotency_key: str | None = None,
+) -> Staff | None:
+    """Delete a staff member; see delete_party(). Raises StaffInUse, StaffNotFound."""
+    who.require(Scope.CASES_DELETE)
+    gone: Staff | None = await _delete(
+        who, database, STAFF_ROLES, StaffInUse, staff_id, expected_version, idempotency_key
+    )
+    return gone
+
+
+async def _delete(
+    who: Principal,
+    database: Database,
+    roles: RoleTable,
+    in_use: type[InUse],
+    id: str,
+    expected_version: ExpectedVersion,
+    idempotency_key: str | None,
+) -> Any:
+    check = Check()
+    async with idempotency.once(
+        who, database, check, idempotency_key, f"delete_{roles.kind}", id
+    ) as call:
+        db, call.result = call.db, id
+        if call.before:
+            return None
+        gone = await roles.to_change(db, who, id, expected_version)
+        check.done()
+        call.result = gone.id
+        held = await role_rows.roles_of_node(db, who, roles, gone.id)
+        cases = {role.case_id: await rows.any_case(db, who, role.case_id) for role in held}
+        if visible := await rows.visible_cases(db, who, cases):
+            raise in_use(len(visible), visible[0] if who.may(Scope.CASES_READ) else None)
+        for case_id, case in cases.items():
+            of_case = [role for role in held if role.case_id == case_id]
+            told = role_rows.described(roles, of_case, {gone.id: gone.name})
+            changes = [Change(roles.field, one, None) for one in told]
+            call.events.append(NewEvent(roles.removed, case_id=case_id, changes=changes))
+            await rows.touch(db, who, case)
+        await role_rows.delete_roles(db, who.workspace_id, roles, held)
+        await remove(db, who, roles.kind, gone, call.events)
+        return gone
+
+
+async def remove(
+    db: Transaction, who: Principal, kind: str, gone: Any, events: list[NewEvent]
+) -> None:
+    """Remove a party or staff member whom no case names, and every mark that leads there."""
+    for table, column in ((imported, imported.c.object_id), (party_alias, party_alias.c.party_id)):
+        await db.run(
+            delete(table).where(table.c.workspace_id == who.workspace_id, column == gone.id)
+        )
+    await rows.remove_register(db, who, kind, gone.id)
+    names = PARTY_FIELDS if kind == "party" else STAFF_FIELDS
+    changes = timeline.changes_between(gone, None, names)
+    events.append(NewEvent(f"{kind}_deleted", subject_id=gone.id, changes=changes))
 
 
 def checked_party(check: Check, new: NewParty, *path: str) -> NewParty:

@@ -1,11 +1,11 @@
 """Rows of the roles in a case: one code path for case_party and staff_assignment."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Select, bindparam, delete, insert, select, update
 
 from domain import checks
 from domain.access.principal import Principal
@@ -94,6 +94,14 @@ async def roles_of(db: Transaction, who: Principal, roles: RoleTable, case_id: s
     return [Role(*row) for row in await db.rows(_of_case(roles), values)]
 
 
+async def roles_of_node(
+    db: Transaction, who: Principal, roles: RoleTable, node_id: str
+) -> list[Role]:
+    """All rows of a party or staff member, by case and position, those in deleted cases, too."""
+    values = {"workspace_id": who.workspace_id, "node_id": node_id}
+    return [Role(*row) for row in await db.rows(_of_node(roles), values)]
+
+
 async def next_position(db: Transaction, who: Principal, case_id: str, count: int) -> int:
     """Reserve *count* positions in a case and return the first."""
     values = {"mine": who.workspace_id, "case_id": case_id, "more": count}
@@ -123,11 +131,12 @@ async def insert_roles(
 
 
 async def update_role(db: Transaction, workspace_id: int, roles: RoleTable, changed: Role) -> None:
-    """Store the role and the reference or note of a role that exists."""
+    """Store whose a role that exists is, the role itself, and the reference or note."""
     values = {
         "mine": workspace_id,
         "its_case": changed.case_id,
         "its_position": changed.position,
+        "new_node": changed.node_id,
         "new_role": changed.role,
         "new_remark": changed.remark,
     }
@@ -149,13 +158,40 @@ async def delete_roles(
     )
 
 
+def described(
+    table: RoleTable, given: Iterable[Role], names: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Roles as the timeline records them."""
+    return [
+        {
+            "id": role.node_id,
+            "name": names[role.node_id],
+            "role": role.role,
+            table.remark: role.remark,
+            "number": role.number or role.position,
+        }
+        for role in given
+    ]
+
+
 @cache
 def _of_case(roles: RoleTable) -> Prepared:
     c = roles.table.c
+    return Prepared(_roles(roles).where(c.case_id == bindparam("case_id")).order_by(c.position))
+
+
+@cache
+def _of_node(roles: RoleTable) -> Prepared:
+    c = roles.table.c
+    mine = c[roles.node] == bindparam("node_id")
+    return Prepared(_roles(roles).where(mine).order_by(c.case_id, c.position))
+
+
+def _roles(roles: RoleTable) -> Select[Any]:
+    c = roles.table.c
     names = ("case_id", "position", roles.node, "role", roles.remark, roles.since, "number")
-    columns = [c[name] for name in names]
-    mine = (c.workspace_id == bindparam("workspace_id"), c.case_id == bindparam("case_id"))
-    return Prepared(select(*columns).where(*mine).order_by(c.position))
+    mine = c.workspace_id == bindparam("workspace_id")
+    return select(*(c[name] for name in names)).where(mine)
 
 
 @cache
@@ -166,7 +202,11 @@ def _update(roles: RoleTable) -> Prepared:
         c.case_id == bindparam("its_case"),
         c.position == bindparam("its_position"),
     )
-    values: dict[str, Any] = {"role": bindparam("new_role"), roles.remark: bindparam("new_remark")}
+    values: dict[str, Any] = {
+        roles.node: bindparam("new_node"),
+        "role": bindparam("new_role"),
+        roles.remark: bindparam("new_remark"),
+    }
     return Prepared(update(roles.table).where(*mine).values(values))
 
 

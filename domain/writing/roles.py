@@ -92,7 +92,7 @@ async def replace_parties(
             return Written(await rows.case_to_change(db, who, case_id, field=idempotency.FIELD))
         case = await rows.case_to_change(db, who, case_id, expected_version)
         before = await role_rows.roles_of(db, who, table, case.id)
-        names = await wanted_roles.check_known(check, db, who, table, wanted)
+        wanted, names = await wanted_roles.check_known(check, db, who, table, wanted)
         check.done()
         previous = {(role.node_id, role.role): role for role in before}
         wanted = [wanted_roles.kept(one, previous) for one in wanted]
@@ -112,7 +112,7 @@ async def replace_parties(
         await role_rows.insert_roles(db, who.workspace_id, table, after.roles)
         gone = {role.node_id for role in before} - after.names.keys()
         all_names = {**after.names, **await rows.names_of(db, who.workspace_id, table.kind, gone)}
-        descriptions = wanted_roles.described(table, before, all_names), after.described()
+        descriptions = role_rows.described(table, before, all_names), after.described()
         event = _event("parties_replaced", case, table, *descriptions)
         # Roles that stay are not told anew, but they may have changed places.
         order = Change(
@@ -252,6 +252,7 @@ async def _add(
             return Written(await rows.case_to_change(db, who, case_id, field=idempotency.FIELD))
         case = await rows.case_to_change(db, who, case_id, expected_version)
         present = await role_rows.roles_of(db, who, table, case.id)
+        wanted, names = await wanted_roles.check_known(check, db, who, table, wanted)
         existing = {(role.node_id, role.role) for role in present}
         for index, one in enumerate(wanted):
             if (one.node, one.role) in existing:
@@ -263,7 +264,6 @@ async def _add(
                 )
         if len(present) + len(wanted) > table.most:
             check.wrong(f"A case may have at most {table.most} {table.field}.", table.field)
-        names = await wanted_roles.check_known(check, db, who, table, wanted)
         check.done()
         first = await role_rows.next_position(db, who, case.id, len(wanted))
         added = await wanted_roles.resolve(call, who, table, case.id, wanted, names, first)
@@ -301,7 +301,11 @@ async def _remove(
         case = await rows.case_to_change(db, who, case_id, expected_version)
         present = await role_rows.roles_of(db, who, table, case.id)
         leaving: dict[int, Role] = {}
+        there = {found.node_id for found in present}
+        unknown = {one for one in named if isinstance(one, str) and one not in there}
+        kept = await rows.kept_ids(db, who, unknown) if table is PARTY_ROLES else {}
         for index, one in enumerate(named):
+            one = kept.get(one, one) if isinstance(one, str) else one
             of_one = [
                 found
                 for found in present
@@ -319,7 +323,7 @@ async def _remove(
         ids = {found.node_id for found in gone}
         names = await rows.names_of(db, who.workspace_id, table.kind, ids)
         call.events.append(
-            _event(table.removed, case, table, wanted_roles.described(table, gone, names), [])
+            _event(table.removed, case, table, role_rows.described(table, gone, names), [])
         )
         return await rows.touch(db, who, case)
 
@@ -374,8 +378,8 @@ async def _update(
         await role_rows.update_role(db, who.workspace_id, table, after)
         names = {node.id: node.name}
         [was], [now] = (
-            wanted_roles.described(table, [before], names),
-            wanted_roles.described(table, [after], names),
+            role_rows.described(table, [before], names),
+            role_rows.described(table, [after], names),
         )
         changed = [Change(table.field, was, now)]
         call.events.append(NewEvent(table.changed, case_id=case.id, changes=changed))

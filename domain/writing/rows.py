@@ -21,7 +21,7 @@ from domain.reading import revisions, search
 from domain.storage.database import Row, Transaction
 from domain.storage.spellings import each
 from domain.storage.statements import Prepared
-from domain.storage.tables import cases, party, search_entry, staff
+from domain.storage.tables import cases, party, party_alias, search_entry, staff
 
 _KEY = ("workspace_id", "id")
 _ENTRY_KEY = ("workspace_id", "kind", "id")
@@ -57,6 +57,29 @@ async def any_case(db: Transaction, who: Principal, case_id: str) -> Case:
     return Case(*row)
 
 
+async def deleted_case(
+    db: Transaction, who: Principal, case_id: str, expected_version: ExpectedVersion = None
+) -> Case:
+    """The deleted case, locked until the transaction ends. Raises CaseNotFound, VersionConflict."""
+    canonical = canonical_case_id(case_id)
+    if canonical is None or await visible_cases(db, who, [canonical]):
+        raise CaseNotFound(case_id, where="among the deleted cases of this workspace")
+    try:
+        case = await any_case(db, who, canonical)
+    except CaseNotFound:
+        raise CaseNotFound(case_id, where="among the deleted cases of this workspace") from None
+    _require_version(who, case, expected_version)
+    return case
+
+
+async def visible_cases(db: Transaction, who: Principal, ids: Collection[str]) -> list[str]:
+    """Those of *ids* that are visible cases, in order."""
+    if not ids:
+        return []
+    values = {"workspace_id": who.workspace_id, "ids": json.dumps(sorted(ids))}
+    return [id for (id,) in await db.rows(_VISIBLE, values)]
+
+
 async def party_to_change(
     db: Transaction,
     who: Principal,
@@ -64,8 +87,13 @@ async def party_to_change(
     expected_version: ExpectedVersion = None,
     field: tuple[str, ...] = ("id",),
 ) -> Party:
-    """The party, locked until the transaction ends. Raises PartyNotFound, VersionConflict."""
+    """The party, locked until the transaction ends; the id may be one that was merged into it.
+
+    Raises PartyNotFound, VersionConflict.
+    """
     row = await _register_row(db, who, "party", party_id)
+    if row is None and (kept := await kept_ids(db, who, {party_id})):
+        row = await _register_row(db, who, "party", kept[party_id])
     if row is None:
         raise PartyNotFound(party_id, field)
     current = Party(*row)
@@ -162,10 +190,31 @@ async def update_register(
     await replace_entry(db, register_entry(who.workspace_id, kind, changed))
 
 
+async def remove_register(db: Transaction, who: Principal, kind: str, id: str) -> None:
+    """Remove a party or staff member whom no case names any more."""
+    table = {"party": party, "staff": staff}[kind]
+    await remove_entry(db, who, kind, id)
+    mine = (table.c.workspace_id == who.workspace_id, table.c.id == id)
+    await db.run(delete(table).where(*mine))
+
+
+async def kept_ids(db: Transaction, who: Principal, ids: Collection[str]) -> dict[str, str]:
+    """For each of *ids* that a merged party had, the id of the party that was kept."""
+    if not ids:
+        return {}
+    values = {"workspace_id": who.workspace_id, "ids": json.dumps(sorted(ids))}
+    return dict(await db.rows(_ALIASES, values))
+
+
 async def replace_entry(db: Transaction, entry: dict[str, Any]) -> None:
     mine = {name: entry[name] for name in _ENTRY_KEY}
     rest = {name: value for name, value in entry.items() if name not in mine}
     await db.run(_update(search_entry, tuple(rest), _ENTRY_KEY), _update_values(mine, rest))
+
+
+async def insert_entry(db: Transaction, entry: dict[str, Any]) -> None:
+    """Make an object found by search that was not."""
+    await db.run(_INSERT[search_entry], [entry])
 
 
 async def remove_entry(db: Transaction, who: Principal, kind: str, id: str) -> None:
@@ -253,6 +302,23 @@ def _one(table: Any, *columns: Any) -> Any:
     """Select *columns* of the row with the parameter id, locked until the transaction ends."""
     mine = (table.c.workspace_id == bindparam("workspace_id"), table.c.id == bindparam("id"))
     return select(*columns).where(*mine).with_for_update()
+
+
+_VISIBLE = Prepared(
+    select(cases.c.id)
+    .where(
+        cases.c.workspace_id == bindparam("workspace_id"),
+        cases.c.deleted_at.is_(None),
+        cases.c.id.in_(select(each.value(bindparam("ids")).c.value)),
+    )
+    .order_by(cases.c.id)
+)
+_ALIASES = Prepared(
+    select(party_alias.c.id, party_alias.c.party_id).where(
+        party_alias.c.workspace_id == bindparam("workspace_id"),
+        party_alias.c.id.in_(select(each.value(bindparam("ids")).c.value)),
+    )
+)
 
 
 def _select_names(table: Any) -> Prepared:

@@ -1,6 +1,6 @@
 """The roles that a caller wants: checked, resolved to rows, and described for the timeline."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from domain.checks import Check
 from domain.inputs import UNSET, Maybe, NewParty, NewStaff, PartyRole, StaffRole, Unclear
 from domain.models import Party, Staff
 from domain.storage.database import Transaction
-from domain.writing import register, rows
+from domain.writing import register, role_rows, rows
 from domain.writing.idempotency import Call
 from domain.writing.role_rows import Role, RoleTable
 
@@ -75,9 +75,7 @@ def checked(check: Check, table: RoleTable, given: Sequence[tuple[Any, str, Any]
             if len(check.problems) > before:
                 node = ""  # not looked for
             elif (node, role) in seen:
-                check.wrong(
-                    "A party or staff member must not have the same role twice.", *path, "id"
-                )
+                check.wrong(_TWICE, *path, "id")
             seen.add((node, role))
         checked.append(Wanted(node, role, remark))
     return checked
@@ -85,14 +83,40 @@ def checked(check: Check, table: RoleTable, given: Sequence[tuple[Any, str, Any]
 
 async def check_known(
     check: Check, db: Transaction, who: Principal, table: RoleTable, wanted: Sequence[Wanted]
-) -> dict[str, str]:
-    """The names, by id, of the parties or staff that *wanted* names; those unknown are refused."""
-    ids = {one.node for one in wanted if isinstance(one.node, str) and one.node}
-    names = await rows.names_of(db, who.workspace_id, table.kind, ids)
+) -> tuple[list[Wanted], dict[str, str]]:
+    """*wanted* with the ids of merged parties replaced, and the names by id.
+
+    Unknown parties and staff are refused.
+    """
+    wanted = list(wanted)
+    names = await rows.names_of(db, who.workspace_id, table.kind, _ids(wanted))
+    if unknown := _ids(wanted) - names.keys():
+        kept = await rows.kept_ids(db, who, unknown)
+        wanted = [replace(one, node=kept.get(str(one.node), one.node)) for one in wanted]
+        names |= await rows.names_of(db, who.workspace_id, table.kind, set(kept.values()))
+        _refuse_twice(check, table, wanted, set(kept.values()))
     for index, one in enumerate(wanted):
         if isinstance(one.node, str) and one.node and one.node not in names:
             check.refuse(table.absent(one.node, (table.field, str(index), "id")))
-    return names
+    return wanted, names
+
+
+def _ids(wanted: Iterable[Wanted]) -> set[str]:
+    return {one.node for one in wanted if isinstance(one.node, str) and one.node}
+
+
+def _refuse_twice(
+    check: Check, table: RoleTable, wanted: Sequence[Wanted], nodes: Collection[str]
+) -> None:
+    """Refuse the same role for one of *nodes* under two of its ids."""
+    seen: set[tuple[Any, str]] = set()
+    for index, one in enumerate(wanted):
+        if one.node in nodes and (one.node, one.role) in seen:
+            check.wrong(_TWICE, table.field, str(index), "id")
+        seen.add((one.node, one.role))
+
+
+_TWICE = "A party or staff member must not have the same role twice."
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +133,7 @@ class Resolved:
 
     def described(self) -> list[dict[str, Any]]:
         """The roles as the timeline records them."""
-        return described(self.table, self.roles, self.names)
+        return role_rows.described(self.table, self.roles, self.names)
 
 
 async def resolve(
@@ -147,22 +171,6 @@ async def resolve(
     await register.enter_staff(call.db, who, staff, call.events)
     new_names = {one.node.id: one.node.name for one in given if one.node is not None}
     return Resolved(table, given, {**names, **new_names})
-
-
-def described(
-    table: RoleTable, given: Iterable[Role], names: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    """Roles as the timeline records them."""
-    return [
-        {
-            "id": role.node_id,
-            "name": names[role.node_id],
-            "role": role.role,
-            table.remark: role.remark,
-            "number": role.number or role.position,
-        }
-        for role in given
-    ]
 
 
 def doubled(

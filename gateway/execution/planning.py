@@ -208,7 +208,7 @@ class _Planner:
         for name, kind in globalids.KINDS.items():
             root = Source(expression="root")
             layer = self._layer(Kind.NODES, name, request, selected, root)
-            for column in kind.key:
+            for column in kind.asked:
                 layer.column(column)  # the first columns, which the objects are found by
             named = self._schema.type_map[name]
             layer.shape = self._object_of(named, selected, Source(layer))

@@ -268,7 +268,7 @@ class _Writer:
                 self._line(f"made{n} = [{made} for {self._row(layer)} in rows{n}]")
                 self._line(f"made{n} = made{n}[0] if made{n} else None")
             case _:
-                width = len(globalids.KINDS[layer.type_name].key)
+                width = len(globalids.KINDS[layer.type_name].asked)
                 key = ", ".join(f"r{n}_{index}" for index in range(width))
                 key = f"({key})" if width > 1 else key
                 self._line(f"made{n} = {{{key}: {made} for {self._row(layer)} in rows{n}}}")

@@ -408,6 +408,37 @@ class UnassignStaffInput:
     idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
 
 
+@strawberry.input(description="A deleted case to show again.")
+class RestoreCaseInput:
+    id: strawberry.ID = described("The case: its `uuid`, or the global id that it had.")
+    expected_version: int | None = described(_EXPECTED_CASE, default=None)
+    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+
+
+@strawberry.input(description="A party to delete.")
+class DeletePartyInput:
+    id: strawberry.ID = described("The party; no case may name it.")
+    expected_version: int | None = described(_EXPECTED, default=None)
+    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+
+
+@strawberry.input(description="A staff member to delete.")
+class DeleteStaffInput:
+    id: strawberry.ID = described("The staff member; no case may name them.")
+    expected_version: int | None = described(_EXPECTED, default=None)
+    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+
+
+@strawberry.input(description="Two parties that are one and the same.")
+class MergePartiesInput:
+    keep_id: strawberry.ID = described("The party to keep, as it is.")
+    merge_id: strawberry.ID = described(
+        "The party that goes. Its roles move to the other, and so does its id."
+    )
+    dry_run: bool = described("Only tell what would be done, and change nothing.", default=False)
+    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+
+
 @strawberry.input(description="Two cases to link.")
 class LinkCasesInput:
     case_id: strawberry.ID = described("The case to link from.")

@@ -1,6 +1,6 @@
 """The root mutation fields and their payloads. The domain decides; refusals become userErrors.
 
-One file, long as it is: each of the sixteen is a payload and a call, and all read alike.
+One file, long as it is: each of the twenty is a payload and a call, and all read alike.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ import strawberry
 
 from domain.access.principal import Scope
 from domain.inputs import RoleKey
-from domain.writing import cases, links, register, roles
+from domain.writing import cases, links, merging, register, roles
 from gateway import globalids
 from gateway.execution.context import Info
 from gateway.execution.declarations import shown_as
@@ -94,6 +94,58 @@ class CreateStaffPayload:
 class UpdateStaffPayload:
     staff: Staff | None = _object(
         "The staff member in their current state; null if the mutation was refused." + _CONFLICT
+    )
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The restored case, or why the mutation was refused.")
+class RestoreCasePayload:
+    case: Case | None = _object("The case in its current state; null if the mutation was refused.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The deleted party, or why the mutation was refused.")
+class DeletePartyPayload:
+    party: Party | None = _object(
+        "The party as it was, which can no longer be read; null if the mutation was refused or had "
+        "been carried out before (see `idempotencyKey`)." + _CONFLICT
+    )
+    deleted_party_id: strawberry.ID | None = _object(
+        "The global id of the deleted party; null if the mutation was refused."
+    )
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The deleted staff member, or why the mutation was refused.")
+class DeleteStaffPayload:
+    staff: Staff | None = _object(
+        "The staff member as they were, who can no longer be read; null if the mutation was "
+        "refused or had been carried out before (see `idempotencyKey`)." + _CONFLICT
+    )
+    deleted_staff_id: strawberry.ID | None = _object(
+        "The global id of the deleted staff member; null if the mutation was refused."
+    )
+    user_errors: list[UserError] = _user_errors()
+
+
+@strawberry.type(description="The party that was kept, or why the mutation was refused.")
+class MergePartiesPayload:
+    party: Party | None = _object(
+        "The party that was kept, in its current state; null if the mutation was refused."
+    )
+    merged_party_id: strawberry.ID | None = _object(
+        "The global id of the party that went, which leads to the other now; null if the mutation "
+        "was refused, or only tried."
+    )
+    cases: int = strawberry.field(
+        description="The number of cases in which the kept party stands for the other now.",
+        default=0,
+    )
+    moved_roles: int = strawberry.field(
+        description="The number of roles that the kept party took over.", default=0
+    )
+    joined_roles: int = strawberry.field(
+        description="The number of roles that both had in one case, which are one now.", default=0
     )
     user_errors: list[UserError] = _user_errors()
 
@@ -232,6 +284,85 @@ class Mutation:
         return DeleteCasePayload(
             case=shown_as(Case, case),
             deleted_case_id=strawberry.ID(globalids.of(case)),
+        )
+
+    @refusable(
+        RestoreCasePayload,
+        "Show a deleted case again, without its links. Needs `cases:delete`.",
+        scope=Scope.CASES_DELETE,
+    )
+    async def restore_case(info: Info, input: inputs.RestoreCaseInput) -> RestoreCasePayload | None:
+        case = await cases.restore_case(
+            info.context.who,
+            info.context.services.database,
+            _case(input.id),
+            expected_version=input.expected_version,
+            idempotency_key=input.idempotency_key,
+        )
+        return RestoreCasePayload(case=shown_as(Case, case))
+
+    @refusable(
+        DeletePartyPayload,
+        "Delete a party that no case names. Needs `cases:delete`.",
+        scope=Scope.CASES_DELETE,
+    )
+    async def delete_party(info: Info, input: inputs.DeletePartyInput) -> DeletePartyPayload | None:
+        id = globalids.local(input.id, "Party")
+        party = await register.delete_party(
+            info.context.who,
+            info.context.services.database,
+            id,
+            expected_version=input.expected_version,
+            idempotency_key=input.idempotency_key,
+        )
+        return DeletePartyPayload(
+            party=None if party is None else shown_as(Party, party),
+            deleted_party_id=strawberry.ID(globalids.encode("Party", party.id if party else id)),
+        )
+
+    @refusable(
+        DeleteStaffPayload,
+        "Delete a staff member whom no case names. Needs `cases:delete`.",
+        scope=Scope.CASES_DELETE,
+    )
+    async def delete_staff(info: Info, input: inputs.DeleteStaffInput) -> DeleteStaffPayload | None:
+        id = globalids.local(input.id, "Staff")
+        staff = await register.delete_staff(
+            info.context.who,
+            info.context.services.database,
+            id,
+            expected_version=input.expected_version,
+            idempotency_key=input.idempotency_key,
+        )
+        return DeleteStaffPayload(
+            staff=None if staff is None else shown_as(Staff, staff),
+            deleted_staff_id=strawberry.ID(globalids.encode("Staff", id)),
+        )
+
+    @refusable(
+        MergePartiesPayload,
+        "Merge two parties that are one and the same. Needs `cases:write` and `cases:delete`.",
+        scope=Scope.CASES_DELETE,
+    )
+    async def merge_parties(
+        info: Info, input: inputs.MergePartiesInput
+    ) -> MergePartiesPayload | None:
+        merge_id = globalids.local(input.merge_id, "Party")
+        merged = await merging.merge_parties(
+            info.context.who,
+            info.context.services.database,
+            globalids.local(input.keep_id, "Party"),
+            merge_id,
+            dry_run=input.dry_run,
+            idempotency_key=input.idempotency_key,
+        )
+        gone = None if input.dry_run else strawberry.ID(globalids.encode("Party", merge_id))
+        return MergePartiesPayload(
+            party=shown_as(Party, merged.party),
+            merged_party_id=gone,
+            cases=merged.cases,
+            moved_roles=merged.moved,
+            joined_roles=merged.joined,
         )
 
     @refusable(CreatePartyPayload, "Create a party." + _WRITE)

@@ -18,6 +18,7 @@ from gateway.schema.inputs import CaseFilter, CaseOrder
 from gateway.schema.types import (
     Case,
     CaseConnection,
+    DeletedCaseConnection,
     Node,
     Party,
     PartyConnection,
@@ -107,6 +108,19 @@ class Query:
         return shown_as(
             CaseConnection, RootPage(lambda who: lists.cases(who, conditions, order), paging)
         )
+
+    @loading(
+        "The workspace's deleted cases, the last one first, at most 100 per page. Needs "
+        "`cases:read` and `cases:delete`."
+    )
+    def deleted_cases(
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> DeletedCaseConnection | None:
+        paging = relay_paging(first, after, last, before)
+        return shown_as(DeletedCaseConnection, RootPage(lists.deleted_cases, paging))
 
     @loading("The workspace's parties, by name, at most 100 per page." + _READ)
     def parties(

@@ -138,6 +138,8 @@ _CODE_MEANING = {
     "LINK_NOT_FOUND": "The link does not exist.",
     "FILE_NUMBER_CONFLICT": "Another case has this file number.",
     "LINK_EXISTS": "The two cases are already linked this way.",
+    "PARTY_IN_USE": "A case still names the party.",
+    "STAFF_IN_USE": "A case still names the staff member.",
     "VERSION_CONFLICT": "The object has changed since `expectedVersion` was read: read it again.",
     "IDEMPOTENCY_KEY_REUSED": "The idempotency key was already used for a different request.",
 }

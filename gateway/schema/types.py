@@ -285,6 +285,26 @@ class Case(Node):
 
 
 @strawberry.type(
+    description="A case that is hidden everywhere else, until it is restored or purged. It is no "
+    "`Node`: `node` does not find it."
+)
+class DeletedCase:
+    uuid: str = column("id", "The plain id, which `restoreCase` takes.")
+    name: str = strawberry.field(description="The short title.")
+    file_number: str | None = strawberry.field(
+        description="The file number, which another case may have by now; null if there is none."
+    )
+    status: CaseStatus = choice("status", CaseStatus, "The stage the case had reached.")
+    created_at: DateTime = strawberry.field(description="When the case was opened.")
+    deleted_at: DateTime = strawberry.field(description="When the case was deleted.")
+    version: int = strawberry.field(description="Its version; pass it as `expectedVersion`.")
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, models.DeletedCase)
+
+
+@strawberry.type(
     description="A party's role in a case. Its id stays when the role or the reference changes."
 )
 class CaseParty(Node):
@@ -333,6 +353,16 @@ class CaseEdge(Edge[Case]):
 
 @strawberry.type(description="A page of cases.")
 class CaseConnection(Connection[CaseEdge, Case]):
+    pass
+
+
+@strawberry.type(description="A case in the list of deleted cases.")
+class DeletedCaseEdge(Edge[DeletedCase]):
+    pass
+
+
+@strawberry.type(description="A page of deleted cases.")
+class DeletedCaseConnection(Connection[DeletedCaseEdge, DeletedCase]):
     pass
 
 
