@@ -5,7 +5,7 @@ import sys
 import typer
 
 from domain.errors import DomainError
-from gateway.commands import cases, database, explain, keys, schema, serve
+from gateway.commands import cases, database, explain, keys, records, schema, serve
 from gateway.commands.terminal import err
 from gateway.settings import BadSetting
 
@@ -22,6 +22,9 @@ app.command()(serve.demo)
 app.command()(serve.serve)
 app.command()(database.init)
 app.add_typer(keys.app, name="keys")
+app.add_typer(records.cases, name="cases")
+app.add_typer(records.parties, name="parties")
+app.add_typer(records.staff, name="staff")
 app.command("import")(cases.import_)
 app.command()(cases.export)
 app.command()(database.verify)

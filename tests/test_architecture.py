@@ -58,7 +58,8 @@ FLOORS = {
         },
         {
             "domain.transfer": "importing batches lines links marks formats kinds exporting",
-            "domain.upkeep": "administration comparing erasing purging replaying verifying",
+            "domain.upkeep": "administration comparing erasing forgetting purging replaying"
+            " verifying",
             "domain.demo": "firm words",
             "domain": "services",
         },
@@ -77,7 +78,7 @@ FLOORS = {
         {"gateway.http": "endpoint accept parameters pipeline introspection graphiql"},
         {
             "gateway.root": "app",
-            "gateway.commands": "cases database explain keys schema serve terminal",
+            "gateway.commands": "cases database explain keys records schema serve terminal",
             "gateway.commands.entry": "__main__",
         },
     ],

@@ -146,8 +146,12 @@ class Database(ABC):
         """The problems that the database itself reports: a place and a sentence for each."""
 
     @abstractmethod
-    async def rewrite(self) -> None:
-        """Release the space of erased data, so that as little as possible of it remains."""
+    async def rewrite(self, on_wait: Callable[[str], object] = lambda _what: None) -> None:
+        """Release the space of erased data, so that as little as possible of it remains.
+
+        *on_wait* is told, in a sentence, what this waits for. Raises Unavailable if others read an
+        older state of the database for too long, which keeps what was erased.
+        """
 
     async def require_bound(self) -> None:
         """Raise Unavailable if the schema's policies, where it has any, do not bind its role."""

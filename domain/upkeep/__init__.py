@@ -1,7 +1,7 @@
 """Maintaining a database from the command line.
 
 administration  manages workspaces and API keys
-purging         erases deleted cases for good; erasing takes events out of the timeline
+purging         erases deleted cases for good, forgetting a party; erasing, events' content
 verifying       checks every invariant: replaying tells what the events lead to, comparing finds
                 what is stored otherwise
 """

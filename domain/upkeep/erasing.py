@@ -24,14 +24,14 @@ Event = dict[str, Any]
 """The columns of an event."""
 
 
-async def events_where(db: Transaction, who: Principal, *conditions: Any) -> list[Event]:
-    """The workspace's events that meet the conditions, whole, by number."""
+async def events_where(
+    db: Transaction, who: Principal, *conditions: Any, most: int | None = None
+) -> list[Event]:
+    """The workspace's events that meet the conditions, whole, by number; at most *most*."""
     e = timeline_event.c
-    rows = await db.rows(
-        select(timeline_event)
-        .where(e.workspace_id == who.workspace_id, *conditions)
-        .order_by(e.seq)
-    )
+    mine = e.workspace_id == who.workspace_id
+    found = select(timeline_event).where(mine, *conditions).order_by(e.seq)
+    rows = await db.rows(found if most is None else found.limit(most))
     return [dict(zip(e.keys(), row, strict=True)) for row in rows]
 
 

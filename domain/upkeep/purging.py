@@ -1,16 +1,19 @@
-"""Erasing deleted cases for good.
+"""Erasing deleted cases and parties for good.
 
 The content of its events goes, so that nothing is left but that something happened: erasing.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, or_, select
+import orjson
+from sqlalchemy import bindparam, delete, func, or_, select
 
 from domain.access.principal import Principal, Scope
 from domain.instants import Instant
+from domain.models import EventSource
 from domain.storage.database import Database, Transaction
+from domain.storage.spellings import each
 from domain.storage.tables import (
     case_link,
     case_party,
@@ -21,16 +24,18 @@ from domain.storage.tables import (
     timeline_event,
 )
 from domain.upkeep import erasing
+from domain.upkeep.forgetting import forget
 from domain.writing import rows, timeline
 from domain.writing.timeline import NewEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """The numbers of cases erased and of their events."""
+    """The numbers of cases erased, of their events, and of parties that no case names any more."""
 
     cases: int
     events: int
+    parties: int = 0
 
 
 async def purge(
@@ -40,11 +45,14 @@ async def purge(
     before: Instant | None = None,
     dry_run: bool = False,
     on_progress: Callable[[int, int], object] = lambda _done, _total: None,
+    on_wait: Callable[[str], object] = lambda _what: None,
 ) -> Purged:
-    """Erase the workspace's deleted cases, or those deleted before *before*.
+    """Erase the workspace's deleted cases and parties, or those deleted before *before*.
 
-    Each case is one transaction; afterwards the file is rewritten, so that nothing is left in it.
-    *on_progress* takes the cases done and their total. *dry_run* counts and changes nothing.
+    Parties of these cases whom no other case names go, too. Each case is one transaction, and so is
+    each party; afterwards the file is rewritten, so that nothing is left in it, even by a purge
+    that was interrupted. *on_progress* takes what is done and its total. *dry_run* counts and
+    changes nothing. *on_wait* is Database.rewrite()'s, which raises Unavailable.
     """
     who.require(Scope.CASES_DELETE)
     c = cases.c
@@ -53,17 +61,71 @@ async def purge(
         conditions.append(c.deleted_at < before)
     async with database.write(who.workspace_id) as db:
         ids = [id for (id,) in await db.rows(select(c.id).where(*conditions).order_by(c.id))]
+        parties = sorted(
+            await _deleted_parties(db, who, before) | await _parties_only_of(db, who, ids)
+        )
         if dry_run:
-            return Purged(len(ids), sum([await _count_events(db, who, id) for id in ids]))
-    events = 0
+            events = sum([await _count_events(db, who, id) for id in ids])
+            return Purged(len(ids), events, len(parties))
+    events, total = 0, len(ids) + len(parties)
     for done, id in enumerate(ids):
-        on_progress(done, len(ids))
+        on_progress(done, total)
         async with database.write(who.workspace_id) as db:
             events += await _erase(db, who, id)
-    if ids:
-        await database.rewrite()
-    on_progress(len(ids), len(ids))
-    return Purged(len(ids), events)
+    for done, id in enumerate(parties, start=len(ids)):
+        on_progress(done, total)
+        async with database.write(who.workspace_id) as db:
+            await forget(db, who, id)
+    on_progress(total, total)
+    await database.rewrite(on_wait)
+    return Purged(len(ids), events, len(parties))
+
+
+async def _parties_only_of(db: Transaction, who: Principal, ids: Sequence[str]) -> set[str]:
+    """The parties that these cases name or named, and no other case names."""
+    found: set[str] = set()
+    for id in ids:
+        events = await erasing.events_where(
+            db,
+            who,
+            timeline_event.c.case_id == id,
+            timeline_event.c.source == EventSource.RECORDED.value,
+        )
+        for event in events:
+            for change in orjson.loads(event["changes"]):
+                if change["field"] == "parties":
+                    found |= {side["id"] for side in (change["before"], change["after"]) if side}
+    found = {(await rows.kept_ids(db, who, found)).get(id, id) for id in found}
+    c = case_party.c
+    listed = orjson.dumps(sorted(found)).decode()
+    named = await db.rows(
+        select(c.party_id).where(
+            c.workspace_id == who.workspace_id,
+            c.party_id.in_(select(each.value(bindparam("listed")).c.value)),
+            c.case_id.not_in(select(each.value(bindparam("cases"), "gone").c.value)),
+        ),
+        {"listed": listed, "cases": orjson.dumps(ids).decode()},
+    )
+    known = await rows.names_of(db, who.workspace_id, "party", found)
+    return known.keys() - {id for (id,) in named}
+
+
+async def _deleted_parties(db: Transaction, who: Principal, before: Instant | None) -> set[str]:
+    """The parties that were deleted, and not erased since."""
+    e = timeline_event.c
+    conditions = [e.case_id.is_(None), e.source == EventSource.RECORDED.value]
+    if before is not None:
+        conditions.append(e.at < before)
+    gone = await erasing.events_where(db, who, *conditions, e.type == "party_deleted")
+    purged = await erasing.events_where(
+        db,
+        who,
+        e.case_id.is_(None),
+        e.source == EventSource.RECORDED.value,
+        e.type == "party_purged",
+    )
+    subjects = {event["subject_id"] for event in gone}
+    return subjects - {event["subject_id"] for event in purged}
 
 
 async def _erase(db: Transaction, who: Principal, case_id: str) -> int:

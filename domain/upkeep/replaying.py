@@ -54,7 +54,7 @@ def person(events: Sequence[Event]) -> Row | None:
             row = {**dict.fromkeys(names), **_new(event["at"]), **told}
         elif what in ("deleted", "merged"):
             row = None
-        elif what == "updated" and row is not None:
+        elif what in ("updated", "erased") and row is not None:
             row |= _touched(row, event["at"]) | told
     return row
 

@@ -11,7 +11,7 @@ from domain.models import Mode
 from domain.reading import anchors
 from domain.reading.anchors import Anchor
 from domain.storage.opening import opened
-from domain.upkeep import administration, purging, verifying
+from domain.upkeep import administration, forgetting, purging, verifying
 from gateway.commands import terminal
 from gateway.commands.terminal import (
     WORKSPACE,
@@ -22,6 +22,9 @@ from gateway.commands.terminal import (
     out,
     progress,
 )
+
+SHOWN = 10
+"""How many ids a sentence names."""
 
 
 def init(
@@ -110,7 +113,17 @@ def purge(
     before: Annotated[
         str | None,
         typer.Option(
-            metavar="DATE", help="Only cases deleted before this date.", show_default="all deleted"
+            metavar="DATE",
+            help="Only cases and parties deleted before this date.",
+            show_default="all deleted",
+        ),
+    ] = None,
+    party: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="Erase this party and nothing else, even if cases name it, or it was deleted or "
+            "merged before.",
         ),
     ] = None,
     dry_run: Annotated[
@@ -121,25 +134,41 @@ def purge(
     test: Sandbox = False,
     database: DatabaseUrl = None,
 ) -> None:
-    """Permanently erase deleted cases, with their events, roles and links. This cannot be undone.
+    """Permanently erase what was deleted, or one party. This cannot be undone.
+
+    A deleted case goes with its roles, links and the content of its events, and with the parties
+    whom no other case names. Of a party go the name in every spelling, its references and what the
+    record tells of it; a case that still names it calls it "erased". The timeline keeps that
+    something happened, and its chain holds.
+
+    The command waits until nobody reads an older state of the file any more. Exit status: 0 all is
+    erased, 1 something is left; run it again.
 
     Examples:
 
         casegraph purge --dry-run
 
         casegraph purge --before 2025-01-01 --yes
+
+        casegraph purge --party pty_06H23Z20T406VW09K5N0QD59C2
     """
     url = terminal.chosen(database).database_url
+    if party is not None and (before is not None or dry_run):
+        raise invalid("--party goes with neither --before nor --dry-run.", "party")
     try:
         limit = None if before is None else instants.parse(before)
     except ValueError as error:
         raise invalid(f"--before: {error}", "before") from error
     if not (dry_run or yes):
-        typer.confirm("Permanently erase deleted cases?", abort=True)
+        what = "deleted cases and parties" if party is None else f"the party {party}"
+        typer.confirm(f"Permanently erase {what}?", abort=True)
+    mode = Mode.TEST if test else Mode.LIVE
+    if party is not None:
+        _tell(party, terminal.run(_forget(url, party, workspace, mode)))
+        return
 
     async def work() -> purging.Purged:
         async with opened(url, migrate=False) as open_database:
-            mode = Mode.TEST if test else Mode.LIVE
             who = await administration.operator(open_database, workspace, mode)
             with progress() as bar:
                 task = bar.add_task("Purging", total=None)
@@ -149,11 +178,36 @@ def purge(
                     before=limit,
                     dry_run=dry_run,
                     on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+                    on_wait=err.print,
                 )
 
     purged = terminal.run(work())
     verb = "would be erased" if dry_run else "erased"
-    out.print(f"{purged.cases:,} cases with {purged.events:,} events {verb}.")
+    out.print(
+        f"{purged.cases:,} cases with {purged.events:,} events, and {purged.parties:,} parties "
+        f"{verb}."
+    )
+
+
+async def _forget(url: str, party: str, workspace: str, mode: Mode) -> forgetting.Forgotten:
+    async with opened(url, migrate=False) as open_database:
+        who = await administration.operator(open_database, workspace, mode)
+        forgotten = await forgetting.forget_party(who, open_database, party)
+        await open_database.rewrite(err.print)
+        return forgotten
+
+
+def _tell(party: str, forgotten: forgetting.Forgotten) -> None:
+    out.print(f"The party {party} is erased, with {forgotten.events:,} events.", markup=False)
+    if forgotten.cases:
+        out.print(f'{forgotten.cases:,} cases name it, as "erased".')
+    if forgotten.mentions:
+        err.print(
+            f"The names or descriptions of {len(forgotten.mentions):,} cases may still mention it: "
+            f"{', '.join(forgotten.mentions[:SHOWN])}"
+            f"{' and more' if len(forgotten.mentions) > SHOWN else ''}. Change or delete them, and "
+            "purge again."
+        )
 
 
 def backup(

@@ -147,7 +147,7 @@ class PostgresqlDatabase(Database):
                     problems.append((f"table {table}", f"a row refers to nothing in {parent}."))
         return problems
 
-    async def rewrite(self) -> None:
+    async def rewrite(self, on_wait: Callable[[str], object] = lambda _what: None) -> None:
         """VACUUM frees the space for reuse. Backups and the WAL are the server's concern."""
         pool = self._pool_of(self._writers)
         with translated():

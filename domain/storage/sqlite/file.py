@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -30,6 +31,10 @@ from domain.storage.sqlite.writer import Writer
 from domain.storage.statements import Fetch, Prepared
 
 T = TypeVar("T")
+KEPT_BY_READERS = (
+    "What was erased is still in the -wal file, because another program has been reading an older "
+    "state of the database all the time. When it has ended, run: casegraph purge"
+)
 _READY = Prepared(text("SELECT 1 FROM alembic_version"))
 
 
@@ -106,9 +111,19 @@ class SqliteDatabase(Database):
         problems = await asyncio.to_thread(_damage, self.path)
         return problems + await self._writer.maintain(_search_damage)
 
-    async def rewrite(self) -> None:
-        """Rewrite the file, so that no erased data remains in it."""
+    async def rewrite(self, on_wait: Callable[[str], object] = lambda _what: None) -> None:
+        """Rewrite the file, and empty the -wal, so that no erased data remains in them."""
         await self._writer.maintain(_rewrite)
+        until = time.monotonic() + PATIENT_SECONDS
+        told = False
+        # One turn for each try: writers go on meanwhile.
+        while not await self._writer.maintain(_emptied_wal):
+            if not told:
+                on_wait("Waiting for others to end what they read of the state before.")
+                told = True
+            if time.monotonic() > until:
+                raise Unavailable(KEPT_BY_READERS)
+            await asyncio.sleep(0.2)
 
     async def ready(self) -> None:
         """Also refuses if the open file is no longer the one at its path."""
@@ -179,4 +194,12 @@ def _search_damage(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 def _rewrite(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO search_index(search_index) VALUES ('optimize')")
     connection.execute("VACUUM")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _emptied_wal(connection: sqlite3.Connection) -> bool:
+    """Whether all of the -wal is in the file now, and the -wal is empty.
+
+    Not while somebody reads from it: SQLite, PRAGMA wal_checkpoint.
+    """
+    [(busy, _frames, _moved)] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return not busy

@@ -13,7 +13,7 @@ from domain.storage.tables import metadata
 from domain.transfer.importing import dumped, import_cases
 from domain.upkeep import administration
 from domain.upkeep.verifying import verify
-from domain.writing import cases, links, register, roles
+from domain.writing import cases, links, merging, register, roles
 
 EMPTY = {"timeline_erasure"}
 """Tables that have no rows between transactions."""
@@ -56,6 +56,7 @@ async def lived_in(database, clerk, given_case, given_party, clock):
         clerk, database, (one.id, written.given[0].role.position), RoleChanges(remark="12 C 7/26")
     )
     await register.create_party(clerk, database, NewParty("Again"), idempotency_key="k")
+    await merging.merge_parties(clerk, database, party.id, (await given_party("Courts")).id)
     await cases.update_case(clerk, database, other.id, CaseChanges(name="Weiss"))
     line = {
         "name": "Imported",

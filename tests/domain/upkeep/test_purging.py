@@ -38,7 +38,7 @@ async def test_nothing_of_a_purged_case_is_left_in_the_file(database, clerk, del
 
     purged = await purge(clerk, database)
 
-    assert purged == Purged(cases=1, events=4)
+    assert purged == Purged(cases=1, events=4, parties=1)
     assert traces(database.path) == []
 
 
@@ -73,15 +73,15 @@ async def test_visible_cases_are_not_purged(database, clerk, given_case, stored)
 async def test_a_dry_run_counts_and_changes_nothing(database, clerk, deleted, stored):
     before = stored()
 
-    assert await purge(clerk, database, dry_run=True) == Purged(cases=1, events=4)
+    assert await purge(clerk, database, dry_run=True) == Purged(cases=1, events=4, parties=1)
     assert stored() == before
 
 
 async def test_only_cases_deleted_before_the_date_are_purged(database, clerk, deleted, clock):
     assert await purge(clerk, database, before=clock.now) == Purged(0, 0)
-    assert await purge(clerk, database, before="2026-01-15T09:00:01Z") == Purged(1, 4)
+    assert await purge(clerk, database, before="2026-01-15T09:00:01Z") == Purged(1, 4, 1)
 
 
 async def test_another_workspace_is_left_alone(database, clerk, stranger, deleted):
     assert await purge(stranger, database) == Purged(0, 0)
-    assert await purge(clerk, database, dry_run=True) == Purged(1, 4)
+    assert await purge(clerk, database, dry_run=True) == Purged(1, 4, 1)

@@ -86,7 +86,7 @@ async def test_a_dry_run_tells_and_changes_nothing(database, clerk, twice, store
 async def test_the_old_id_leads_to_the_party_that_was_kept(
     database, clerk, twice, given_case, given_party, parties_of
 ):
-    keep, gone, _both, alone = twice
+    keep, gone, *_ = twice
     last = await given_party("Dr. Jörg Müller")
     await merging.merge_parties(clerk, database, keep.id, gone.id)
     await merging.merge_parties(clerk, database, last.id, keep.id)

@@ -310,6 +310,34 @@ def test_an_export_can_be_imported_elsewhere(casegraph, lines, tmp_path):
     assert json.loads(anchor).keys() == json.loads(first_anchor).keys() == {"timeline_head"}
 
 
+def test_what_was_deleted_is_listed_restored_merged_and_purged(casegraph, lines, tmp_path):
+    party = {"name": "Xaverius Q.", "role": "client"}
+    casegraph("import", lines({"name": "One", "file_number": "AZ-1", "parties": [party]}))
+    casegraph("import", lines({"name": "Two", "parties": [party | {"name": "X. Q."}]}, name="b"))
+    with sqlite3.connect(tmp_path / "cases.db") as db:
+        [one, two] = [id for (id,) in db.execute("SELECT id FROM party ORDER BY name DESC")]
+    db.close()
+
+    assert "names it" in casegraph("parties", "delete", one, status=1).stderr
+    would = casegraph("parties", "merge", one, two, "--dry-run").stdout
+    assert would == "1 roles in 1 cases would move to Xaverius Q., and 0 were joined.\n"
+    assert "moved to Xaverius Q." in casegraph("parties", "merge", one, two).stdout
+    assert "no staff member" in casegraph("staff", "delete", "usr_x", status=1).stderr
+    assert "no case" in casegraph("cases", "restore", "x", status=1).stderr
+    assert casegraph("cases", "deleted").stdout.split() == [
+        "Id",
+        "Deleted",
+        "File",
+        "number",
+        "Name",
+    ]
+    told = casegraph("purge", "--party", two, "--yes").stdout
+    assert "2 cases name it" in told
+    assert b"Xaverius" not in (tmp_path / "cases.db").read_bytes()
+    assert "no party" in casegraph("purge", "--party", "pty_x", "--yes", status=1).stderr
+    assert "All is well." in casegraph("verify").stdout
+
+
 def test_verify_fails_when_something_is_wrong(casegraph, lines, tmp_path):
     casegraph("import", lines({"name": "One"}))
     assert "All is well." in casegraph("verify").stdout
