@@ -60,13 +60,25 @@ LINK = """mutation($a: ID!, $b: ID!) {
   linkCases(input: {caseId: $a, linkedCaseId: $b, type: PARENT}) { link { id } } }"""
 
 
+ALONE = """mutation($gone: ID!) {
+  createParty(input: {name: "Idle"}) { party { id } }
+  createStaff(input: {name: "Idler"}) { staff { id } }
+  deleteCase(input: {id: $gone}) { deletedCaseId } }"""
+
+
 @pytest.fixture
 async def linked(api) -> dict[str, str]:
-    """Global ids: two linked cases, and the people and roles of the first."""
+    """Global ids: two linked cases, the people and roles of the first, and who is in none."""
     made = [(await api.data(SETUP, {"n": n, "f": f"AZ-{n}"}))["createCase"]["case"] for n in "AB"]
     link = await api.data(LINK, {"a": made[0]["id"], "b": made[1]["id"]})
     case, other = made
+    alone = await api.data(
+        ALONE, {"gone": (await api.data(SETUP, {"n": "G"}))["createCase"]["case"]["id"]}
+    )
     return {
+        "idle": alone["createParty"]["party"]["id"],
+        "idler": alone["createStaff"]["staff"]["id"],
+        "gone": alone["deleteCase"]["deletedCaseId"],
         "case": case["id"],
         "other": other["id"],
         "party": case["parties"]["nodes"][0]["party"]["id"],

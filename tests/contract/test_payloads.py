@@ -24,8 +24,17 @@ MUTATIONS = {
     "unassignStaff": '{caseId: "{case}", staffIds: ["{staff}"]}',
     "linkCases": '{caseId: "{case}", linkedCaseId: "{other}", type: SUCCESSOR}',
     "unlinkCases": '{linkId: "{link}"}',
+    "deleteParty": '{id: "{idle}"}',
+    "deleteStaff": '{id: "{idler}"}',
+    "mergeParties": '{keepId: "{party}", mergeId: "{idle}"}',
+    "restoreCase": '{id: "{gone}"}',
 }
-GONE = {"deleteCase": {"case"}, "unlinkCases": {"link"}}
+GONE = {
+    "deleteCase": {"case"},
+    "unlinkCases": {"link"},
+    "deleteParty": {"party"},
+    "deleteStaff": {"staff"},
+}
 """What a mutation shows that nobody can read any more."""
 
 

@@ -47,7 +47,7 @@ WINDOWS = pytest.mark.parametrize(
     "window", [FIRST, AFTER, BEFORE], ids=["first", "after", "before"]
 )
 
-MAY_BE_SCANNED = ("parent", "each", "search_index")
+MAY_BE_SCANNED = ("parent", "each", "asked", "search_index")
 """What a caller handed over as JSON, and the full-text index, which answers a MATCH by itself."""
 
 
