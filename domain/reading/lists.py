@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from domain.access.principal import Principal, Scope
 from domain.inputs import CaseFilter, CaseOrder, CaseOrderField
 from domain.reading import cursors, filters, lookups
+from domain.reading.cursors import Seal
 from domain.reading.filters import Compiled, Shape
 from domain.reading.lookups import Kind
 from domain.reading.paging import Paging, Window, outside, page_values
@@ -26,6 +27,7 @@ _ORDER_COLUMN = {
     CaseOrderField.CREATED_AT: "created_at",
     CaseOrderField.UPDATED_AT: "updated_at",
 }
+_PRIVATE = {"name_order", "number_order"}
 _KEY_TYPES = (str, str)
 """Every root list is ordered by a text, then by id."""
 
@@ -68,11 +70,16 @@ class RootList:
         values = {"workspace_id": self.who.workspace_id, **self.compiled.values}
         return Fetch(_count(self.kind, self.compiled.shape), values)
 
-    def seal(self) -> str:
+    def seal(self) -> Seal:
         """The seal of the list's cursors."""
         order = (self.order.field, self.order.descending) if self.kind is lookups.CASE else ()
         return cursors.seal(
-            self.who.workspace_id, self.kind.name, self.compiled.shape, self.compiled.values, *order
+            self.who.secret,
+            self.kind.name,
+            self.compiled.shape,
+            self.compiled.values,
+            *order,
+            private=_ordered_by(self.kind, self.order) in _PRIVATE,
         )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, bindparam, tuple_
 
 from domain.errors import invalid
 from domain.reading import cursors
-from domain.reading.cursors import Position
+from domain.reading.cursors import Position, Seal
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
@@ -68,7 +68,7 @@ class Window:
 
 
 def page_values(
-    paging: Paging, seal: Callable[[], str], types: tuple[type, ...], ahead: int = 1
+    paging: Paging, seal: Callable[[], Seal], types: tuple[type, ...], ahead: int = 1
 ) -> dict[str, Any]:
     """The parameters of a page's statement, which finds up to *ahead* rows beyond the page.
 
@@ -110,7 +110,7 @@ class Edge(Generic[T]):
 
     item: T
     position: Position
-    seal: str
+    seal: Seal
 
     @property
     def cursor(self) -> str:

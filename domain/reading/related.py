@@ -27,6 +27,7 @@ from domain import checks
 from domain.access.principal import Principal, Scope
 from domain.checks import Check
 from domain.reading import cursors
+from domain.reading.cursors import Seal
 from domain.reading.paging import Paging, Window, outside, page_values
 from domain.reading.relations import Joined, Relation
 from domain.storage import tables
@@ -109,9 +110,9 @@ class RelatedList:
         }
         return Fetch(statement, values)
 
-    def seal(self, parent: str) -> str:
+    def seal(self, parent: str) -> Seal:
         """The seal of the cursors of one parent's list."""
-        return cursors.seal(self.who.workspace_id, self.relation.name, parent, self.only)
+        return cursors.seal(self.who.secret, self.relation.name, parent, self.only)
 
 
 def items(who: Principal, relation: Relation, only: str | None = None) -> RelatedList:

@@ -8,7 +8,10 @@ from domain.inputs import CaseFilter, CaseOrder, CaseOrderField
 from domain.reading import cursors, objects
 from domain.reading.paging import Paging, checked_limit, relay_paging
 
-SEAL = cursors.seal(1, "cases")
+SECRET, ANOTHER = "01" * 32, "02" * 32
+SEAL = cursors.seal(SECRET, "cases")
+PRIVATE = cursors.seal(SECRET, "cases", private=True)
+MARK = SEAL.mark
 
 
 def forged(**content):
@@ -26,14 +29,40 @@ def forged(**content):
         (("lnk_0",), (str,)),
     ],
 )
-def test_a_cursor_is_read_as_it_was_written(position, types):
-    cursor = cursors.encode(position, SEAL)
+@pytest.mark.parametrize("seal", [SEAL, PRIVATE])
+def test_a_cursor_is_read_as_it_was_written(position, types, seal):
+    cursor = cursors.encode(position, seal)
 
-    assert cursors.decode(cursor, SEAL, types, "after") == position
+    assert cursors.decode(cursor, seal, types, "after") == position
+    assert cursors.encode(position, seal) == cursor
+
+
+def test_a_private_key_is_not_to_be_read_moved_or_made():
+    cursor = cursors.encode(("muller ./. weiss", "019bc8f0"), PRIVATE)
+    content = json.loads(base64.b64decode(cursor))
+
+    assert content.keys() == {"id", "k", "f"}
+    assert content["id"] == "019bc8f0"
+    for form in (cursor.encode(), base64.b64decode(cursor), base64.b64decode(content["k"])):
+        assert b"muller" not in form
+    other = cursors.seal(ANOTHER, "cases", private=True)
+    for forged_cursor in (
+        forged(**content | {"id": "019bc8f1"}),
+        forged(**content | {"k": ["muller"]}),
+        forged(**content | {"k": content["k"][:-4]}),
+        forged(**content | {"k": None}),
+        forged(**content | {"k": ""}),
+        cursors.encode(("muller", "019bc8f0"), SEAL),
+        cursors.encode(("muller", "019bc8f0"), other._replace(mark=PRIVATE.mark)),
+    ):
+        with pytest.raises(Invalid):
+            cursors.decode(forged_cursor, PRIVATE, (str, str), "after")
+    with pytest.raises(Invalid):
+        cursors.decode(cursor, SEAL, (str, str), "after")
 
 
 def test_a_cursor_is_padded_base64_of_compact_json_that_starts_with_the_id():
-    cursor = cursors.encode(("2026-01-15T09:00:00Z", "019bc8f0"), "0123456789ab")
+    cursor = cursors.encode(("2026-01-15T09:00:00Z", "019bc8f0"), cursors.Seal("0123456789ab"))
 
     assert base64.b64decode(cursor, validate=True) == (
         b'{"id":"019bc8f0","k":["2026-01-15T09:00:00Z"],"f":"0123456789ab"}'
@@ -53,13 +82,13 @@ def test_a_plus_that_became_a_space_is_a_plus_again():
 
 def test_a_seal_tells_lists_apart():
     lists = [
-        (1, "cases"),
-        (2, "cases"),
-        (1, "parties"),
-        (1, "cases", ["active"]),
-        (1, "cases", ["closed"]),
-        (1, "cases", None, True),
-        (1, "cases", None, False),
+        (SECRET, "cases"),
+        (ANOTHER, "cases"),
+        (SECRET, "parties"),
+        (SECRET, "cases", ["active"]),
+        (SECRET, "cases", ["closed"]),
+        (SECRET, "cases", None, True),
+        (SECRET, "cases", None, False),
     ]
 
     assert len({cursors.seal(*arguments) for arguments in lists}) == len(lists)
@@ -76,24 +105,24 @@ def test_a_seal_tells_lists_apart():
         "NUL\0",
         "A" * 5_000,
         base64.b64encode(b"[" * 2_000).decode(),
-        base64.b64encode(b'{"id":"x","k":[],"f":"' + SEAL.encode() + b'"').decode(),
+        base64.b64encode(b'{"id":"x","k":[],"f":"' + MARK.encode() + b'"').decode(),
         base64.b64encode(b"\xff\xfe").decode(),
-        base64.b64encode(b'{"id":"\\ud800","k":["x"],"f":"' + SEAL.encode() + b'"}').decode(),
+        base64.b64encode(b'{"id":"\\ud800","k":["x"],"f":"' + MARK.encode() + b'"}').decode(),
         forged(),
         forged(id="x", k=["y"]),
         forged(id="x", k=["y"], f="000000000000"),
-        forged(id="x", k=["y"], f=SEAL, more=1),
-        forged(id="x", k="y", f=SEAL),
-        forged(id="x", k=[], f=SEAL),
-        forged(id="x", k=["y", "z"], f=SEAL),
-        forged(id=7, k=["y"], f=SEAL),
-        forged(id="x", k=[None], f=SEAL),
-        forged(id="x", k=[["y"]], f=SEAL),
-        forged(id={"x": 1}, k=["y"], f=SEAL),
-        forged(id="NUL \0", k=["y"], f=SEAL),
+        forged(id="x", k=["y"], f=MARK, more=1),
+        forged(id="x", k="y", f=MARK),
+        forged(id="x", k=[], f=MARK),
+        forged(id="x", k=["y", "z"], f=MARK),
+        forged(id=7, k=["y"], f=MARK),
+        forged(id="x", k=[None], f=MARK),
+        forged(id="x", k=[["y"]], f=MARK),
+        forged(id={"x": 1}, k=["y"], f=MARK),
+        forged(id="NUL \0", k=["y"], f=MARK),
         cursors.encode(("y", "x"), SEAL)[:-4],
         cursors.encode(("y", "x"), SEAL) + "!",
-        cursors.encode(("y", "x"), cursors.seal(2, "cases")),
+        cursors.encode(("y", "x"), cursors.seal(ANOTHER, "cases")),
     ],
 )
 def test_what_is_no_cursor_of_the_list_is_refused(cursor):
@@ -109,7 +138,7 @@ def test_what_is_no_cursor_of_the_list_is_refused(cursor):
 @pytest.mark.parametrize("part", [True, 1.0, "1", 2**63, -(2**63) - 1, None])
 def test_a_number_in_a_cursor_is_a_whole_number_that_fits(part):
     with pytest.raises(Invalid):
-        cursors.decode(forged(id=part, k=[], f=SEAL), SEAL, (int,), "after")
+        cursors.decode(forged(id=part, k=[], f=MARK), SEAL, (int,), "after")
 
 
 async def test_a_cursor_of_another_list_is_refused(database, clerk, stranger, given_case):
@@ -168,7 +197,7 @@ async def test_a_forged_position_stays_within_the_callers_own_list(
     await given_case("Foreign", who=stranger)
     async with database.read() as db:
         seal = (await objects.cases(clerk, db)).edges[0].seal
-        everything = Paging(after=forged(id="~", k=["~"], f=seal))
+        everything = Paging(after=forged(id="~", k=["~"], f=seal.mark))
 
         page = await objects.cases(clerk, db, paging=everything)
 
