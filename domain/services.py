@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from domain.access.keys import KeyRing
 from domain.access.rates import RateLimiter
+from domain.reading.sizes import Sizes
 from domain.storage.database import Database
 
 
@@ -14,3 +15,4 @@ class Services:
     database: Database
     keys: KeyRing
     rates: RateLimiter
+    sizes: Sizes

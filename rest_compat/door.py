@@ -18,8 +18,10 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as ASGIScope
 
 from domain.access.principal import Principal, Scope
+from domain.access.rates import points_of
 from domain.errors import DomainError, RateLimited
 from domain.services import Services
+from domain.storage.turns import READING
 from rest_compat.errors import Answered, Unreadable, failed, http_failure, refused, unreadable
 
 
@@ -45,9 +47,12 @@ class Door(APIRoute):
             services: Services = request.app.state.services
             caller = await _caller(request, services)
             caller.require(scope)
-            answer: Response = await handler(
-                request, who=caller, services=services, **request.path_params
-            )
+            try:
+                answer: Response = await handler(
+                    request, who=caller, services=services, **request.path_params
+                )
+            finally:
+                _settle(request, services, caller)
             return answer
 
         return handle
@@ -78,6 +83,13 @@ class Door(APIRoute):
     @cached_property
     def _handle(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         return self.get_route_handler()
+
+
+def _settle(request: Request, services: Services, caller: Principal) -> None:
+    """Charge what the call has visited, if that was more than a call's point."""
+    reading = READING.get()
+    if reading is not None and (more := points_of(reading.total) - 1) > 0:
+        request.scope["state"]["allowance"] = services.rates.spend(caller.key_id, more)
 
 
 async def _caller(request: Request, services: Services) -> Principal:

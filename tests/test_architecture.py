@@ -39,7 +39,7 @@ FLOORS = {
     "domain": [
         {"domain.words": "models inputs errors ids instants checks characters folding"},
         {
-            "domain.storage": "database opening statements spellings tables seals migrating",
+            "domain.storage": "database opening statements spellings tables seals turns migrating",
             "domain.storage.sqlite": "file readers writer lock errors backup",
             "domain.storage.postgresql": "server errors",
             "domain.storage.migrations": "env",
@@ -50,7 +50,7 @@ FLOORS = {
         {"domain.access": "principal keys rates"},
         {
             "domain.reading": "lists lookups relations related objects revisions filters search"
-            " paging cursors anchors"
+            " paging cursors anchors sizes"
         },
         {
             "domain.writing": "cases roles wanted register merging links rows"

@@ -27,6 +27,7 @@ from domain.storage import seals
 from domain.storage.database import Database, Pace, Row, Transaction
 from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import api_key, workspace
+from domain.storage.turns import READING, Reading
 
 CACHED_SECONDS = 1.0
 """How long a revoked key may still be accepted, by this process and by others."""
@@ -110,15 +111,18 @@ class KeyRing:
     async def authenticate(self, raw: str | None, address: str = "") -> Principal:
         """The principal that holds the key *raw*, sent from *address*.
 
-        Raises InvalidKey, without saying why, and RateLimited after many wrong keys.
+        What this task reads from here on is counted in READING. Raises InvalidKey, without saying
+        why, and RateLimited after many wrong keys.
         """
         if not raw:
             raise InvalidKey
         if len(raw) > _LONGEST or not raw.isascii():
             raise self._failed(address)
         digest = key_digest(raw)
+        READING.set(None)
         until, principal = self._cached.get(digest, (0.0, None))
         if principal is not None and time.monotonic() < until:
+            READING.set(Reading(principal.key_id))
             return principal
         id = key_id(raw)
         if id is None:
@@ -133,6 +137,7 @@ class KeyRing:
         if len(self._cached) >= _CACHED_KEYS:
             self._cached.clear()
         self._cached[digest] = (time.monotonic() + CACHED_SECONDS, principal)
+        READING.set(Reading(id))
         return principal
 
     def _note_use(self, principal: Principal, noted: str | None) -> None:

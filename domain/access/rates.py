@@ -12,6 +12,15 @@ _WINDOWS = 50_000
 _NETWORK_BITS = 64
 
 
+POINT_ROWS = 1_000
+"""How many rows or index entries a call may visit for one point."""
+
+
+def points_of(rows: int) -> int:
+    """The points of a call that visits so many rows and index entries."""
+    return max(1, -(-rows // POINT_ROWS))
+
+
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """The points that remain in this window, and the seconds until the next one starts."""
@@ -50,6 +59,11 @@ class RateLimiter:
         """Count *points* for work already done, or as many as are left if that is fewer."""
         start, used, now = self._window(name)
         return self._count(name, start, min(used + points, self.limit), now)
+
+    def give_back(self, name: str, points: int) -> Allowance:
+        """Take *points* off again, which were counted for work that took less."""
+        start, used, now = self._window(name)
+        return self._count(name, start, max(0, used - points), now)
 
     def used_up(self, refusal: RateLimited) -> Allowance:
         """The allowance of a caller refused by *refusal*."""

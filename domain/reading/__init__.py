@@ -4,6 +4,6 @@ lists      the root lists: cases, parties, staff
 lookups    single objects by id or file number, and the one table of object kinds
 relations  the nested lists, declared as data; related loads them for many parents at once
 objects    the same queries, returning domain objects; revisions tell when a case looks otherwise
-filters    CaseFilter to SQL; search: text search by folded keys
+filters    CaseFilter to SQL; search: text search by folded keys; sizes, how much there is
 paging     keyset pagination; cursors encode a position in one list; anchors end a timeline
 """

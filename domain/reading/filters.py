@@ -253,8 +253,13 @@ def _has(edges: Any, nodes: Any, kind: str, shape: Sequence[Any]) -> ColumnEleme
                     and_(nodes.c.workspace_id == edges.c.workspace_id, nodes.c.id == node_id),
                 )
                 conditions.append(nodes.c.kind.in_(_values(part[1])))
-    mine = (edges.c.workspace_id == cases.c.workspace_id, edges.c.case_id == cases.c.id)
-    return exists(select(1).select_from(through).where(*mine, *conditions).correlate(cases))
+    if any(part[0] in ("id", "search", "any") for part in shape[1:]):
+        # Few roles: find them once. Asked for each case, SQLite would look up each person found.
+        mine = edges.c.workspace_id == bindparam("workspace_id", type_=Integer)
+        found = select(edges.c.case_id).select_from(through).where(mine, *conditions)
+        return cases.c.id.in_(found)
+    of_case = (edges.c.workspace_id == cases.c.workspace_id, edges.c.case_id == cases.c.id)
+    return exists(select(1).select_from(through).where(*of_case, *conditions).correlate(cases))
 
 
 def _kept(kind: str, id: Any) -> Any:

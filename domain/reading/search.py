@@ -2,16 +2,27 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Text, bindparam, literal, or_, select
+from sqlalchemy import ColumnElement, Integer, Text, bindparam, func, literal, or_, select
 
 from domain import folding
+from domain.storage.database import Snapshot
 from domain.storage.spellings import found_by_index, holds
+from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import search_entry
 
 KINDS = ("case", "party", "staff")
 _SEPARATORS = frozenset(" -/\u2044._:")  # U+2044 divides a folded ½
 INDEX_TERMS = ("query", "scope", "plain", "loose", "number")
 GRAM = 3  # characters; a shorter term cannot use a trigram index
+INDEXED_VISITS = 100
+"""What a search by the index is taken to visit."""
+MOST_VISITS = 50_000
+"""What any other search is taken to visit at most, so that the largest firm can make a few."""
+_ENTRIES = Prepared(
+    select(func.count())
+    .select_from(search_entry)
+    .where(search_entry.c.workspace_id == bindparam("workspace_id"))
+)
 
 
 def entry(
@@ -35,6 +46,30 @@ def scope(workspace_id: int, kind: str) -> str:
     """A workspace and kind as one trigram of private-use characters, in base 4096."""
     value = workspace_id * len(KINDS) + KINDS.index(kind)
     return "".join(chr(0xE000 + (value >> shift & 0xFFF)) for shift in (24, 12, 0))
+
+
+def visits(text: str, entries: int) -> int:
+    """About how many index entries a search for *text* visits, of a workspace that has *entries*.
+
+    A text that is too short for the trigram index is compared with every entry.
+    """
+    found = terms(0, "case", text)
+    if found is None:
+        return 0
+    indexed, _ = found
+    return INDEXED_VISITS if indexed else max(INDEXED_VISITS, min(entries, MOST_VISITS))
+
+
+def is_short(text: str) -> bool:
+    """Whether a search for *text* cannot use the index."""
+    found = terms(0, "case", text)
+    return found is not None and not found[0]
+
+
+async def count_entries(workspace_id: int, db: Snapshot) -> int:
+    """How many entries the workspace has."""
+    [(count,)] = await db.fetch(Fetch(_ENTRIES, {"workspace_id": workspace_id}))
+    return int(count)
 
 
 def terms(workspace_id: int, kind: str, text: str) -> tuple[bool, dict[str, str]] | None:

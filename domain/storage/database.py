@@ -21,6 +21,8 @@ BUSY_SECONDS = 5.0
 """How long a server's write waits for its turn."""
 PATIENT_SECONDS = 60.0
 """How long a command waits instead; also a server at startup, perhaps for a migration."""
+READY_SECONDS = 2.0
+"""How long the answer to whether the database can be read may take."""
 DISK_FULL = "The disk is full: nothing can be written until space is freed."
 
 THREADED_AFTER_OVERRUN = 50

@@ -200,6 +200,7 @@ async def remove_register(db: Transaction, who: Principal, kind: str, id: str) -
 
 async def kept_ids(db: Transaction, who: Principal, ids: Collection[str]) -> dict[str, str]:
     """For each of *ids* that a merged party had, the id of the party that was kept."""
+    ids = {id for id in ids if checks.may_be_id(id)}
     if not ids:
         return {}
     values = {"workspace_id": who.workspace_id, "ids": json.dumps(sorted(ids))}

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from domain.errors import Damaged, DomainError, InvalidKey, RateLimited, TimedOut, Unavailable
 from domain.services import Services
+from domain.storage.turns import READING
 from gateway.execution.context import Context
 from gateway.execution.documents import Documents
 from gateway.http import accept, graphiql
@@ -99,6 +100,8 @@ class Endpoint:
                     self._documents, request.method, asked, context, meter, self._settings
                 )
             finally:
+                reading = READING.get()
+                meter.settle(reading.total if reading is not None else 0)
                 state["allowance"] = meter.allowance
         except BadRequest as refusal:
             errors = [{"message": str(refusal), "extensions": {"code": refusal.code}}]

@@ -28,6 +28,7 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from domain.storage.turns import READING
 from gateway.execution.context import Context
 from gateway.execution.documents import Documents, Remembered
 from gateway.execution.operations import Operation
@@ -79,7 +80,7 @@ async def answer(
             document = parse(asked.query)
             node = operation_of(document, asked.operation_name, method)
             measure = measured(SCHEMA, document, node, settings)
-            meter.admit(measure.check(asked.variables, settings.query_rows), measure.cost.writes)
+            await admit(measure, asked, context, meter, settings)
             check_valid(document, settings)
             operation = compiled(document, asked.operation_name)
             if operation is not None:
@@ -89,7 +90,7 @@ async def answer(
             operation, measure = cached
             document = operation.document
             check_method(operation.type, method)
-            meter.admit(measure.check(asked.variables, settings.query_rows), measure.cost.writes)
+            await admit(measure, asked, context, meter, settings)
         response = await executed(operation, document, asked, context)
     except GraphQLError as error:
         response = {"errors": [formatted(error)]}
@@ -103,8 +104,21 @@ async def answer(
         for problem in response.get("errors", ()):
             problem["message"] = _SUGGESTION.sub("", problem["message"])
     if asked.tell_cost and measure is not None:
-        response["extensions"] = {"cost": cost_of(measure, asked.variables, settings)}
+        response["extensions"] = {"cost": cost_of(measure, asked.variables, context, settings)}
     return response
+
+
+async def admit(
+    measure: Measured, asked: Parameters, context: Context, meter: Meter, settings: Settings
+) -> None:
+    """Charge what the operation may cost. Raises GraphQLError if that is too much, RateLimited."""
+    slow = measure.cost.is_slow(asked.variables)
+    context.entries = await context.services.sizes.entries(context.who) if slow else 0
+    rows = measure.check(asked.variables, settings.query_rows, context.entries)
+    meter.admit(rows, measure.cost.writes)
+    if slow and (reading := READING.get()) is not None:
+        # Sure to be visited; PostgreSQL does not tell.
+        reading.least = measure.cost.slow_visits(asked.variables, context.entries)
 
 
 def operation_of(document: DocumentNode, name: str | None, method: str) -> OperationDefinitionNode:
@@ -200,14 +214,16 @@ def response_of(result: ExecutionResult) -> dict[str, Any]:
 
 
 def cost_of(
-    measure: Measured, variables: Mapping[str, Any] | None, settings: Settings
+    measure: Measured, variables: Mapping[str, Any] | None, context: Context, settings: Settings
 ) -> dict[str, int]:
     """The cost as a client sees it, if it asks for it."""
-    rows = measure.cost.value(variables)
+    reading = READING.get()
+    visited = reading.total if reading is not None else 0
     return {
-        "rows": rows,
+        "rows": measure.cost.value(variables, context.entries),
         "mostRows": settings.query_rows,
-        "points": points(rows, measure.cost.writes),
+        "visited": visited,
+        "points": points(visited, measure.cost.writes),
         "depth": measure.shape.depth,
         "mostDepth": settings.query_depth,
     }

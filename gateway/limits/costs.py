@@ -4,7 +4,7 @@ The document is walked once, and each fragment once. A part that depends on vari
 evaluated for each request. The cost is an upper bound: a field that is selected twice counts twice.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -21,9 +21,11 @@ from graphql import (
     IntValueNode,
     ListValueNode,
     NullValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    StringValueNode,
     ValueNode,
     VariableNode,
     get_named_type,
@@ -31,12 +33,13 @@ from graphql import (
     is_list_type,
 )
 
+from domain.reading import search
 from domain.reading.paging import DEFAULT_LIMIT, MAX_LIMIT
 
 COUNT = 100
 """The cost of a totalCount in rows: an index is walked from end to end."""
-SEARCH = 100
-"""The cost of a search in rows."""
+FILTER = 100
+"""The cost of a filter in rows, beside its searches."""
 _CAP = 10**15
 """Costs are capped here: the cost of a deep document can have hundreds of digits."""
 
@@ -72,6 +75,8 @@ class Cost:
     fixed: int = 0
     once: int = 0
     terms: list[Term] = field(default_factory=list)
+    sought: list[ValueNode] = field(default_factory=list)
+    """Filters and search texts, of the lists at the root."""
 
     def value(self, variables: Mapping[str, Any]) -> int:
         """The cost with these variables: the values sent, or the defaults."""
@@ -79,6 +84,7 @@ class Cost:
 
     def add(self, rows: int | str, inner: "Cost", conditions: tuple[tuple[str, bool], ...]) -> None:
         """Add *inner* for each of *rows*."""
+        self.sought += inner.sought
         if conditions or isinstance(rows, str) or inner.terms:
             self.terms.append(Term(rows, inner, conditions))
         else:
@@ -103,11 +109,33 @@ class OperationCost:
     defaults: Mapping[str, Any]
     writes: int = 0
 
-    def value(self, variables: Mapping[str, Any] | None) -> int:
-        """The most rows it may read; a count or a search counts as a hundred."""
+    def value(self, variables: Mapping[str, Any] | None, entries: int = 0) -> int:
+        """The most rows it may read; a count, a filter or a search counts as a hundred.
+
+        A search that cannot use the index counts the workspace's search *entries*: every condition
+        of a filter is counted where it stands.
+        """
+        searches = sum(search.visits(text, entries) for text in self.searches(variables))
         if not self.cost.terms:
-            return min(self.cost.fixed, _CAP)
-        return min(self.cost.value({**self.defaults, **(variables or {})}), _CAP)
+            return min(self.cost.fixed + searches, _CAP)
+        rows = self.cost.value({**self.defaults, **(variables or {})})
+        return min(rows + searches, _CAP)
+
+    def searches(self, variables: Mapping[str, Any] | None) -> list[str]:
+        """The texts that are searched for, each as often as it stands there."""
+        if not self.cost.sought:
+            return []
+        given = {**self.defaults, **(variables or {})}
+        return [text for node in self.cost.sought for text in _texts_in(node, given)]
+
+    def slow_visits(self, variables: Mapping[str, Any] | None, entries: int) -> int:
+        """The index entries that searches compare which cannot use the index."""
+        slow = [text for text in self.searches(variables) if search.is_short(text)]
+        return sum(search.visits(text, entries) for text in slow)
+
+    def is_slow(self, variables: Mapping[str, Any] | None) -> bool:
+        """Whether a search cannot use the index, so that its cost depends on the workspace."""
+        return any(search.is_short(text) for text in self.searches(variables))
 
 
 def cost_of(
@@ -204,7 +232,9 @@ class _Pass:
         arguments = {one.name.value: one.value for one in node.arguments or ()}
         whole = Cost()
         if "first" in definition.args:
-            whole.fixed = inner.once + (SEARCH if arguments.keys() & {"search", "filter"} else 0)
+            asked = [arguments[name] for name in ("search", "filter") if name in arguments]
+            whole.fixed = inner.once + (FILTER if asked else 0)
+            whole.sought += asked
             whole.add(_limit(arguments), each, ())
         elif is_list_type(get_nullable_type(definition.type)):
             whole.add(_listed(arguments), each, ())
@@ -219,6 +249,40 @@ def price_of(field: GraphQLField) -> Price | None:
     declared = field.extensions.get("strawberry-definition")
     price: Price | None = declared.metadata.get(PRICE) if declared else None
     return price
+
+
+def _texts_in(node: ValueNode, variables: Mapping[str, Any]) -> Iterator[str]:
+    """The texts that a filter or a search text searches for."""
+    if isinstance(node, StringValueNode):
+        yield node.value
+    elif isinstance(node, VariableNode):
+        yield from _texts_of(variables.get(node.name.value))
+    elif isinstance(node, ListValueNode):
+        for one in node.values:
+            if not isinstance(one, StringValueNode):
+                yield from _texts_in(one, variables)
+    elif isinstance(node, ObjectValueNode):
+        for part in node.fields:
+            if part.name.value in _SEARCHING:
+                yield from _texts_in(part.value, variables)
+
+
+def _texts_of(value: Any) -> Iterator[str]:
+    """The same, of the value of a variable."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for one in value:
+            if not isinstance(one, str):
+                yield from _texts_of(one)
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            if name in _SEARCHING:
+                yield from _texts_of(part)
+
+
+_SEARCHING = {"search", "party", "staff", "and", "or", "not"}
+"""The fields of filters that search for a text, or hold others that may."""
 
 
 def _listed(arguments: Mapping[str, ValueNode]) -> int:

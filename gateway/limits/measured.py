@@ -25,9 +25,12 @@ class Measured:
     shape: Shape
     cost: OperationCost
 
-    def check(self, variables: Mapping[str, Any] | None, most_rows: int) -> int:
-        """The most rows it may read. Raises GraphQLError if they are too many."""
-        rows = self.cost.value(variables)
+    def check(self, variables: Mapping[str, Any] | None, most_rows: int, entries: int) -> int:
+        """The most rows it may read, in a workspace with so many search *entries*.
+
+        Raises GraphQLError if they are too many.
+        """
+        rows = self.cost.value(variables, entries)
         if rows > most_rows:
             raise too(TOO_COSTLY, "The operation may read {} rows", rows, most_rows)
         return rows

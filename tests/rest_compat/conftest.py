@@ -13,6 +13,7 @@ from starlette.routing import Mount
 from domain.access.keys import KeyRing
 from domain.access.principal import Principal
 from domain.access.rates import RateLimiter
+from domain.reading.sizes import Sizes
 from domain.services import Services
 from domain.storage.opening import opened
 from domain.storage.statements import Prepared
@@ -110,7 +111,7 @@ def rate_limit() -> int:
 async def rest(firms: tuple[str, dict[str, str]], rate_limit: int) -> AsyncIterator[Rest]:
     url, keys = firms
     async with opened(url) as database:
-        services = Services(database, KeyRing(database), RateLimiter(rate_limit))
+        services = Services(database, KeyRing(database), RateLimiter(rate_limit), Sizes(database))
         application = Application()
         application.state.services = services
         routes = Starlette(routes=[Mount("/api/v1", application)])

@@ -8,6 +8,7 @@ them the same semantics as SQLite's single writer. Writes to different workspace
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -22,6 +23,7 @@ from domain.storage import migrating
 from domain.storage.database import (
     BUSY_SECONDS,
     PATIENT_SECONDS,
+    READY_SECONDS,
     Database,
     Pace,
     Row,
@@ -34,6 +36,7 @@ from domain.storage.database import (
 from domain.storage.postgresql.errors import UNKNOWN, lost, translated
 from domain.storage.statements import POSTGRESQL, Fetch, Prepared
 from domain.storage.tables import metadata
+from domain.storage.turns import READING, Turns
 
 log = logging.getLogger("casegraph.sql")
 
@@ -46,6 +49,10 @@ READERS = 8
 WRITERS = 4
 """The most write connections in a process."""
 CONNECT_SECONDS = 5.0
+LONG_SECONDS = 0.05
+"""A statement that takes longer is charged by its time."""
+ROWS_A_SECOND = 500_000
+"""About how many rows or index entries the server visits in a second."""
 STATEMENTS = 500
 """How many prepared statements a connection keeps."""
 
@@ -71,6 +78,9 @@ class PostgresqlDatabase(Database):
         self._readers: asyncpg.Pool | None = None
         self._writers: asyncpg.Pool | None = None
         self._ending: set[asyncio.Task[None]] = set()
+        self._turns = Turns(READERS)
+        self._probe: Connection | None = None
+        self._probing = asyncio.Lock()
 
     async def open(self, *, migrate: bool = True) -> None:
         with translated():
@@ -83,6 +93,9 @@ class PostgresqlDatabase(Database):
     async def close(self) -> None:
         if self._ending:
             await asyncio.wait(self._ending)
+        if self._probe is not None:
+            self._probe.terminate()
+            self._probe = None
         for pool in (self._readers, self._writers):
             if pool is not None:
                 with contextlib.suppress(TimeoutError):
@@ -92,11 +105,12 @@ class PostgresqlDatabase(Database):
 
     @contextlib.asynccontextmanager
     async def read(self, workspace_id: int | None = None) -> AsyncIterator[Snapshot]:
-        connection = await self._begun(workspace_id)
-        try:
-            yield _Snapshot(connection)
-        finally:
-            self._end(connection)
+        async with self._turns.turn(self._read_seconds or PATIENT_SECONDS):
+            connection = await self._begun(workspace_id)
+            try:
+                yield _Snapshot(connection)
+            finally:
+                self._end(connection)
 
     async def run(
         self,
@@ -165,8 +179,18 @@ class PostgresqlDatabase(Database):
             )
 
     async def ready(self) -> None:
-        async with self.read() as snapshot:
-            await snapshot.fetch(Fetch(_READY, {}))
+        async with self._probing:
+            try:
+                with translated():
+                    if self._probe is None or self._probe.is_closed():
+                        self._probe = await self._connect(READY_SECONDS)
+                    sql, _ = _READY.bound(POSTGRESQL, {})
+                    await self._probe.fetch(sql, timeout=READY_SECONDS)
+            except BaseException:
+                if self._probe is not None:
+                    self._probe.terminate()
+                    self._probe = None
+                raise
 
     async def _begun(self, workspace_id: int | None) -> Connection:
         """A connection in a read-only transaction, which is one snapshot."""
@@ -292,11 +316,24 @@ class _Snapshot(Snapshot):
     async def fetch(self, wanted: Fetch) -> list[Row]:
         sql, parameters = wanted.statement.bound(POSTGRESQL, wanted.values)
         log.debug("%s", sql)
-        with translated():
-            async with self._turn:
-                rows = await self._connection.fetch(sql, *parameters)
+        rows: list[Any] = []
+        begun = time.perf_counter()
+        try:
+            with translated():
+                async with self._turn:
+                    begun = time.perf_counter()
+                    rows = await self._connection.fetch(sql, *parameters)
             # asyncpg's records are not declared as tuples, but support all that is done with rows.
             return cast("list[Row]", rows)
+        finally:
+            _count(time.perf_counter() - begun, len(rows))
+
+
+def _count(seconds: float, rows: int) -> None:
+    """Count what a statement has visited: only the time tells how much that was."""
+    if (reading := READING.get()) is not None:
+        long = seconds if seconds > LONG_SECONDS else 0
+        reading.visited += max(int(long * ROWS_A_SECOND), 2 * rows + 1)
 
 
 class _Transaction(Transaction):

@@ -19,6 +19,7 @@ from domain.storage import migrating
 from domain.storage.database import (
     BUSY_SECONDS,
     PATIENT_SECONDS,
+    READY_SECONDS,
     Database,
     Pace,
     Snapshot,
@@ -127,7 +128,7 @@ class SqliteDatabase(Database):
 
     async def ready(self) -> None:
         """Also refuses if the open file is no longer the one at its path."""
-        async with self.read() as snapshot:
+        async with self._readers.probe(READY_SECONDS) as snapshot:
             await snapshot.fetch(Fetch(_READY, {}))
         self._writer.check_in_place()
 

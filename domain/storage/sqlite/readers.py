@@ -20,6 +20,7 @@ from domain.errors import Unavailable
 from domain.storage.database import Row, Snapshot
 from domain.storage.sqlite.errors import busy, interrupted, translated, translation
 from domain.storage.statements import SQLITE, Fetch
+from domain.storage.turns import READING, STEPS_A_ROW, Reading, Turns
 
 log = logging.getLogger("casegraph.sql")
 
@@ -54,6 +55,7 @@ class InlineReader(Snapshot):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._until: tuple[float, float] | None = None
+        self._asked = 0
         self._connection = self._connected()
 
     def run(self, work: Callable[[Snapshot], Coroutine[Any, Any, T]]) -> T:
@@ -64,6 +66,8 @@ class InlineReader(Snapshot):
         # SQLite counts a cached statement's steps across its executions, so that it may ask the
         # progress handler in BEGIN and ROLLBACK too.
         self._until = None
+        reading = READING.get()
+        visited = reading.visited if reading is not None else 0
         try:
             self._connection.execute("BEGIN")
             coroutine = work(self)
@@ -73,6 +77,8 @@ class InlineReader(Snapshot):
             return result
         except sqlite3.Error as error:
             if interrupted(error) or busy(error):
+                if reading is not None:
+                    reading.visited = visited  # all of it is read again
                 raise Overrun from None
             refusal = translation(error)
             raise refusal from None if refusal is error else error
@@ -124,11 +130,14 @@ class InlineReader(Snapshot):
     def _fetched(self, wanted: Fetch) -> list[Row]:
         sql, parameters = wanted.statement.bound(SQLITE, wanted.values)
         log.debug("%s", sql)
-        self._until = None
-        return self._connection.execute(sql, parameters).fetchall()
+        self._until, self._asked = None, 0
+        rows = self._connection.execute(sql, parameters).fetchall()
+        _count(READING.get(), self._asked, len(rows))
+        return rows
 
     def _overrun(self) -> bool:
         """Whether to stop the statement. Its time counts from when SQLite first asks."""
+        self._asked += 1
         if self._until is None:
             self._until = (
                 time.thread_time() + BRIEF_SECONDS,
@@ -140,14 +149,28 @@ class InlineReader(Snapshot):
 
 
 class _ThreadSnapshot(Snapshot):
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, reader: "_Reader", connection: aiosqlite.Connection) -> None:
+        self._reader = reader
         self._connection = connection
 
     async def fetch(self, wanted: Fetch) -> list[Row]:
         sql, parameters = wanted.statement.bound(SQLITE, wanted.values)
         log.debug("%s", sql)
-        with translated():
-            return list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
+        rows: list[Row] = []
+        before = self._reader.asked
+        try:
+            with translated():
+                rows = list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
+        finally:
+            # What is given up at the deadline counts, too.
+            _count(READING.get(), self._reader.asked - before, len(rows))
+        return rows
+
+
+def _count(reading: Reading | None, asked: int, rows: int) -> None:
+    """Count what a statement has visited, which asked *asked* times whether to go on."""
+    if reading is not None:
+        reading.visited += max(asked * _CHECK_EVERY // STEPS_A_ROW, 2 * rows + 1)
 
 
 class _Reader:
@@ -160,6 +183,7 @@ class _Reader:
         self._path = path
         self._connection: aiosqlite.Connection | None = None
         self.deadline = math.inf
+        self.asked = 0
 
     async def connection(self) -> aiosqlite.Connection:
         """The connection, opened now if there is none."""
@@ -196,6 +220,7 @@ class _Reader:
                 await lost.close()
 
     def _late(self) -> bool:
+        self.asked += 1
         return time.monotonic() > self.deadline
 
 
@@ -203,20 +228,23 @@ class Readers:
     """Connections that are read in threads, each used by one snapshot at a time."""
 
     def __init__(self, path: Path) -> None:
-        self._idle: asyncio.LifoQueue[_Reader] = asyncio.LifoQueue()
         self._readers = [_Reader(path) for _ in range(READERS)]
+        self._idle: list[_Reader] = []
+        self._turns = Turns(READERS)
+        # Whoever reads whatever: whether the database can be read is told at once.
+        self._probe = _Reader(path)
+        self._probing = asyncio.Lock()
         self._open = False
 
     async def open(self) -> None:
         """Connect one reader, the next to be used; the others connect when they are needed."""
         self._open = True
         await self._readers[-1].connection()
-        for reader in self._readers:
-            self._idle.put_nowait(reader)
+        self._idle = list(self._readers)
 
     async def close(self) -> None:
         self._open = False
-        for reader in self._readers:
+        for reader in (*self._readers, self._probe):
             await reader.close()
 
     @contextlib.asynccontextmanager
@@ -224,28 +252,37 @@ class Readers:
         """A snapshot whose statements are stopped *seconds* from now, unless that is None."""
         if not self._open:
             raise Unavailable
-        try:
-            reader = await asyncio.wait_for(self._idle.get(), seconds)
-        except TimeoutError:
-            raise Unavailable("Too many reads are in progress right now.") from None
-        try:
-            if not self._open:
-                raise Unavailable
-            with translated():
-                connection = await reader.connection()
+        async with self._turns.turn(seconds):
+            reader = self._idle.pop()
             try:
-                reader.deadline = math.inf if seconds is None else time.monotonic() + seconds
-                with translated():
-                    try:
-                        await connection.execute("BEGIN")
-                    except ValueError as error:
-                        raise Unavailable from error
-                yield _ThreadSnapshot(connection)
+                async with self._begun(reader, seconds) as snapshot:
+                    yield snapshot
             finally:
-                # Shielded: a cancelled request must not return a reader in mid-transaction.
-                await asyncio.shield(reader.end())
+                self._idle.append(reader)
+
+    @contextlib.asynccontextmanager
+    async def probe(self, seconds: float | None) -> AsyncIterator[Snapshot]:
+        """A snapshot of a connection that nothing else uses."""
+        async with self._probing, self._begun(self._probe, seconds) as snapshot:
+            yield snapshot
+
+    @contextlib.asynccontextmanager
+    async def _begun(self, reader: _Reader, seconds: float | None) -> AsyncIterator[Snapshot]:
+        if not self._open:
+            raise Unavailable
+        with translated():
+            connection = await reader.connection()
+        try:
+            reader.deadline = math.inf if seconds is None else time.monotonic() + seconds
+            with translated():
+                try:
+                    await connection.execute("BEGIN")
+                except ValueError as error:
+                    raise Unavailable from error
+            yield _ThreadSnapshot(reader, connection)
         finally:
-            self._idle.put_nowait(reader)
+            # Shielded: a cancelled request must not return a reader in mid-transaction.
+            await asyncio.shield(reader.end())
 
 
 def _read_only(path: Path) -> str:

@@ -4,17 +4,18 @@ import pytest
 import strawberry
 from graphql import GraphQLObjectType, get_operation_ast, parse
 
-from domain.reading import lists, lookups
+from domain.reading import lists, lookups, search
 from domain.reading.paging import Paging
 from gateway.execution.declarations import DEFINITION, shown_as
 from gateway.execution.loads import Nodes, OneById, RootPage, _Loads, loading
-from gateway.limits.costs import COUNT, SEARCH, Price, cost_of, price_of
+from gateway.limits.costs import COUNT, FILTER, Price, cost_of, price_of
 from gateway.limits.fragments import fragments_of, innermost_first
 from gateway.schema.assembled import schema
 from gateway.schema.connections import First
 from gateway.schema.scalars import CONFIG
 from gateway.schema.types import Case, PartyConnection
 
+SEARCHED = FILTER + search.INDEXED_VISITS
 NESTED = "{ cases(first: %s) { nodes { parties(first: %s) { nodes { party { cases(first: %s) "
 NESTED += "{ nodes { role } } } } } } } }"
 
@@ -44,7 +45,7 @@ def cost(query, variables=None, name=None, schema=schema):
             "{ cases(first: 2) { nodes { parties(first: 3) { totalCount } } } }",
             2 * (1 + COUNT + 3),
         ),
-        ('{ parties(first: 2, search: "x") { nodes { name } } }', SEARCH + 2),
+        ('{ parties(first: 2, search: "x") { nodes { name } } }', SEARCHED + 2),
         ('{ case(id: "x") { links(first: 5) { nodes { case { name } } } } }', 1 + 5 * 2),
         ('{ nodes(ids: ["a", "b"]) { id ... on Case { staff(first: 3) { nodes { id } } } } }', 8),
         ("{ a: cases(first: 1) { nodes { id } } b: cases(first: 2) { nodes { id } } }", 3),
@@ -145,7 +146,10 @@ class NewQuery:
         ("{ latest { name } }", 1),
         ("{ latest { parties(first: 3) { nodes { name } } } }", 1 + 3),
         ("{ witnesses(first: 7) { nodes { name } } }", 7),
-        ('{ witnesses(first: 7, search: "x") { totalCount nodes { name } } }', SEARCH + COUNT + 7),
+        (
+            '{ witnesses(first: 7, search: "x") { totalCount nodes { name } } }',
+            SEARCHED + COUNT + 7,
+        ),
         ('{ picked(names: ["a", "b"]) { name } }', 2),
         ("{ figure }", 1),
         ("{ free }", 0),

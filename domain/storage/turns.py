@@ -1,0 +1,93 @@
+"""Turns at the connections for reading, so that no key keeps the others from theirs.
+
+What one key asks for at once may take half of them. Who waits is served by how little their key
+holds, then in order.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from domain.errors import Unavailable
+
+STEPS_A_ROW = 12
+"""Instructions of SQLite's virtual machine for each row or index entry that it visits, about."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one request reads: the key it comes from, and the rows and index entries visited.
+
+    *visited* is an estimate: SQLite tells of every 2,000 instructions, PostgreSQL only the time.
+    *least* is what is known to be visited without being told.
+    """
+
+    key_id: str
+    visited: int = 0
+    least: int = 0
+
+    @property
+    def total(self) -> int:
+        return max(self.visited, self.least)
+
+
+READING: ContextVar[Reading | None] = ContextVar("reading", default=None)
+"""The request that this task answers; None for the operator's commands."""
+
+
+class Turns:
+    """*most* turns at a time, and half of them for any one key."""
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+        self._share = max(1, most // 2)
+        self._held: Counter[str] = Counter()
+        self._waiting: deque[tuple[str, asyncio.Future[None]]] = deque()
+
+    @contextlib.asynccontextmanager
+    async def turn(self, seconds: float | None) -> AsyncIterator[None]:
+        """A turn for the length of the block. Raises Unavailable after waiting for *seconds*."""
+        reading = READING.get()
+        key_id = reading.key_id if reading is not None else ""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((key_id, future))
+        self._hand_out()
+        try:
+            if not future.done():
+                async with asyncio.timeout(seconds):
+                    await asyncio.shield(future)
+        except BaseException as error:
+            if future.done():
+                self._give_back(key_id)
+            else:
+                self._waiting.remove((key_id, future))
+            if isinstance(error, TimeoutError):
+                raise Unavailable("Too many reads are in progress right now.") from None
+            raise
+        try:
+            yield
+        finally:
+            self._give_back(key_id)
+
+    def _give_back(self, key_id: str) -> None:
+        self._free += 1
+        self._held[key_id] -= 1
+        if not self._held[key_id]:
+            del self._held[key_id]
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        while self._free:
+            allowed = [
+                one for one in self._waiting if not one[0] or self._held[one[0]] < self._share
+            ]
+            if not allowed:
+                return
+            key_id, future = next_ = min(allowed, key=lambda one: self._held[one[0]])
+            self._waiting.remove(next_)
+            self._free -= 1
+            self._held[key_id] += 1
+            future.set_result(None)
