@@ -67,7 +67,7 @@ class Settings(BaseModel):
     query_depth: int = _count(30, "How many levels of fields one GraphQL document may have.")
     query_tokens: int = _count(1_500, "How many tokens one GraphQL document may have.")
     query_aliases: int = _count(
-        200, "How many aliases one GraphQL operation may have, with fragments spread out."
+        100, "How many aliases one GraphQL operation may have, with fragments spread out."
     )
     query_directives: int = _count(
         200, "How many directives one GraphQL operation may have, with fragments spread out."

@@ -48,7 +48,7 @@ SCHEMA = schema._schema
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 _MOST_ERRORS = 8
-"""Validation stops after this many errors: nobody reads more."""
+"""Validation stops at this many errors, the last of which says so: nobody reads more."""
 _SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 
 
@@ -160,10 +160,10 @@ def check_valid(document: DocumentNode, settings: Settings) -> None:
             SCHEMA,
             document,
             rules,
-            max_errors=_MOST_ERRORS,
+            max_errors=_MOST_ERRORS - 1,
             hide_suggestions=not settings.suggestions,
         )
-        if len(errors) > _MOST_ERRORS:
+        if len(errors) >= _MOST_ERRORS:
             break
     if errors:
         raise NotValid(errors)
