@@ -26,8 +26,8 @@ CASE = (
     "created_at",
     "updated_at",
 )
-_PARTY = ("party_id", "role", "party.name")
-_STAFF = ("staff_id", "role", "staff.name")
+_PARTY = ("party_id", "role", "party.name", "party.version")
+_STAFF = ("staff_id", "role", "staff.name", "staff.version")
 
 
 def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -68,21 +68,41 @@ async def case_objects(
     who: Principal, db: Snapshot, rows: Sequence[tuple[Any, ...]]
 ) -> list[dict[str, Any]]:
     """The full case objects for rows of CASE, with one statement each for parties and staff."""
+    objects, _renamed = await _objects(who, db, rows, versions=False)
+    return objects
+
+
+async def case_object(
+    who: Principal, db: Snapshot, row: tuple[Any, ...]
+) -> tuple[dict[str, Any], int]:
+    """The full case object for a row of CASE, and what revisions.renames() would tell of it."""
+    [content], renamed = await _objects(who, db, [row], versions=True)
+    return content, renamed
+
+
+async def _objects(
+    who: Principal, db: Snapshot, rows: Sequence[tuple[Any, ...]], *, versions: bool
+) -> tuple[list[dict[str, Any]], int]:
+    """The objects, and with *versions* how often all their parties and staff have changed."""
     ids = [row[0] for row in rows]
     parties: list[list[dict[str, Any]]] = [[] for _ in ids]
     staff: list[list[dict[str, Any]]] = [[] for _ in ids]
+    renamed = 0
     if ids:
+        width = 4 if versions else 3
         involved = await db.fetch_each(
             [
-                related.items(who, relations.CASE_PARTIES).whole(ids, _PARTY),
-                related.items(who, relations.CASE_STAFF).whole(ids, _STAFF),
+                related.items(who, relations.CASE_PARTIES).whole(ids, _PARTY[:width]),
+                related.items(who, relations.CASE_STAFF).whole(ids, _STAFF[:width]),
             ]
         )
-        for place, id, role, name in involved[0]:
+        for place, id, role, name, *version in involved[0]:
             parties[place].append({"id": id, "role": role, "name": name})
-        for place, id, role, name in involved[1]:
+            renamed += sum(one - 1 for one in version)
+        for place, id, role, name, *version in involved[1]:
             staff[place].append({"id": id, "name": name, "role": role})
-    return [
+            renamed += sum(one - 1 for one in version)
+    objects = [
         {
             "id": id,
             "name": name,
@@ -108,6 +128,7 @@ async def case_objects(
             updated_at,
         ), case_parties, case_staff in zip(rows, parties, staff, strict=True)
     ]
+    return objects, renamed
 
 
 async def whole_list(who: Principal, db: Snapshot, relation: Relation, id: str) -> list[Any]:

@@ -18,6 +18,11 @@ def etag(revision: str) -> str:
     return f'"{revision}"'
 
 
+def is_conditional(request: Request) -> bool:
+    """Whether the request has a condition, however it is written."""
+    return bool({"if-match", "if-none-match"} & set(request.headers.keys()))
+
+
 def unchanged(request: Request, revision: str) -> bool:
     """Whether the client already has this revision, by the weak comparison of If-None-Match.
 

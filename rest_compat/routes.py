@@ -23,7 +23,6 @@ from domain.errors import (
     Refused,
     VersionConflict,
 )
-from domain.ids import canonical_case_id
 from domain.inputs import CaseFilter
 from domain.models import Case, CaseStatus
 from domain.reading import lists, lookups, objects, relations, revisions
@@ -38,6 +37,7 @@ from rest_compat.answers import (
     GIVEN,
     SHAPES,
     answer,
+    case_object,
     case_objects,
     case_page,
     link,
@@ -45,7 +45,7 @@ from rest_compat.answers import (
     page_answer,
     whole_list,
 )
-from rest_compat.conditions import etag, expected, required, unchanged
+from rest_compat.conditions import etag, expected, is_conditional, required, unchanged
 from rest_compat.documentation import documented
 from rest_compat.door import Deleter, Domain, Door, Reader, Writer
 from rest_compat.errors import Answered, Unreadable, named_as, version_conflict
@@ -141,22 +141,23 @@ async def create_case(request: Request, who: Writer, services: Domain) -> Respon
     ),
 )
 async def get_case(request: Request, case_id: str, who: Reader, services: Domain) -> Response:
+    asks = is_conditional(request)
+
     async def read(db: Snapshot) -> Response:
-        row, [(renamed,)] = await db.fetch_each(
-            [
-                lookups.by_id(who, lookups.CASE, [case_id], (*CASE, "version")),
-                revisions.renames(who.workspace_id, canonical_case_id(case_id) or ""),
-            ]
-        )
+        wanted = lookups.by_id(who, lookups.CASE, [case_id], (*CASE, "version"))
+        row = await db.fetch(wanted) if wanted is not None else []
         if not row:
             raise CaseNotFound(case_id)
         [(*columns, version)] = row
-        revision = revisions.revision(version, renamed)
+        if not asks:
+            content, renamed = await case_object(who, db, tuple(columns))
+            return answer(content, headers={"ETag": etag(revisions.revision(version, renamed))})
+        revision = await revisions.current(db, who.workspace_id, columns[0], version)
         tag = {"ETag": etag(revision)}
-        wanted = required(request)
-        if wanted is not None and revision not in wanted:
+        needed = required(request)
+        if needed is not None and revision not in needed:
             [content] = await case_objects(who, db, [tuple(columns)])
-            raise Answered(version_conflict(VersionConflict(wanted, revision), content))
+            raise Answered(version_conflict(VersionConflict(needed, revision), content))
         if unchanged(request, revision):
             # With what the 200 would have said (RFC 9110, section 15.4.5).
             return Response(status_code=304, headers=tag | {"Cache-Control": "no-store"})
