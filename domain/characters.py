@@ -4,7 +4,6 @@ Python's unicodedata lacks three properties, so their code points are listed her
 16.0. Default_Ignorable_Code_Point also reserves code points for characters to come.
 """
 
-import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -43,14 +42,16 @@ _NON_JOINER, _JOINER = "\u200c", "\u200d"
 _VIRAMA = 9  # the combining class of what joins the consonants of Indic scripts
 
 _ALIKE = str.maketrans(
-    dict.fromkeys(DASHES, "-") | dict.fromkeys(APOSTROPHES, "'") | dict.fromkeys(QUOTES, '"')
+    dict.fromkeys(DASHES, "-")
+    | dict.fromkeys(APOSTROPHES, "'")
+    | dict.fromkeys(QUOTES, '"')
+    | dict.fromkeys(DEFAULT_IGNORABLE, "")
 )
-_IGNORABLE = re.compile(f"[{''.join(sorted(DEFAULT_IGNORABLE))}]+")
 
 
 def alike(text: str) -> str:
     """The text with one kind of dash, of apostrophe and of quote, without ignorable characters."""
-    return _IGNORABLE.sub("", text).translate(_ALIKE)
+    return text.translate(_ALIKE)
 
 
 def is_blank(text: str) -> bool:
