@@ -113,7 +113,7 @@ async def _seal(path: Path) -> str:
         who = await administration.operator(database)
         async with database.read() as db:
             page = await objects.cases(who, db, None, CaseOrder(), Paging(limit=1))
-    return page.edges[0].seal
+    return page.edges[0].seal.mark
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,7 @@ class Sample:
             case_ids=[row[0] for row in rng.sample(rows, min(SAMPLE, len(rows)))],
             active_ids=[row[0] for row in active],
             terms=list(_terms(active[:TERMS])),
-            deep_cursor=cursors.encode((last[1], last[0]), firm.seal),
+            deep_cursor=cursors.encode((last[1], last[0]), cursors.Seal(firm.seal)),
             deep_page=page,
         )
 

@@ -179,6 +179,7 @@ class PostgresqlDatabase(Database):
             )
 
     async def ready(self) -> None:
+        self._pool_of(self._readers)  # raises Unavailable once this is closed
         async with self._probing:
             try:
                 with translated():

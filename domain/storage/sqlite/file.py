@@ -128,9 +128,9 @@ class SqliteDatabase(Database):
 
     async def ready(self) -> None:
         """Also refuses if the open file is no longer the one at its path."""
+        self._writer.check_in_place()
         async with self._readers.probe(READY_SECONDS) as snapshot:
             await snapshot.fetch(Fetch(_READY, {}))
-        self._writer.check_in_place()
 
 
 def _make(path: Path, *, missing: bool) -> None:
