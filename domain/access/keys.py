@@ -23,11 +23,10 @@ from domain.access.rates import RateLimiter, network
 from domain.errors import DomainError, InvalidKey, RateLimited
 from domain.ids import crockford
 from domain.models import Mode
-from domain.storage import seals
+from domain.storage import seals, turns
 from domain.storage.database import Database, Pace, Row, Transaction
 from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import api_key, workspace
-from domain.storage.turns import READING, Reading
 
 CACHED_SECONDS = 1.0
 """How long a revoked key may still be accepted, by this process and by others."""
@@ -119,10 +118,10 @@ class KeyRing:
         if len(raw) > _LONGEST or not raw.isascii():
             raise self._failed(address)
         digest = key_digest(raw)
-        READING.set(None)
+        turns.READING.set(None)
         until, principal = self._cached.get(digest, (0.0, None))
         if principal is not None and time.monotonic() < until:
-            READING.set(Reading(principal.key_id))
+            turns.begin(principal.key_id)
             return principal
         id = key_id(raw)
         if id is None:
@@ -137,7 +136,7 @@ class KeyRing:
         if len(self._cached) >= _CACHED_KEYS:
             self._cached.clear()
         self._cached[digest] = (time.monotonic() + CACHED_SECONDS, principal)
-        READING.set(Reading(id))
+        turns.begin(id)
         return principal
 
     def _note_use(self, principal: Principal, noted: str | None) -> None:

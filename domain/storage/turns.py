@@ -1,11 +1,15 @@
 """Turns at the connections for reading, so that no key keeps the others from theirs.
 
-What one key asks for at once may take half of them. Who waits is served by how little their key
-holds, then in order.
+What one key asks for at once may take half of them and, while other keys ask for something, too, no
+more than half of the processor's cores. Who waits is served by how little their key holds, then in
+order.
 """
 
 import asyncio
 import contextlib
+import math
+import os
+import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
@@ -38,12 +42,42 @@ READING: ContextVar[Reading | None] = ContextVar("reading", default=None)
 """The request that this task answers; None for the operator's commands."""
 
 
+class Crowd:
+    """Whether several keys have asked for something in the last second."""
+
+    SECONDS = 1.0
+
+    def __init__(self) -> None:
+        self._last, self._last_at = "", -math.inf
+        self._other_at = -math.inf
+
+    def saw(self, key_id: str) -> None:
+        """Note a request with a key."""
+        now = time.monotonic()
+        if key_id != self._last:
+            self._last, self._other_at = key_id, self._last_at
+        self._last_at = now
+
+    def __bool__(self) -> bool:
+        return time.monotonic() - self._other_at < self.SECONDS
+
+
+def begin(key_id: str) -> None:
+    """Let this task answer a request with a key."""
+    READING.set(Reading(key_id))
+    CROWD.saw(key_id)
+
+
+CROWD = Crowd()
+
+
 class Turns:
     """*most* turns at a time, and half of them for any one key."""
 
     def __init__(self, most: int) -> None:
         self._free = most
-        self._share = max(1, most // 2)
+        self._alone = max(1, most // 2)
+        self._crowded = max(1, min(most // 2, (os.cpu_count() or 1) // 2))
         self._held: Counter[str] = Counter()
         self._waiting: deque[tuple[str, asyncio.Future[None]]] = deque()
 
@@ -80,10 +114,9 @@ class Turns:
         self._hand_out()
 
     def _hand_out(self) -> None:
+        share = self._crowded if CROWD else self._alone
         while self._free:
-            allowed = [
-                one for one in self._waiting if not one[0] or self._held[one[0]] < self._share
-            ]
+            allowed = [one for one in self._waiting if not one[0] or self._held[one[0]] < share]
             if not allowed:
                 return
             key_id, future = next_ = min(allowed, key=lambda one: self._held[one[0]])

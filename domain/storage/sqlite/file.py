@@ -129,8 +129,13 @@ class SqliteDatabase(Database):
     async def ready(self) -> None:
         """Also refuses if the open file is no longer the one at its path."""
         self._writer.check_in_place()
-        async with self._readers.probe(READY_SECONDS) as snapshot:
-            await snapshot.fetch(Fetch(_READY, {}))
+        if self._inline is None:
+            raise Unavailable
+        try:
+            self._inline.run(lambda db: db.fetch(Fetch(_READY, {})))
+        except Overrun:
+            async with self._readers.probe(READY_SECONDS) as snapshot:
+                await snapshot.fetch(Fetch(_READY, {}))
 
 
 def _make(path: Path, *, missing: bool) -> None:
