@@ -76,15 +76,18 @@ def _found_postgresql(element: found_by_index, compiler: SQLCompiler, **options:
     workspace_id, of_kind, _query, *rest = element.clauses
     needed = [workspace_id, of_kind, *rest]
     workspace, kind, scope, *terms = _each_argument(needed, compiler, options)
+    # A subquery runs once, while a function call may run for each row.
+    grams = " OR ".join(f"grams @> (SELECT casegraph_grams({scope}, {term}))" for term in terms)
     any_of = " OR ".join(
-        # A subquery runs once, while a function call may run for each row.
-        f"(grams @> (SELECT casegraph_grams({scope}, {term})) AND strpos({column}, {term}) > 0)"
+        f"strpos({column}, {term}) > 0"
         for column, term in zip(("plain", "loose", "number"), terms, strict=True)
     )
     # MATERIALIZED runs it once, whatever the planner assumes of a table it has not analyzed yet.
+    # The trigrams have a table of their own: see the migration 0008.
     return (
-        f"(WITH found AS MATERIALIZED (SELECT id FROM search_entry "  # noqa: S608
-        f"WHERE workspace_id = {workspace} AND kind = {kind} AND ({any_of})) "
+        "(WITH found AS MATERIALIZED (SELECT id FROM search_gram "  # noqa: S608
+        f"JOIN search_entry USING (entry) WHERE ({grams}) "
+        f"AND workspace_id = {workspace} AND kind = {kind} AND ({any_of})) "
         "SELECT id FROM found)"
     )
 

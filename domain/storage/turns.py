@@ -32,6 +32,8 @@ class Reading:
     key_id: str
     visited: int = 0
     least: int = 0
+    turns: int = 0
+    """The turns that the request holds."""
 
     @property
     def total(self) -> int:
@@ -85,7 +87,8 @@ class Turns:
     async def turn(self, seconds: float | None) -> AsyncIterator[None]:
         """A turn for the length of the block. Raises Unavailable after waiting for *seconds*."""
         reading = READING.get()
-        key_id = reading.key_id if reading is not None else ""
+        # Who has a turn already must not wait for another one that only its own key holds.
+        key_id = reading.key_id if reading is not None and not reading.turns else ""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((key_id, future))
         self._hand_out()
@@ -101,9 +104,13 @@ class Turns:
             if isinstance(error, TimeoutError):
                 raise Unavailable("Too many reads are in progress right now.") from None
             raise
+        if reading is not None:
+            reading.turns += 1
         try:
             yield
         finally:
+            if reading is not None:
+                reading.turns -= 1
             self._give_back(key_id)
 
     def _give_back(self, key_id: str) -> None:

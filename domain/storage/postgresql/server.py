@@ -156,6 +156,8 @@ class PostgresqlDatabase(Database):
         async with self.read() as db:
             for (name,) in await db.fetch(Fetch(_INVALID_INDEXES, {})):
                 problems.append((f"index {name}", "it is not valid. See: REINDEX"))
+            if await db.fetch(Fetch(_UNINDEXED, {})):
+                problems.append(("search index", "it does not match the search entries."))
             for table, parent, statement in _references():
                 if await db.fetch(Fetch(statement, {})):
                     problems.append((f"table {table}", f"a row refers to nothing in {parent}."))
@@ -166,8 +168,8 @@ class PostgresqlDatabase(Database):
         pool = self._pool_of(self._writers)
         with translated():
             async with pool.acquire() as connection:
-                for table in metadata.sorted_tables:
-                    await connection.execute(f"VACUUM (ANALYZE) {table.name}")
+                for name in (*(table.name for table in metadata.sorted_tables), "search_gram"):
+                    await connection.execute(f"VACUUM (ANALYZE) {name}")
 
     async def require_bound(self) -> None:
         async with self.read() as db:
@@ -381,6 +383,13 @@ async def _nothing(_connection: Connection) -> None:
     """The pool's reset hook. Does nothing: connections keep no state but their transactions."""
 
 
+_UNINDEXED = Prepared(
+    text(
+        "SELECT 1 FROM search_entry AS e FULL JOIN search_gram AS g ON g.entry = e.entry "
+        "WHERE g.grams IS DISTINCT FROM casegraph_grams(e.scope, e.plain, e.loose, e.number) "
+        "OR e.entry IS NULL LIMIT 1"
+    )
+)
 _INVALID_INDEXES = Prepared(
     text("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1")
 )

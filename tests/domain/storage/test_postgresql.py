@@ -6,27 +6,27 @@ import pytest
 from sqlalchemy import text
 
 from domain.errors import FileNumberTaken, TimedOut, Unavailable
-from domain.inputs import CaseChanges, NewCase
-from domain.reading import objects
+from domain.inputs import CaseChanges, CaseFilter, NewCase
+from domain.reading import lists, objects
+from domain.reading.paging import Paging
 from domain.storage.database import Pace
 from domain.storage.opening import opened
-from domain.storage.statements import Fetch, Prepared
+from domain.storage.statements import POSTGRESQL, Fetch, Prepared
 from domain.storage.tables import metadata
+from domain.transfer.importing import dumped, import_cases
 from domain.upkeep import administration
+from domain.upkeep.verifying import verify
 from domain.writing import cases
 
 pytestmark = pytest.mark.postgresql
 
 
 def everything(table):
-    return Fetch(Prepared(text(f"SELECT workspace_id FROM {table}")), {})
+    own = "id" if table == "workspace" else "workspace_id"
+    return Fetch(Prepared(text(f"SELECT {own} FROM {table}")), {})
 
 
-SECURED = [
-    table.name
-    for table in metadata.sorted_tables
-    if "workspace_id" in table.c and table.name not in ("api_key", "search_entry")
-]
+SECURED = [table.name for table in metadata.sorted_tables]
 
 
 async def test_a_statement_that_forgets_the_workspace_finds_no_foreign_row(
@@ -40,7 +40,67 @@ async def test_a_statement_that_forgets_the_workspace_finds_no_foreign_row(
             for table in SECURED:
                 found = {workspace_id for (workspace_id,) in await db.fetch(everything(table))}
                 assert found <= {who.workspace_id}
-            assert await db.fetch(everything("cases"))
+            for table in ("cases", "search_entry", "api_key", "workspace"):
+                assert await db.fetch(everything(table)), table
+
+
+async def test_a_role_that_the_policies_do_not_bind_is_refused(database, postgresql):
+    name = str(database.url.database)
+    free = postgresql.url(name)  # a superuser's
+    postgresql.sql("CREATE ROLE rover LOGIN BYPASSRLS IN ROLE casegraph")
+
+    for url in (free, postgresql.url(name, "rover")):
+        with pytest.raises(Unavailable, match="superuser or has BYPASSRLS"):
+            async with opened(url, migrate=False, bound=True):
+                pass
+    async with opened(free, migrate=False) as allowed:
+        assert (await verify(allowed)).findings == []
+    async with opened(postgresql.url(name, "casegraph"), migrate=False, bound=True):
+        pass
+
+
+async def test_a_search_under_the_policies_is_read_off_its_index(database, clerk, raw, given_case):
+    await given_case("Müller ./. Weiß")
+    lines = [dumped({"name": f"Case {n} of somebody else"}) for n in range(1_000)]
+    await import_cases(clerk, database, lines, source="test")
+    raw.execute("ANALYZE")
+    asked = lists.cases(clerk, CaseFilter(search="müller"))
+    sql, parameters = asked.page(Paging(), ("name",)).statement.bound(
+        POSTGRESQL, asked.page(Paging(), ("name",)).values
+    )
+    connection = await database._connect()
+    try:
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL casegraph.workspace = '{clerk.workspace_id}'")
+            for other in ("seqscan", "indexscan"):  # which a thousand rows are too few for
+                await connection.execute(f"SET LOCAL enable_{other} = off")
+            plan = "\n".join(
+                row[0] for row in await connection.fetch(f"EXPLAIN {sql}", *parameters)
+            )
+            rows = await connection.fetch(sql, *parameters)
+    finally:
+        await connection.close()
+    assert [row["name"] for row in rows] == ["Müller ./. Weiß"]
+    assert "ix_search_gram_grams" in plan
+    assert "uq_search_entry_entry" in plan
+
+
+async def test_an_index_that_does_not_fit_its_entries_is_found(database, clerk, raw, given_case):
+    await given_case("Müller")
+    assert (await verify(database)).findings == []
+    for damage in (
+        "UPDATE search_gram SET grams = '{1}'",
+        "DELETE FROM search_gram",
+        "INSERT INTO search_gram VALUES (4711, '{1}')",
+    ):
+        raw.execute("DELETE FROM search_gram")
+        raw.execute(
+            "INSERT INTO search_gram"
+            " SELECT entry, casegraph_grams(scope, plain, loose, number) FROM search_entry"
+        )
+        raw.execute(damage)
+        found = [str(one) for one in (await verify(database)).findings]
+        assert found == ["database: search index: it does not match the search entries."], damage
 
 
 async def test_a_forgotten_workspace_cannot_be_written(database, clerk, stranger, given_case):

@@ -103,3 +103,10 @@ async def test_the_operator_is_not_held_back(begin):
     held = [begin(turns, "") for _ in range(4)]
     await settle()
     assert all(one.is_set() for one, *_ in held)
+
+
+async def test_a_request_that_has_a_turn_does_not_wait_for_its_own_key():
+    turns = Turns(4)
+    READING.set(Reading("a"))
+    async with turns.turn(1), turns.turn(1), turns.turn(1):
+        pass

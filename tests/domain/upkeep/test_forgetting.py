@@ -36,8 +36,10 @@ def left_in(raw, database, database_kind):
         content = b"".join(path.read_bytes() for path in paths)
     else:
         content = raw.everything().encode()
-        grams = raw.execute("SELECT array_to_string(grams, '|') FROM search_entry").fetchall()
-        content += str(grams).encode()
+        content += str(raw.execute("SELECT * FROM search_gram").fetchall()).encode()
+        # What the planner remembers of values, too.
+        remembered = "SELECT most_common_vals::text, histogram_bounds::text FROM pg_stats"
+        content += str(raw.execute(f"{remembered} WHERE schemaname = 'public'").fetchall()).encode()
     # A JSON text within a JSON text has its quotes escaped, but its letters as they are.
     return [text for text in spellings() if text.encode() in content]
 
