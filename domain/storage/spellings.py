@@ -76,8 +76,6 @@ def _found_postgresql(element: found_by_index, compiler: SQLCompiler, **options:
     workspace_id, of_kind, _query, *rest = element.clauses
     needed = [workspace_id, of_kind, *rest]
     workspace, kind, scope, *terms = _each_argument(needed, compiler, options)
-    # A subquery runs once, while a function call may run for each row.
-    grams = " OR ".join(f"grams @> (SELECT casegraph_grams({scope}, {term}))" for term in terms)
     any_of = " OR ".join(
         f"strpos({column}, {term}) > 0"
         for column, term in zip(("plain", "loose", "number"), terms, strict=True)
@@ -85,8 +83,8 @@ def _found_postgresql(element: found_by_index, compiler: SQLCompiler, **options:
     # MATERIALIZED runs it once, whatever the planner assumes of a table it has not analyzed yet.
     # The trigrams have a table of their own: see the migration 0008.
     return (
-        "(WITH found AS MATERIALIZED (SELECT id FROM search_gram "  # noqa: S608
-        f"JOIN search_entry USING (entry) WHERE ({grams}) "
+        "(WITH found AS MATERIALIZED (SELECT id FROM search_entry "  # noqa: S608
+        f"WHERE entry IN (SELECT casegraph_candidates({scope}, {', '.join(terms)})) "
         f"AND workspace_id = {workspace} AND kind = {kind} AND ({any_of})) "
         "SELECT id FROM found)"
     )

@@ -34,6 +34,15 @@ POSTGRESQL = (
     """INSERT INTO search_gram
     SELECT entry, casegraph_grams(scope, plain, loose, number) FROM search_entry""",
     "CREATE INDEX ix_search_gram_grams ON search_gram USING gin (grams)",
+    # The planner cannot know how few entries a term has, and would rather read all of them.
+    """CREATE FUNCTION casegraph_candidates(scope text, VARIADIC terms text[]) RETURNS SETOF bigint
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 500
+    SET enable_seqscan = off SET enable_indexscan = off AS $$
+        SELECT entry FROM search_gram
+        WHERE grams @> casegraph_grams(scope, terms[1])
+            OR grams @> casegraph_grams(scope, terms[2])
+            OR grams @> casegraph_grams(scope, terms[3])
+    $$""",
     """CREATE FUNCTION casegraph_index_entry() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF TG_OP <> 'INSERT' THEN
