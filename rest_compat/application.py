@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from domain.errors import DomainError
+from rest_compat import explorer
 from rest_compat.documentation import DESCRIPTION, completed
 from rest_compat.door import Door
 from rest_compat.errors import Unreadable, failed, http_failure_of, refused, unreadable
@@ -30,7 +31,7 @@ class Application:
             description=DESCRIPTION,
             redirect_slashes=False,
             openapi_url="/openapi.json" if public else None,
-            docs_url="/docs" if public else None,
+            docs_url=None,
             redoc_url=None,
             exception_handlers={
                 DomainError: refused,
@@ -40,6 +41,9 @@ class Application:
             },
         )
         self._fastapi.include_router(router)
+        if public:
+            self._fastapi.add_route("/docs", explorer.page, include_in_schema=False)
+            self._fastapi.add_route("/docs/static/{name}", explorer.file, include_in_schema=False)
         documented = self._fastapi.openapi
         self._fastapi.openapi = lambda: completed(documented())  # type: ignore[method-assign]
         self.state = self._fastapi.state

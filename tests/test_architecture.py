@@ -85,6 +85,7 @@ FLOORS = {
     "rest_compat": [
         {
             "rest_compat": "answers application bodies conditions documentation door errors"
+            " explorer"
             " parameters routes schemas"
         }
     ],

@@ -44,7 +44,7 @@ COUNTED = "/api/v1/"
 """Paths below this, and /graphql itself, carry the rate-limit headers."""
 
 NO_ROUTE = "(no route)"
-_STATIC = "/graphql/static/"
+_STATIC = ("/graphql/static/", "/api/v1/docs/static/")
 _ROUTES = frozenset(
     ("/", "/graphql", "/healthz", "/readyz", "/api/v1/docs", "/api/v1/openapi.json")
 )
@@ -257,7 +257,7 @@ def _route(path: str) -> str:
     """The route of a path without parameters; any other text is not for a log."""
     if path in _ROUTES:
         return path
-    return f"{_STATIC}{{file}}" if path.startswith(_STATIC) else NO_ROUTE
+    return next((f"{root}{{file}}" for root in _STATIC if path.startswith(root)), NO_ROUTE)
 
 
 def _method(name: str) -> str:
