@@ -35,6 +35,11 @@ log = structlog.get_logger("casegraph.access")
 _access = logging.getLogger("casegraph.access")
 
 MAX_HEAD_BYTES = 32 << 10
+MAX_FRAMING = 16
+"""Bytes that each byte of a body may take on the wire: a chunk of one byte takes six.
+
+What chunk extensions (RFC 9112, section 7.1.1) need beyond that counts as a head would.
+"""
 MAX_HEADERS = 100
 MAX_PIPELINED = 16
 """Requests that may wait behind the one being answered; one more closes the connection."""
@@ -152,6 +157,7 @@ class Connection(HttpToolsProtocol):
         self._chunk = 0  # size in bytes of the chunk being parsed
         self._fruitful = False  # whether the chunk began or ended a head, or had some of a body
         self._fruitless = 0  # bytes of one request in chunks that did none of that
+        self._framing = 0  # bytes of a body beyond what its content may have around it
         self._deaf = False  # whether incoming bytes are ignored from now on
         self._discarded = 0
         self._turned_away = False
@@ -184,6 +190,8 @@ class Connection(HttpToolsProtocol):
             self._discard(data)
             return
         self._chunk = len(data)
+        if self._reads is _BODY:
+            self._framing += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -220,7 +228,7 @@ class Connection(HttpToolsProtocol):
         if in_pieces:
             self._since = self.loop.time()
             self._fruitful = True
-        self._fruitless = 0
+        self._fruitless = self._framing = 0
         self._reads = _BODY
         super().on_headers_complete()
         if not self.pipeline:
@@ -231,6 +239,7 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._fruitful = True
+        self._framing -= MAX_FRAMING * len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -323,7 +332,8 @@ class Connection(HttpToolsProtocol):
             self._fruitful = False
         else:  # inside one header, trailer or chunk extension that has not ended
             self._fruitless += self._chunk
-        if self._fruitless > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
+        fruitless = max(self._fruitless, self._framing)
+        if fruitless > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
             self._refuse(HEAD_LARGE)
             return
         cycle = self.cycle

@@ -77,6 +77,7 @@ def assert_prompt(server):
         ([CHUNKED, b"0\r\n", *[b"trailer: x\r\n" * 10] * 30], 431, "HEADERS_TOO_LARGE"),
         ([CHUNKED, b"0\r\ntrailer: ", *[b"y" * 4_000] * 20], 431, "HEADERS_TOO_LARGE"),
         ([CHUNKED, b"4;extension=", *[b"y" * 4_000] * 20], 431, "HEADERS_TOO_LARGE"),
+        ([CHUNKED, *[b"1;x=" + b"y" * 4_000 + b"\r\nz\r\n"] * 20], 431, "HEADERS_TOO_LARGE"),
         ([b"GET / HT"], 408, "REQUEST_TIMEOUT"),
         ([POST + b"Content-Length: 20\r\n\r\n{"], 408, "REQUEST_TIMEOUT"),
         ([CHUNKED, b"5\r\n{"], 408, "REQUEST_TIMEOUT"),
