@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy.types import NullType
 
 from domain import folding
 from domain.access.principal import Principal, Scope
 from domain.errors import PartyNotFound
 from domain.models import EventSource, Party
 from domain.storage.database import Database, Transaction
-from domain.storage.spellings import holds
+from domain.storage.spellings import each, holds
 from domain.storage.tables import (
     case_party,
     cases,
@@ -34,6 +35,8 @@ from domain.writing.timeline import NewEvent
 ERASED = "erased"
 """What stands in place of a name."""
 BLOCK = 1_000
+FEW = 20
+"""So few ids are looked for by the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,40 +58,64 @@ async def forget_party(who: Principal, database: Database, party_id: str) -> For
     """
     who.require(Scope.CASES_DELETE)
     async with database.write(who.workspace_id) as db:
-        return await forget(db, who, party_id)
+        return await forget(db, who, [party_id])
 
 
-async def forget(db: Transaction, who: Principal, party_id: str) -> Forgotten:
-    """The same, in a transaction."""
-    party_id = (await rows.kept_ids(db, who, {party_id})).get(party_id, party_id)
-    mine = party_alias.c.workspace_id == who.workspace_id
-    aliases = await db.rows(
-        select(party_alias.c.id).where(mine, party_alias.c.party_id == party_id)
-    )
-    ids = {party_id, *(id for (id,) in aliases)}
+async def forget(db: Transaction, who: Principal, party_ids: Collection[str]) -> Forgotten:
+    """The same for several parties, in a transaction and one reading of the timeline."""
+    kept = await rows.kept_ids(db, who, set(party_ids))
+    parties = {kept.get(id, id) for id in party_ids}
+    ids = parties | await _aliases(db, who, parties)
     e = timeline_event.c
-    own = await erasing.events_where(db, who, e.case_id.is_(None), e.subject_id.in_(sorted(ids)))
-    found = await db.first(
+    own = await erasing.events_where(db, who, e.case_id.is_(None), among(e.subject_id, ids))
+    found = await db.rows(
         select(*(party.c[name] for name in Party.__slots__)).where(
-            party.c.workspace_id == who.workspace_id, party.c.id == party_id
+            party.c.workspace_id == who.workspace_id, among(party.c.id, parties)
         )
     )
-    if found is None and not own:
-        raise PartyNotFound(party_id)
-    names = _names(own) | ({found[2]} if found is not None else set())
+    known = {row[0] for row in found} | {event["subject_id"] for event in own}
+    if unknown := sorted(parties - known):
+        raise PartyNotFound(unknown[0])
+    names = _names(own) | {row[2] for row in found}
     spellings = {folding.plain(name) for name in names if name != ERASED} - {""}
     left = [changed for event in own if (changed := _own_left(event))]
+    seen = {event["seq"] for event in own}
     async for block in _candidates(db, who, ids):
-        left += [changed for event in block if (changed := _left(event, ids, spellings))]
+        others = (event for event in block if event["seq"] not in seen)
+        left += [changed for event in others if (changed := _left(event, ids, spellings))]
     named = await _unnamed(db, who, ids)
     erased = await erasing.replace_events(db, who, sorted(left, key=lambda event: event["seq"]))
-    await _drop_marks(db, who, {*ids, *named})
+    await _drop_marks(db, who, ids | set(named))
     events: list[NewEvent] = []
-    if found is not None:
-        await _rename_or_remove(db, who, Party(*found), events, in_use=bool(named))
-    events.append(NewEvent("party_purged", subject_id=party_id, changes=[erased]))
+    in_use = {id for parties_ in named.values() for id in parties_}
+    for row in found:
+        gone = Party(*row)
+        await _rename_or_remove(db, who, gone, events, in_use=gone.id in in_use)
+    # One event for each party; the first lists what was erased for all.
+    lists = [[erased], *[[] for _ in parties]]
+    events += [
+        NewEvent("party_purged", subject_id=id, changes=changes)
+        for id, changes in zip(sorted(parties), lists, strict=False)
+    ]
     await timeline.record(db, who.workspace_id, who.key_name, events)
     return Forgotten(len(left), len(named), await _mentions(db, who, spellings))
+
+
+async def _aliases(db: Transaction, who: Principal, parties: Collection[str]) -> set[str]:
+    """The ids of the parties that were merged into these."""
+    mine = party_alias.c.workspace_id == who.workspace_id
+    found = await db.rows(
+        select(party_alias.c.id).where(mine, among(party_alias.c.party_id, parties))
+    )
+    return {id for (id,) in found}
+
+
+def among(column: Any, values: Collection[str]) -> Any:
+    """The condition that a column is one of many values."""
+    listed = orjson.dumps(sorted(values)).decode()
+    # Without a type, as which PostgreSQL takes a text for JSON.
+    values_ = bindparam("listed", listed, type_=NullType(), unique=True)
+    return column.in_(select(each.value(values_).c.value))
 
 
 async def _rename_or_remove(
@@ -170,39 +197,40 @@ def _texts(value: Any) -> list[str]:
 
 
 async def _candidates(db: Transaction, who: Principal, ids: set[str]) -> AsyncIterator[list[Event]]:
-    """The events of cases that name the party by its ids, and all that an import claims."""
+    """The events that may name a party by its id, and all that an import claims."""
     e = timeline_event.c
-    may_name = or_(e.source == EventSource.IMPORTED.value, *(holds(e.changes, id) for id in ids))
+    conditions = []
+    if len(ids) <= FEW:
+        conditions = [
+            or_(e.source == EventSource.IMPORTED.value, *(holds(e.changes, id) for id in ids))
+        ]
     seq = 0
-    while True:
-        conditions = (e.seq > seq, or_(e.case_id.is_not(None), e.subject_id.not_in(ids)), may_name)
-        block = await erasing.events_where(db, who, *conditions, most=BLOCK)
-        if not block:
-            return
+    while block := await erasing.events_where(db, who, e.seq > seq, *conditions, most=BLOCK):
         yield block
         seq = block[-1]["seq"]
 
 
-async def _unnamed(db: Transaction, who: Principal, ids: set[str]) -> set[str]:
-    """Clear the references that the party has in cases; return these cases."""
-    mine = (case_party.c.workspace_id == who.workspace_id, case_party.c.party_id.in_(sorted(ids)))
-    named = {id for (id,) in await db.rows(select(case_party.c.case_id).where(*mine))}
+async def _unnamed(db: Transaction, who: Principal, ids: set[str]) -> dict[str, set[str]]:
+    """Clear the references that the parties have in cases; return these cases, and who is there."""
+    c = case_party.c
+    mine = (c.workspace_id == who.workspace_id, among(c.party_id, ids))
+    named: dict[str, set[str]] = {}
+    for case_id, party_id in await db.rows(select(c.case_id, c.party_id).where(*mine)):
+        named.setdefault(case_id, set()).add(party_id)
     await db.run(update(case_party).where(*mine).values(reference=None))
     return named
 
 
 async def _drop_marks(db: Transaction, who: Principal, objects: set[str]) -> None:
     """Drop the marks that led to the party, and the requests that may have named it."""
-    listed = sorted(objects)
     for table, column in (
         (imported, imported.c.object_id),
         (idempotency_key, idempotency_key.c.result_id),
     ):
         # A case stays imported: only the marks of names go.
-        of_party = [id for id in listed if table is idempotency_key or id.startswith("pty_")]
-        await db.run(
-            delete(table).where(table.c.workspace_id == who.workspace_id, column.in_(of_party))
-        )
+        gone = {id for id in objects if table is idempotency_key or id.startswith("pty_")}
+        mine = table.c.workspace_id == who.workspace_id
+        await db.run(delete(table).where(mine, among(column, gone)))
 
 
 async def _mentions(db: Transaction, who: Principal, spellings: set[str]) -> tuple[str, ...]:

@@ -3,15 +3,15 @@
 The content of its events goes, so that nothing is left but that something happened: erasing.py.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import bindparam, delete, func, or_, select
+from sqlalchemy import and_, bindparam, delete, func, or_, select
 
 from domain.access.principal import Principal, Scope
 from domain.instants import Instant
-from domain.models import EventSource
+from domain.models import EventSource, Party
 from domain.storage.database import Database, Transaction
 from domain.storage.spellings import each
 from domain.storage.tables import (
@@ -20,13 +20,17 @@ from domain.storage.tables import (
     cases,
     idempotency_key,
     imported,
+    party,
     staff_assignment,
     timeline_event,
 )
 from domain.upkeep import erasing
-from domain.upkeep.forgetting import forget
-from domain.writing import rows, timeline
+from domain.upkeep.forgetting import among, forget
+from domain.writing import register, rows, timeline
 from domain.writing.timeline import NewEvent
+
+PARTIES = 200
+"""How many parties are forgotten in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +53,11 @@ async def purge(
 ) -> Purged:
     """Erase the workspace's deleted cases and parties, or those deleted before *before*.
 
-    Parties of these cases whom no other case names go, too. Each case is one transaction, and so is
-    each party; afterwards the file is rewritten, so that nothing is left in it, even by a purge
-    that was interrupted. *on_progress* takes what is done and its total. *dry_run* counts and
-    changes nothing. *on_wait* is Database.rewrite()'s, which raises Unavailable.
+    Parties of these cases whom no other case names go, too. Each case is one transaction; then the
+    parties are forgotten, some at a time, and the file is rewritten, so that nothing is left in it.
+    A purge that was interrupted is made good by the next one. *on_progress* takes what is done and
+    its total. *dry_run* counts and changes nothing. *on_wait* is Database.rewrite()'s, which raises
+    Unavailable.
     """
     who.require(Scope.CASES_DELETE)
     c = cases.c
@@ -61,24 +66,39 @@ async def purge(
         conditions.append(c.deleted_at < before)
     async with database.write(who.workspace_id) as db:
         ids = [id for (id,) in await db.rows(select(c.id).where(*conditions).order_by(c.id))]
-        parties = sorted(
-            await _deleted_parties(db, who, before) | await _parties_only_of(db, who, ids)
-        )
+        parties = await _deleted_parties(db, who, before)
         if dry_run:
+            parties |= await _parties_only_of(db, who, ids)
             events = sum([await _count_events(db, who, id) for id in ids])
             return Purged(len(ids), events, len(parties))
     events, total = 0, len(ids) + len(parties)
     for done, id in enumerate(ids):
         on_progress(done, total)
         async with database.write(who.workspace_id) as db:
+            orphans = await _parties_only_of(db, who, [id])
             events += await _erase(db, who, id)
-    for done, id in enumerate(parties, start=len(ids)):
-        on_progress(done, total)
+            await _remove(db, who, orphans)
+        parties |= orphans
+        total += len(orphans)
+    rest = sorted(parties)
+    for start in range(0, len(rest), PARTIES):
+        on_progress(len(ids) + start, total)
         async with database.write(who.workspace_id) as db:
-            await forget(db, who, id)
+            await forget(db, who, rest[start : start + PARTIES])
     on_progress(total, total)
     await database.rewrite(on_wait)
     return Purged(len(ids), events, len(parties))
+
+
+async def _remove(db: Transaction, who: Principal, ids: Collection[str]) -> None:
+    """Remove parties whom no case names; they are forgotten later, by the next purge if need be."""
+    c = party.c
+    columns = [c[name] for name in Party.__slots__]
+    found = select(*columns).where(c.workspace_id == who.workspace_id, among(c.id, ids))
+    told: list[NewEvent] = []
+    for row in await db.rows(found):
+        await register.remove(db, who, "party", Party(*row), told, event="party_orphaned")
+    await timeline.record(db, who.workspace_id, who.key_name, told)
 
 
 async def _parties_only_of(db: Transaction, who: Principal, ids: Sequence[str]) -> set[str]:
@@ -113,17 +133,17 @@ async def _parties_only_of(db: Transaction, who: Principal, ids: Sequence[str]) 
 async def _deleted_parties(db: Transaction, who: Principal, before: Instant | None) -> set[str]:
     """The parties that were deleted, and not erased since."""
     e = timeline_event.c
-    conditions = [e.case_id.is_(None), e.source == EventSource.RECORDED.value]
-    if before is not None:
-        conditions.append(e.at < before)
-    gone = await erasing.events_where(db, who, *conditions, e.type == "party_deleted")
-    purged = await erasing.events_where(
+    recorded = (e.case_id.is_(None), e.source == EventSource.RECORDED.value)
+    deleted = e.type == "party_deleted"
+    gone = await erasing.events_where(
         db,
         who,
-        e.case_id.is_(None),
-        e.source == EventSource.RECORDED.value,
-        e.type == "party_purged",
+        *recorded,
+        or_(
+            deleted if before is None else and_(deleted, e.at < before), e.type == "party_orphaned"
+        ),
     )
+    purged = await erasing.events_where(db, who, *recorded, e.type == "party_purged")
     subjects = {event["subject_id"] for event in gone}
     return subjects - {event["subject_id"] for event in purged}
 

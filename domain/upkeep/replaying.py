@@ -52,7 +52,7 @@ def person(events: Sequence[Event]) -> Row | None:
         if what == "created" or f"_{what}" in _WHOLE:
             names = PARTY_FIELDS if kind == "party" else STAFF_FIELDS
             row = {**dict.fromkeys(names), **_new(event["at"]), **told}
-        elif what in ("deleted", "merged"):
+        elif what in ("deleted", "orphaned", "merged"):
             row = None
         elif what in ("updated", "erased") and row is not None:
             row |= _touched(row, event["at"]) | told

@@ -192,9 +192,17 @@ async def _delete(
 
 
 async def remove(
-    db: Transaction, who: Principal, kind: str, gone: Any, events: list[NewEvent]
+    db: Transaction,
+    who: Principal,
+    kind: str,
+    gone: Any,
+    events: list[NewEvent],
+    event: str | None = None,
 ) -> None:
-    """Remove a party or staff member whom no case names, and every mark that leads there."""
+    """Remove a party or staff member whom no case names, and every mark that leads there.
+
+    The *event* is of this type; one of a deletion if there is none given.
+    """
     for table, column in ((imported, imported.c.object_id), (party_alias, party_alias.c.party_id)):
         await db.run(
             delete(table).where(table.c.workspace_id == who.workspace_id, column == gone.id)
@@ -202,7 +210,7 @@ async def remove(
     await rows.remove_register(db, who, kind, gone.id)
     names = PARTY_FIELDS if kind == "party" else STAFF_FIELDS
     changes = timeline.changes_between(gone, None, names)
-    events.append(NewEvent(f"{kind}_deleted", subject_id=gone.id, changes=changes))
+    events.append(NewEvent(event or f"{kind}_deleted", subject_id=gone.id, changes=changes))
 
 
 def checked_party(check: Check, new: NewParty, *path: str) -> NewParty:

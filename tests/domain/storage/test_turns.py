@@ -1,11 +1,20 @@
 """No key keeps the others from their turn at the connections."""
 
 import asyncio
+import os
 
 import pytest
 
 from domain.errors import Unavailable
+from domain.storage import turns as turns_
 from domain.storage.turns import READING, Reading, Turns
+
+
+@pytest.fixture(autouse=True)
+def crowd(monkeypatch):
+    """Nobody has asked for anything yet, whatever other tests did in the last second."""
+    monkeypatch.setattr(turns_, "CROWD", turns_.Crowd())
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
 
 
 @pytest.fixture
@@ -110,3 +119,30 @@ async def test_a_request_that_has_a_turn_does_not_wait_for_its_own_key():
     READING.set(Reading("a"))
     async with turns.turn(1), turns.turn(1), turns.turn(1):
         pass
+
+
+async def test_while_several_keys_ask_none_has_more_turns_than_half_of_the_cores(begin):
+    turns = Turns(4)
+    for key in ("greedy", "other"):
+        turns_.begin(key)
+
+    greedy = [begin(turns, "greedy") for _ in range(3)]
+    await settle()
+    assert [held.is_set() for held, *_ in greedy] == [True, False, False]
+
+
+def test_a_crowd_is_gone_a_second_later(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(turns_.time, "monotonic", lambda: now)
+    crowd = turns_.Crowd()
+    crowd.saw("a")
+    crowd.saw("a")
+    assert not crowd
+    now = 0.5
+    crowd.saw("b")
+    assert crowd
+    now = 1.2
+    crowd.saw("b")
+    assert not crowd
+    crowd.saw("a")
+    assert crowd
