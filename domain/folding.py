@@ -12,6 +12,7 @@ alone would miss Müller for "Mueller" or Mueller for "eller".
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from domain import characters
 
@@ -25,7 +26,9 @@ _STROKES = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d
 _BARE_ACUTE = " \u0301"
 
 
+@lru_cache(maxsize=64)  # a write makes several keys of each text
 def plain(text: str) -> str:
+    """The plain form of a text."""
     decomposed = unicodedata.normalize("NFKD", _folded(text))
     unmarked = "".join(char for char in decomposed if not unicodedata.combining(char))
     return " ".join(unmarked.translate(_STROKES).split())
