@@ -4,6 +4,7 @@ Where a case still names the party, it is called "erased" from then on. Events k
 of others. (Regulation (EU) 2016/679, Article 17: the right to erasure.)
 """
 
+import re
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,6 @@ from domain.storage.tables import (
     idempotency_key,
     imported,
     party,
-    party_alias,
     timeline_event,
 )
 from domain.upkeep import erasing
@@ -34,6 +34,9 @@ from domain.writing.timeline import NewEvent
 
 ERASED = "erased"
 """What stands in place of a name."""
+ABSORBED = "party_absorbed"
+SHORT = 4
+"""Characters of a name below which it may well be a part of other words."""
 BLOCK = 1_000
 FEW = 20
 """So few ids are looked for by the database."""
@@ -65,9 +68,7 @@ async def forget(db: Transaction, who: Principal, party_ids: Collection[str]) ->
     """The same for several parties, in a transaction and one reading of the timeline."""
     kept = await rows.kept_ids(db, who, set(party_ids))
     parties = {kept.get(id, id) for id in party_ids}
-    ids = parties | await _aliases(db, who, parties)
-    e = timeline_event.c
-    own = await erasing.events_where(db, who, e.case_id.is_(None), among(e.subject_id, ids))
+    ids, own = await _own_events(db, who, parties)
     found = await db.rows(
         select(*(party.c[name] for name in Party.__slots__)).where(
             party.c.workspace_id == who.workspace_id, among(party.c.id, parties)
@@ -101,13 +102,24 @@ async def forget(db: Transaction, who: Principal, party_ids: Collection[str]) ->
     return Forgotten(len(left), len(named), await _mentions(db, who, spellings))
 
 
-async def _aliases(db: Transaction, who: Principal, parties: Collection[str]) -> set[str]:
-    """The ids of the parties that were merged into these."""
-    mine = party_alias.c.workspace_id == who.workspace_id
-    found = await db.rows(
-        select(party_alias.c.id).where(mine, among(party_alias.c.party_id, parties))
-    )
-    return {id for (id,) in found}
+async def _own_events(
+    db: Transaction, who: Principal, parties: Collection[str]
+) -> tuple[set[str], list[Event]]:
+    """The ids of the parties and of all that were merged into them, and the events about these."""
+    e = timeline_event.c
+    ids: set[str] = set()
+    own: list[Event] = []
+    new = set(parties)
+    while new:
+        ids |= new
+        about = (e.case_id.is_(None), among(e.subject_id, new))
+        events = await erasing.events_where(db, who, *about)
+        own += events
+        # From the events, since a party that was deleted has no aliases any more.
+        recorded = [one for one in events if one["source"] == EventSource.RECORDED]
+        absorbed = [orjson.loads(one["changes"]) for one in recorded if one["type"] == ABSORBED]
+        new = {change["after"] for changes in absorbed for change in changes} - ids
+    return ids, own
 
 
 def among(column: Any, values: Collection[str]) -> Any:
@@ -137,10 +149,11 @@ async def _rename_or_remove(
 
 
 def _names(own: Collection[Event]) -> set[str]:
-    """Every name that the events of a party tell."""
+    """Every name that the recorded events of parties tell; an import might claim any other."""
     return {
         value
         for event in own
+        if event["source"] == EventSource.RECORDED
         for change in orjson.loads(event["changes"])
         if change["field"] == "name"
         for value in (change["before"], change["after"])
@@ -166,7 +179,7 @@ def _left(event: Event, ids: set[str], spellings: set[str]) -> Event | None:
     if event["source"] == EventSource.IMPORTED:
         told = [event["title"], event["claimed_actor"], *_texts(changes)]
         folded = [folding.plain(text) for text in told if text]
-        if ids & set(told) or any(one in text for one in spellings for text in folded):
+        if ids & set(told) or any(_mentions_one(text, spellings) for text in folded):
             return _emptied(event)
         return None
     for change in changes:
@@ -175,6 +188,14 @@ def _left(event: Event, ids: set[str], spellings: set[str]) -> Event | None:
             if change["field"] == "parties" and isinstance(role, dict) and role.get("id") in ids:
                 role |= {"name": ERASED, "reference": None}
     return _changed(event, changes)
+
+
+def _mentions_one(text: str, spellings: Collection[str]) -> bool:
+    """Whether a folded text has one of the names; a short one counts as a word only."""
+    return any(
+        one in text and (len(one) >= SHORT or re.search(rf"(?<!\w){re.escape(one)}(?!\w)", text))
+        for one in spellings
+    )
 
 
 def _emptied(event: Event) -> Event | None:
@@ -243,7 +264,7 @@ async def _mentions(db: Transaction, who: Principal, spellings: set[str]) -> tup
     while block := await db.rows(statement.where(c.id > after).order_by(c.id).limit(BLOCK)):
         for id, *texts in block:
             folded = [folding.plain(text) for text in texts if text]
-            if any(one in text for one in spellings for text in folded):
+            if any(_mentions_one(text, spellings) for text in folded):
                 found.append(id)
         after = block[-1][0]
     return tuple(found)

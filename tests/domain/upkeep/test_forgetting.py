@@ -220,6 +220,61 @@ async def test_purging_a_client_s_only_case_erases_the_client(
     assert (await purge(clerk, database)).parties == 0
 
 
+async def test_a_party_that_was_merged_and_then_deleted_is_erased_with_what_it_took_over(
+    database, clerk, given_case, given_party, raw, database_kind
+):
+    first, second, last = [await given_party(name) for name in (OLD, OTHER, NAME)]
+    case = await given_case("Stays", parties=[PartyRole(first.id, "client", REFERENCE)])
+    await merging.merge_parties(clerk, database, second.id, first.id)
+    await merging.merge_parties(clerk, database, last.id, second.id)
+    await roles.remove_parties(clerk, database, case.id, [first.id])
+    await register.delete_party(clerk, database, last.id)
+
+    assert (await purge(clerk, database)).parties == 1
+
+    assert left_in(raw, database, database_kind) == []
+    await sound(database)
+
+
+async def test_a_short_name_and_what_a_file_claims_erase_nothing_of_others(
+    database, clerk, given_party, raw
+):
+    short, other = await given_party("Li"), await given_party("Other")
+    claims = [
+        {
+            "type": "party_absorbed",
+            "occurred_at": "2001-01-01",
+            "changes": [{"field": "merged", "before": None, "after": other.id}],
+        },
+        {
+            "type": "party_updated",
+            "occurred_at": "2001-01-02",
+            "changes": [{"field": "name", "before": "e", "after": "a"}],
+        },
+    ]
+    line = {
+        "name": "N",
+        "parties": [{"id": short.id, "role": "x", "timeline": [dict(one) for one in claims]}],
+        "timeline": [
+            {"type": "letter", "occurred_at": "2002-01-01", "title": "A reliable client"},
+            {"type": "call", "occurred_at": "2002-01-02", "title": "From Li, again"},
+        ],
+    }
+    await import_cases(clerk, database, [dumped(line)], source="f")
+
+    await forget_party(clerk, database, short.id)
+
+    titles = {title for (title,) in raw.execute("SELECT title FROM timeline_event")}
+    assert titles == {None, "A reliable client"}
+    async with database.read() as db:
+        assert {one.name for one in await objects.parties(clerk, db)} == {ERASED, "Other"}
+    told = raw.execute(
+        "SELECT changes FROM timeline_event WHERE subject_id = ?", [other.id]
+    ).fetchall()
+    assert any("Other" in changes for (changes,) in told)
+    await sound(database)
+
+
 async def test_an_erased_event_that_is_edited_again_is_found(database, clerk, party, raw):
     await forget_party(clerk, database, party)
     [[seq]] = raw.execute(
