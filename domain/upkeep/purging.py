@@ -15,7 +15,6 @@ from domain.models import EventSource, Party
 from domain.storage.database import Database, Transaction
 from domain.storage.spellings import each
 from domain.storage.tables import (
-    case_link,
     case_party,
     cases,
     idempotency_key,
@@ -26,7 +25,8 @@ from domain.storage.tables import (
 )
 from domain.upkeep import erasing
 from domain.upkeep.forgetting import among, forget
-from domain.writing import register, rows, timeline
+from domain.writing import links, register, rows, timeline
+from domain.writing.idempotency import Call
 from domain.writing.timeline import NewEvent
 
 PARTIES = 200
@@ -115,7 +115,8 @@ async def _parties_only_of(db: Transaction, who: Principal, ids: Sequence[str]) 
             for change in orjson.loads(event["changes"]):
                 if change["field"] == "parties":
                     found |= {side["id"] for side in (change["before"], change["after"]) if side}
-    found = {(await rows.kept_ids(db, who, found)).get(id, id) for id in found}
+    kept = await rows.kept_ids(db, who, found)
+    found = {kept.get(id, id) for id in found}
     c = case_party.c
     listed = orjson.dumps(sorted(found)).decode()
     named = await db.rows(
@@ -151,6 +152,11 @@ async def _deleted_parties(db: Transaction, who: Principal, before: Instant | No
 async def _erase(db: Transaction, who: Principal, case_id: str) -> int:
     """Erase one case; return the number of its events."""
     workspace_id = who.workspace_id
+    # One deleted before links went with their cases may still have some: the others are told.
+    call = Call(db, [], None)
+    await links.remove_links_of(call, who, await rows.any_case(db, who, case_id))
+    told = [event for event in call.events if event.case_id != case_id]
+    await timeline.record(db, workspace_id, who.key_name, told)
     events = await erasing.events_where(db, who, timeline_event.c.case_id == case_id)
     of_nobody = {"case_id": None, "subject_id": None}
     left = [event | erasing.EMPTIED | of_nobody | {"occurred_at": event["at"]} for event in events]
@@ -159,13 +165,6 @@ async def _erase(db: Transaction, who: Principal, case_id: str) -> int:
         await db.run(
             delete(roles).where(roles.c.workspace_id == workspace_id, roles.c.case_id == case_id)
         )
-    links = case_link.c
-    await db.run(
-        delete(case_link).where(
-            links.workspace_id == workspace_id,
-            or_(links.case_id == case_id, links.linked_case_id == case_id),
-        )
-    )
     for table, column in (
         (idempotency_key, idempotency_key.c.result_id),
         (imported, imported.c.object_id),

@@ -13,6 +13,7 @@ from domain.storage import migrating
 from domain.storage.opening import opened
 from domain.transfer.marks import known, mark_of
 from domain.upkeep import administration
+from domain.upkeep.purging import purge
 from domain.upkeep.verifying import verify
 from domain.writing import cases
 from tests.postgresql import Raw
@@ -141,7 +142,11 @@ async def test_an_old_database_verifies_and_goes_on(old):
         assert [str(one) for one in (await verify(database)).findings] == []
 
         who = await administration.operator(database)
+        await purge(who, database)  # the other case, which was deleted with its link
+        assert [str(one) for one in (await verify(database)).findings] == []
         await cases.delete_case(who, database, CASE)
+        assert [str(one) for one in (await verify(database)).findings] == []
+        await purge(who, database)
         assert [str(one) for one in (await verify(database)).findings] == []
 
 
