@@ -96,12 +96,13 @@ async def _objects(
                 related.items(who, relations.CASE_STAFF).whole(ids, _STAFF[:width]),
             ]
         )
-        for place, id, role, name, *version in involved[0]:
+        if versions:
+            renamed = sum(row[4] - 1 for people in involved for row in people)
+            involved = [[row[:4] for row in people] for people in involved]
+        for place, id, role, name in involved[0]:
             parties[place].append({"id": id, "role": role, "name": name})
-            renamed += sum(one - 1 for one in version)
-        for place, id, role, name, *version in involved[1]:
+        for place, id, role, name in involved[1]:
             staff[place].append({"id": id, "name": name, "role": role})
-            renamed += sum(one - 1 for one in version)
     objects = [
         {
             "id": id,

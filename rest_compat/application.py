@@ -86,9 +86,9 @@ def _asked(scope: Scope) -> list[str]:
     raw = scope.get("raw_path")
     if not raw:
         return _segments(get_route_path(scope))
-    depth = len(_segments(scope.get("root_path", ""))) if scope.get("root_path") else 0
-    parts = _segments(raw.partition(b"?")[0].decode("latin-1"))
-    return [unquote(part) for part in parts[depth:]]
+    depth = scope.get("root_path", "").count("/")
+    parts = _segments(raw.partition(b"?")[0].decode("latin-1"))[depth:]
+    return [unquote(part) for part in parts] if b"%" in raw else parts
 
 
 def _matched(template: list[str], path: list[str]) -> dict[str, str] | None:

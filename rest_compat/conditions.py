@@ -20,7 +20,7 @@ def etag(revision: str) -> str:
 
 def is_conditional(request: Request) -> bool:
     """Whether the request has a condition, however it is written."""
-    return bool({"if-match", "if-none-match"} & set(request.headers.keys()))
+    return any(name in (b"if-match", b"if-none-match") for name, _ in request.scope["headers"])
 
 
 def unchanged(request: Request, revision: str) -> bool:
