@@ -61,7 +61,7 @@ def _documents() -> Iterator[tuple[str, str, str]]:
         duplicates,
         _chain(6, "links {{ nodes {{ linkedCase {{ {} }} }} }} " * 20),
     )
-    yield "wide literal", "VALIDATION_ERROR", _wide(95, '{search: "x"}')
+    yield "wide literal", "VALIDATION_ERROR", _wide(95, '{search: "xyz"}')
     yield "wider literal", large, _wide(900, "{}")
     yield "huge list", large, "{ nodes(ids: [" + '"x" ' * 20_000 + "]) { id } }"
     yield "huge string", large, '{ node(id: "' + "x" * 1_000_000 + '") { id } }'
