@@ -1,7 +1,8 @@
 """Erasing a party for good: the name in every spelling, its references, and what the record tells.
 
 Where a case still names the party, it is called "erased" from then on. Events keep what they tell
-of others. (Regulation (EU) 2016/679, Article 17: the right to erasure.)
+of others. What people wrote into texts that still stand is theirs to change: it is told of, and the
+record keeps it until then. (Regulation (EU) 2016/679, Article 17: the right to erasure.)
 """
 
 import re
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import Table, bindparam, delete, or_, select, tuple_, update
 from sqlalchemy.types import NullType
 
 from domain import folding
@@ -20,16 +21,22 @@ from domain.models import EventSource, Party
 from domain.storage.database import Database, Transaction
 from domain.storage.spellings import each, holds
 from domain.storage.tables import (
+    api_key,
     case_party,
     cases,
     idempotency_key,
     imported,
     party,
+    staff,
+    staff_assignment,
     timeline_event,
 )
 from domain.upkeep import erasing
 from domain.upkeep.erasing import Event
 from domain.writing import register, rows, timeline
+from domain.writing.cases import CASE_FIELDS
+from domain.writing.register import PARTY_FIELDS, STAFF_FIELDS
+from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES
 from domain.writing.timeline import NewEvent
 
 ERASED = "erased"
@@ -40,6 +47,22 @@ SHORT = 4
 BLOCK = 1_000
 FEW = 20
 """So few ids are looked for by the database."""
+CHOICES = ("status", "type", "kind")
+"""The fields that are no texts."""
+TEXTS: dict[Table, tuple[str, ...]] = {
+    cases: CASE_FIELDS,
+    case_party: (PARTY_ROLES.remark,),
+    staff_assignment: (STAFF_ROLES.remark,),
+    party: PARTY_FIELDS,
+    staff: STAFF_FIELDS,
+    api_key: ("name",),
+}
+"""Where people may have written a name; the first key after the workspace is the object's id."""
+
+WRITTEN = {name for names in TEXTS.values() for name in names} - set(CHOICES)
+
+Standing = set[tuple[str, str]]
+"""Texts that have the name, each with the id of the object that has it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +73,35 @@ class Forgotten:
     cases: int
     """Cases that still name the party, which is called "erased" there."""
     mentions: tuple[str, ...]
-    """The ids of cases whose own name or description has the party's name."""
+    """The ids of cases, other parties, staff and keys whose own texts have the party's name."""
 
 
-async def forget_party(who: Principal, database: Database, party_id: str) -> Forgotten:
-    """Erase a party, or one that was deleted or merged into another.
+async def forget_party(
+    who: Principal, database: Database, party_id: str, names: Collection[str] = ()
+) -> Forgotten:
+    """Erase a party, or one that was deleted or merged into another, or erased before.
 
-    The space is not overwritten: see Database.rewrite(). Raises PartyNotFound for a party that
-    there never was.
+    Other *names* of it are erased from texts as well. The space is not overwritten: see
+    Database.rewrite(). Raises PartyNotFound for a party that there never was.
     """
     who.require(Scope.CASES_DELETE)
     async with database.write(who.workspace_id) as db:
-        return await forget(db, who, [party_id])
+        return await forget(db, who, [party_id], names, texts=True)
 
 
-async def forget(db: Transaction, who: Principal, party_ids: Collection[str]) -> Forgotten:
-    """The same for several parties, in a transaction and one reading of the timeline."""
+async def forget(
+    db: Transaction,
+    who: Principal,
+    party_ids: Collection[str],
+    names: Collection[str] = (),
+    *,
+    texts: bool = False,
+) -> Forgotten:
+    """The same for several parties, in a transaction and one reading of the timeline.
+
+    Only with *texts* are the names looked for in what cases, other parties and staff were called
+    or described as: a name may be a common word.
+    """
     kept = await rows.kept_ids(db, who, set(party_ids))
     parties = {kept.get(id, id) for id in party_ids}
     ids, own = await _own_events(db, who, parties)
@@ -77,13 +113,14 @@ async def forget(db: Transaction, who: Principal, party_ids: Collection[str]) ->
     known = {row[0] for row in found} | {event["subject_id"] for event in own}
     if unknown := sorted(parties - known):
         raise PartyNotFound(unknown[0])
-    names = _names(own) | {row[2] for row in found}
-    spellings = {folding.plain(name) for name in names if name != ERASED} - {""}
+    all_names = _names(own) | {row[2] for row in found} | set(names)
+    spellings = {folding.plain(name) for name in all_names if name != ERASED} - {""}
+    standing = await _standing(db, who, spellings, ids) if texts else None
     left = [changed for event in own if (changed := _own_left(event))]
     seen = {event["seq"] for event in own}
-    async for block in _candidates(db, who, ids):
+    async for block in _candidates(db, who, None if texts and spellings else ids):
         others = (event for event in block if event["seq"] not in seen)
-        left += [changed for event in others if (changed := _left(event, ids, spellings))]
+        left += [changed for event in others if (changed := _left(event, ids, spellings, standing))]
     named = await _unnamed(db, who, ids)
     erased = await erasing.replace_events(db, who, sorted(left, key=lambda event: event["seq"]))
     await _drop_marks(db, who, ids | set(named))
@@ -99,7 +136,7 @@ async def forget(db: Transaction, who: Principal, party_ids: Collection[str]) ->
         for id, changes in zip(sorted(parties), lists, strict=False)
     ]
     await timeline.record(db, who.workspace_id, who.key_name, events)
-    return Forgotten(len(left), len(named), await _mentions(db, who, spellings))
+    return Forgotten(len(left), len(named), tuple(sorted({id for id, _text in standing or ()})))
 
 
 async def _own_events(
@@ -173,7 +210,9 @@ def _own_left(event: Event) -> Event | None:
     return _changed(event, changes)
 
 
-def _left(event: Event, ids: set[str], spellings: set[str]) -> Event | None:
+def _left(
+    event: Event, ids: set[str], spellings: set[str], standing: Standing | None
+) -> Event | None:
     """What is left of an event that may name the party; None if it does not."""
     changes = orjson.loads(event["changes"])
     if event["source"] == EventSource.IMPORTED:
@@ -187,7 +226,32 @@ def _left(event: Event, ids: set[str], spellings: set[str]) -> Event | None:
             role = change[side]
             if change["field"] == "parties" and isinstance(role, dict) and role.get("id") in ids:
                 role |= {"name": ERASED, "reference": None}
+    if standing is not None:
+        _erase_texts(event["case_id"] or event["subject_id"], changes, spellings, standing)
     return _changed(event, changes)
+
+
+def _erase_texts(
+    object_id: str, changes: list[Any], spellings: set[str], standing: Standing
+) -> None:
+    """Erase the texts that have one of the names, but for those that stand: rows follow them."""
+
+    def erase(told: dict[str, Any], name: str) -> None:
+        text = told.get(name)
+        if (
+            isinstance(text, str)
+            and not {(object_id, text), (told.get("id"), text)} & standing
+            and _mentions_one(folding.plain(text), spellings)
+        ):
+            told[name] = ERASED
+
+    for change in changes:
+        for side in ("before", "after"):
+            if change["field"] in WRITTEN:
+                erase(change, side)
+            elif isinstance(change[side], dict):
+                for name in ("name", PARTY_ROLES.remark, STAFF_ROLES.remark):
+                    erase(change[side], name)
 
 
 def _mentions_one(text: str, spellings: Collection[str]) -> bool:
@@ -217,11 +281,13 @@ def _texts(value: Any) -> list[str]:
     return [text for one in value for text in _texts(one)] if isinstance(value, list) else []
 
 
-async def _candidates(db: Transaction, who: Principal, ids: set[str]) -> AsyncIterator[list[Event]]:
-    """The events that may name a party by its id, and all that an import claims."""
+async def _candidates(
+    db: Transaction, who: Principal, ids: set[str] | None
+) -> AsyncIterator[list[Event]]:
+    """The events that may name a party by its id, and all that an import claims; or all events."""
     e = timeline_event.c
     conditions = []
-    if len(ids) <= FEW:
+    if ids is not None and len(ids) <= FEW:
         conditions = [
             or_(e.source == EventSource.IMPORTED.value, *(holds(e.changes, id) for id in ids))
         ]
@@ -254,17 +320,27 @@ async def _drop_marks(db: Transaction, who: Principal, objects: set[str]) -> Non
         await db.run(delete(table).where(mine, among(column, gone)))
 
 
-async def _mentions(db: Transaction, who: Principal, spellings: set[str]) -> tuple[str, ...]:
-    """The cases whose own texts have one of the names."""
-    if not spellings:
-        return ()
-    c = cases.c
-    after, found = "", []
-    statement = select(c.id, c.name, c.description).where(c.workspace_id == who.workspace_id)
-    while block := await db.rows(statement.where(c.id > after).order_by(c.id).limit(BLOCK)):
-        for id, *texts in block:
-            folded = [folding.plain(text) for text in texts if text]
-            if any(_mentions_one(text, spellings) for text in folded):
-                found.append(id)
-        after = block[-1][0]
-    return tuple(found)
+async def _standing(
+    db: Transaction, who: Principal, spellings: set[str], ids: set[str]
+) -> Standing:
+    """The texts that have one of the names, other than the parties' own."""
+    found: Standing = set()
+    for table, names in TEXTS.items() if spellings else ():
+        keys = [column for column in table.primary_key if column.name != "workspace_id"]
+        texts = [table.c[name] for name in names if name not in CHOICES]
+        statement = select(*keys, *texts).where(table.c.workspace_id == who.workspace_id)
+        if table is case_party:
+            statement = statement.where(~among(table.c.party_id, ids))
+        statement = statement.order_by(*keys).limit(BLOCK)
+        block = await db.rows(statement)
+        while block:
+            found |= {
+                (row[0], text)
+                for row in block
+                if row[0] not in ids
+                for text in row[len(keys) :]
+                if text and _mentions_one(folding.plain(text), spellings)
+            }
+            last = tuple_(*block[-1][: len(keys)])
+            block = await db.rows(statement.where(tuple_(*keys) > last))
+    return found

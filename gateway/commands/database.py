@@ -126,6 +126,13 @@ def purge(
             "merged before.",
         ),
     ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --party: another name of the party, or how it is misspelled; once for each. "
+            "A party that was erased before has no name of its own any more."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be erased; erase nothing.")
     ] = False,
@@ -139,7 +146,8 @@ def purge(
     A deleted case goes with its roles, links and the content of its events, and with the parties
     whom no other case names. Of a party go the name in every spelling, its references and what the
     record tells of it; a case that still names it calls it "erased". The timeline keeps that
-    something happened, and its chain holds.
+    something happened, and its chain holds. Names that still stand in the texts of cases, other
+    parties, staff or keys are listed: change these, and purge again with --name.
 
     The command waits until nobody reads an older state of the file any more. Exit status: 0 all is
     erased, 1 something is left; run it again.
@@ -151,10 +159,14 @@ def purge(
         casegraph purge --before 2025-01-01 --yes
 
         casegraph purge --party pty_06H23Z20T406VW09K5N0QD59C2
+
+        casegraph purge --party pty_06H23Z20T406VW09K5N0QD59C2 --name "Erika Mustermann"
     """
     url = terminal.chosen(database).database_url
     if party is not None and (before is not None or dry_run):
         raise invalid("--party goes with neither --before nor --dry-run.", "party")
+    if name and party is None:
+        raise invalid("--name goes with --party only.", "name")
     try:
         limit = None if before is None else instants.parse(before)
     except ValueError as error:
@@ -164,7 +176,7 @@ def purge(
         typer.confirm(f"Permanently erase {what}?", abort=True)
     mode = Mode.TEST if test else Mode.LIVE
     if party is not None:
-        _tell(party, terminal.run(_forget(url, party, workspace, mode)))
+        _tell(party, terminal.run(_forget(url, party, name or [], workspace, mode)))
         return
 
     async def work() -> purging.Purged:
@@ -189,10 +201,12 @@ def purge(
     )
 
 
-async def _forget(url: str, party: str, workspace: str, mode: Mode) -> forgetting.Forgotten:
+async def _forget(
+    url: str, party: str, names: list[str], workspace: str, mode: Mode
+) -> forgetting.Forgotten:
     async with opened(url, migrate=False) as open_database:
         who = await administration.operator(open_database, workspace, mode)
-        forgotten = await forgetting.forget_party(who, open_database, party)
+        forgotten = await forgetting.forget_party(who, open_database, party, names)
         await open_database.rewrite(err.print)
         return forgotten
 
@@ -203,10 +217,10 @@ def _tell(party: str, forgotten: forgetting.Forgotten) -> None:
         out.print(f'{forgotten.cases:,} cases name it, as "erased".')
     if forgotten.mentions:
         err.print(
-            f"The names or descriptions of {len(forgotten.mentions):,} cases may still mention it: "
+            f"The name still stands in texts of {len(forgotten.mentions):,} cases, people or keys: "
             f"{', '.join(forgotten.mentions[:SHOWN])}"
-            f"{' and more' if len(forgotten.mentions) > SHOWN else ''}. Change or delete them, and "
-            "purge again."
+            f"{' and more' if len(forgotten.mentions) > SHOWN else ''}. Change them, and purge the "
+            "party again with --name and its name."
         )
 
 

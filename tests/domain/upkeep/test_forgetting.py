@@ -9,7 +9,16 @@ import pytest
 
 from domain import folding
 from domain.errors import PartyNotFound, Unavailable
-from domain.inputs import CaseChanges, CaseFilter, NewParty, PartyChanges, PartyRole, RoleChanges
+from domain.inputs import (
+    CaseChanges,
+    CaseFilter,
+    NewParty,
+    PartyChanges,
+    PartyRole,
+    RoleChanges,
+    StaffChanges,
+    StaffRole,
+)
 from domain.reading import objects, relations
 from domain.storage.sqlite import file
 from domain.transfer.importing import dumped, import_cases
@@ -154,6 +163,86 @@ async def test_names_that_people_wrote_into_cases_are_told_of(database, clerk, p
     forgotten = await forget_party(clerk, database, party)
 
     assert set(forgotten.mentions) == {one.id, two.id}
+
+
+WRITTEN = f"Akte {NAME}"
+"""A text that people wrote, with the name in it."""
+
+
+@pytest.fixture
+async def mentioned(database, clerk, party, given_case, given_party, given_staff):
+    """The ids of objects whose own texts have the name, everywhere that people can write it."""
+    case = await given_case(WRITTEN)
+    number = await given_case("Numbered")
+    await cases.update_case(
+        clerk,
+        database,
+        number.id,
+        CaseChanges(file_number=f"{OLD} 1", description=WRITTEN, dezernat=WRITTEN),
+    )
+    heirs = await given_party(f"Erben nach {NAME.upper()}")
+    member = await given_staff(f"Kanzlei {NAME}")
+    remarked = await given_case(
+        "Remarked",
+        parties=[PartyRole(heirs.id, "heir", f"wg. {NAME}")],
+        staff=[StaffRole(member.id, "lead", f"kennt {OLD}")],
+    )
+    return case, number, heirs, member, remarked
+
+
+async def change_all(database, clerk, mentioned):
+    case, number, heirs, member, remarked = mentioned
+    await cases.update_case(clerk, database, case.id, CaseChanges(name="Akte"))
+    cleared = CaseChanges(file_number=None, description=None, dezernat="1")
+    await cases.update_case(clerk, database, number.id, cleared)
+    await register.update_party(clerk, database, heirs.id, PartyChanges(name="Erben"))
+    await register.update_staff(clerk, database, member.id, StaffChanges(name="Kanzlei"))
+    plain = RoleChanges(remark="none")
+    await roles.update_party_role(clerk, database, (remarked.id, 1), plain)
+    await roles.update_staff_role(clerk, database, (remarked.id, 2), plain)
+
+
+async def test_texts_that_were_changed_before_are_erased_from_the_record(
+    database, database_kind, clerk, party, mentioned, raw
+):
+    await change_all(database, clerk, mentioned)
+
+    forgotten = await forget_party(clerk, database, party)
+    await database.rewrite()
+
+    assert (forgotten.mentions, left_in(raw, database, database_kind)) == ((), [])
+    await sound(database)
+
+
+async def test_texts_that_stand_are_told_of_and_erased_once_they_are_changed(
+    database, database_kind, clerk, party, mentioned, raw
+):
+    forgotten = await forget_party(clerk, database, party)
+
+    assert set(forgotten.mentions) == {one.id for one in mentioned}
+    await sound(database)
+
+    await change_all(database, clerk, mentioned)
+    again = await forget_party(clerk, database, party, [NAME, OLD])
+    await database.rewrite()
+
+    assert (again.mentions, left_in(raw, database, database_kind)) == ((), [])
+    await sound(database)
+
+
+async def test_a_purge_of_what_was_deleted_erases_no_texts_of_others(
+    database, clerk, given_party, given_case, raw
+):
+    bank = await given_party("Bank")
+    case = await given_case("Bankrecht")
+    await cases.update_case(clerk, database, case.id, CaseChanges(name="Other"))
+    await register.delete_party(clerk, database, bank.id)
+
+    await purge(clerk, database)
+
+    told = raw.execute("SELECT changes FROM timeline_event WHERE type LIKE 'case%'").fetchall()
+    assert sum("Bankrecht" in changes for (changes,) in told) == 2
+    await sound(database)
 
 
 @pytest.mark.sqlite

@@ -338,6 +338,27 @@ def test_what_was_deleted_is_listed_restored_merged_and_purged(casegraph, lines,
     assert "All is well." in casegraph("verify").stdout
 
 
+def test_purging_a_party_tells_where_its_name_stands_and_takes_other_names(
+    casegraph, lines, tmp_path
+):
+    letter = {"type": "letter", "occurred_at": "2001-01-01", "title": "To Xafer"}
+    party = {"name": "Xaverius Q.", "role": "client"}
+    line = {"name": "Re Xaverius Q.", "parties": [party], "timeline": [letter]}
+    casegraph("import", lines(line))
+    with sqlite3.connect(tmp_path / "cases.db") as db:
+        [[id]] = db.execute("SELECT id FROM party").fetchall()
+        [[case]] = db.execute("SELECT id FROM cases").fetchall()
+    db.close()
+
+    told = casegraph("purge", "--party", id, "--yes").stderr
+    assert case in told
+    assert b"Xafer" in (tmp_path / "cases.db").read_bytes()
+    casegraph("purge", "--party", id, "--name", "Nobody", "--name", "xafer", "--yes")
+    assert b"Xafer" not in (tmp_path / "cases.db").read_bytes()
+    assert "--party only" in casegraph("purge", "--name", "Xafer", "--yes", status=1).stderr
+    assert "All is well." in casegraph("verify").stdout
+
+
 def test_verify_fails_when_something_is_wrong(casegraph, lines, tmp_path):
     casegraph("import", lines({"name": "One"}))
     assert "All is well." in casegraph("verify").stdout
