@@ -115,13 +115,13 @@ async def forget(
         raise PartyNotFound(unknown[0])
     all_names = _names(own) | {row[2] for row in found} | set(names)
     spellings = {folding.plain(name) for name in all_names if name != ERASED} - {""}
+    named = await _unnamed(db, who, ids)
     standing = await _standing(db, who, spellings, ids) if texts else None
     left = [changed for event in own if (changed := _own_left(event))]
     seen = {event["seq"] for event in own}
     async for block in _candidates(db, who, None if texts and spellings else ids):
         others = (event for event in block if event["seq"] not in seen)
         left += [changed for event in others if (changed := _left(event, ids, spellings, standing))]
-    named = await _unnamed(db, who, ids)
     erased = await erasing.replace_events(db, who, sorted(left, key=lambda event: event["seq"]))
     await _drop_marks(db, who, ids | set(named))
     events: list[NewEvent] = []
@@ -323,14 +323,12 @@ async def _drop_marks(db: Transaction, who: Principal, objects: set[str]) -> Non
 async def _standing(
     db: Transaction, who: Principal, spellings: set[str], ids: set[str]
 ) -> Standing:
-    """The texts that have one of the names, other than the parties' own."""
+    """The texts that have one of the names, other than the parties' names."""
     found: Standing = set()
     for table, names in TEXTS.items() if spellings else ():
         keys = [column for column in table.primary_key if column.name != "workspace_id"]
         texts = [table.c[name] for name in names if name not in CHOICES]
         statement = select(*keys, *texts).where(table.c.workspace_id == who.workspace_id)
-        if table is case_party:
-            statement = statement.where(~among(table.c.party_id, ids))
         statement = statement.order_by(*keys).limit(BLOCK)
         block = await db.rows(statement)
         while block:

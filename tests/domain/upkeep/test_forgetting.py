@@ -22,7 +22,8 @@ from domain.inputs import (
 from domain.reading import objects, relations
 from domain.storage.sqlite import file
 from domain.transfer.importing import dumped, import_cases
-from domain.upkeep.forgetting import ERASED, forget_party
+from domain.upkeep import administration, forgetting
+from domain.upkeep.forgetting import ERASED, FEW, forget_party
 from domain.upkeep.purging import Purged, purge
 from domain.upkeep.verifying import verify
 from domain.writing import cases, merging, register, roles
@@ -215,11 +216,14 @@ async def test_texts_that_were_changed_before_are_erased_from_the_record(
 
 
 async def test_texts_that_stand_are_told_of_and_erased_once_they_are_changed(
-    database, database_kind, clerk, party, mentioned, raw
+    database, database_kind, clerk, party, mentioned, raw, monkeypatch
 ):
+    monkeypatch.setattr(forgetting, "BLOCK", 1)
     forgotten = await forget_party(clerk, database, party)
 
     assert set(forgotten.mentions) == {one.id for one in mentioned}
+    told = raw.execute("SELECT changes FROM timeline_event WHERE type = 'case_created'").fetchall()
+    assert sum(f"Erben nach {NAME.upper()}" in changes for (changes,) in told) == 1
     await sound(database)
 
     await change_all(database, clerk, mentioned)
@@ -230,13 +234,32 @@ async def test_texts_that_stand_are_told_of_and_erased_once_they_are_changed(
     await sound(database)
 
 
+async def test_a_key_that_is_called_like_the_party_is_told_of(database, clerk, given_party):
+    gone = await given_party(NAME)
+    _, key = await administration.create_key(database, f"App of {NAME}", ["cases:read"])
+
+    assert (await forget_party(clerk, database, gone.id)).mentions == (key.id,)
+    await sound(database)
+
+
+async def test_a_reference_with_the_name_in_it_is_the_party_s_own(database, clerk, given_case):
+    await given_case("Case", parties=[PartyRole(NewParty(NAME), "x", f"re {NAME}")])
+    async with database.read() as db:
+        [gone] = await objects.parties(clerk, db)
+
+    assert (await forget_party(clerk, database, gone.id)).mentions == ()
+    await sound(database)
+
+
 async def test_a_purge_of_what_was_deleted_erases_no_texts_of_others(
     database, clerk, given_party, given_case, raw
 ):
-    bank = await given_party("Bank")
+    # So many parties that all events are read.
+    for _ in range(FEW + 1):
+        bank = await given_party("Bank")
+        await register.delete_party(clerk, database, bank.id)
     case = await given_case("Bankrecht")
     await cases.update_case(clerk, database, case.id, CaseChanges(name="Other"))
-    await register.delete_party(clerk, database, bank.id)
 
     await purge(clerk, database)
 
