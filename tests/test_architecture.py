@@ -41,7 +41,7 @@ FLOORS = {
         {
             "domain.storage": "database opening statements spellings tables seals turns migrating",
             "domain.storage.sqlite": "file readers writer lock errors backup",
-            "domain.storage.postgresql": "server errors",
+            "domain.storage.postgresql": "server snapshots errors",
             "domain.storage.migrations": "env",
             "domain.storage.migrations.versions": "0001_first_schema 0002_number_keys"
             " 0003_numbers_of_roles 0004_events_of_people 0005_last_instants"

@@ -1,6 +1,7 @@
 """The roles in a case: its parties and the staff assigned to it.
 
-A party or staff member may have several roles in one case, but each role only once.
+A party or staff member may have several roles in one case, but each role only once. Both kinds
+of role follow the same rules, so they are in one file.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""The output types. Each describes a domain value, which its resolvers receive."""
+"""The output types. Each describes a domain value, which its resolvers receive.
+
+They are in one file because they refer to each other in a circle.
+"""
 
 from typing import Annotated, Any
 

@@ -8,10 +8,9 @@ them the same semantics as SQLite's single writer. Writes to different workspace
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import asyncpg
 from sqlalchemy import text
@@ -26,33 +25,23 @@ from domain.storage.database import (
     READY_SECONDS,
     Database,
     Pace,
-    Row,
     Snapshot,
-    Statement,
     Transaction,
-    Values,
-    prepared,
 )
 from domain.storage.postgresql.errors import UNKNOWN, lost, translated
+from domain.storage.postgresql.snapshots import Connection, ServerSnapshot, ServerTransaction
 from domain.storage.statements import POSTGRESQL, Fetch, Prepared
 from domain.storage.tables import metadata
-from domain.storage.turns import READING, Turns
+from domain.storage.turns import Turns
 
 log = logging.getLogger("casegraph.sql")
 
 T = TypeVar("T")
-Connection = Any
-"""asyncpg.Connection, or a pool's proxy for one."""
-
 READERS = 8
 """The most read connections in a process, and so the most snapshots open at once."""
 WRITERS = 4
 """The most write connections in a process."""
 CONNECT_SECONDS = 5.0
-LONG_SECONDS = 0.05
-"""A statement that takes longer is charged by its time."""
-ROWS_A_SECOND = 500_000
-"""About how many rows or index entries the server visits in a second."""
 STATEMENTS = 500
 """How many prepared statements a connection keeps."""
 
@@ -108,7 +97,7 @@ class PostgresqlDatabase(Database):
         async with self._turns.turn(self._read_seconds or PATIENT_SECONDS):
             connection = await self._begun(workspace_id)
             try:
-                yield _Snapshot(connection)
+                yield ServerSnapshot(connection)
             finally:
                 self._end(connection)
 
@@ -133,7 +122,7 @@ class PostgresqlDatabase(Database):
         with translated():
             connection, last = await self._writing(workspace_id)
             try:
-                yield _Transaction(connection, max(self.clock(), last))
+                yield ServerTransaction(connection, max(self.clock(), last))
                 await self._in_full(self._commit(connection))
             except BaseException:
                 await self._in_full(_rolled_back(connection))
@@ -308,61 +297,6 @@ class PostgresqlDatabase(Database):
     @property
     def _dsn(self) -> str:
         return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-class _Snapshot(Snapshot):
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        # Concurrent reads may share a snapshot, but a connection runs one statement at a time.
-        self._turn = asyncio.Lock()
-
-    async def fetch(self, wanted: Fetch) -> list[Row]:
-        sql, parameters = wanted.statement.bound(POSTGRESQL, wanted.values)
-        log.debug("%s", sql)
-        rows: list[Any] = []
-        begun = time.perf_counter()
-        try:
-            with translated():
-                async with self._turn:
-                    begun = time.perf_counter()
-                    rows = await self._connection.fetch(sql, *parameters)
-            # asyncpg's records are not declared as tuples, but support all that is done with rows.
-            return cast("list[Row]", rows)
-        finally:
-            _count(time.perf_counter() - begun, len(rows))
-
-
-def _count(seconds: float, rows: int) -> None:
-    """Count what a statement has visited: only the time tells how much that was."""
-    if (reading := READING.get()) is not None:
-        long = seconds if seconds > LONG_SECONDS else 0
-        reading.visited += max(int(long * ROWS_A_SECOND), 2 * rows + 1)
-
-
-class _Transaction(Transaction):
-    def __init__(self, connection: Connection, now: Instant) -> None:
-        super().__init__(now)
-        self._connection = connection
-
-    async def fetch(self, wanted: Fetch) -> list[Row]:
-        sql, parameters = wanted.statement.bound(POSTGRESQL, wanted.values)
-        log.debug("%s", sql)
-        return cast("list[Row]", await self._connection.fetch(sql, *parameters))
-
-    async def run(
-        self, statement: Statement, values: Values | Sequence[Values] | None = None
-    ) -> None:
-        compiled = prepared(statement)
-        if not isinstance(values, Sequence):
-            await self.rows(compiled, values)
-        elif len(values) == 1:
-            await self.rows(compiled, values[0])
-        elif values:
-            sql = compiled.sql(POSTGRESQL)
-            log.debug("%s", sql)
-            await self._connection.executemany(
-                sql, [compiled.bound(POSTGRESQL, row)[1] for row in values]
-            )
 
 
 def _works_for(workspace_id: int | None) -> str:

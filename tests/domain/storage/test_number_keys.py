@@ -1,20 +1,14 @@
 """A database of the first schema, with the keys of that time, becomes a current one."""
 
-import sqlite3
-from contextlib import closing
-
 import pytest
-from alembic import command
 
 from domain.errors import FileNumberTaken
 from domain.inputs import CaseChanges, CaseFilter, NewCase
 from domain.reading import objects
-from domain.storage import migrating
 from domain.storage.opening import opened
 from domain.upkeep import administration
 from domain.upkeep.verifying import shared_numbers, verify
 from domain.writing import cases
-from tests.postgresql import Raw
 
 FIRST, SECOND, THIRD = (f"01a21e55-3ad6-7000-a946-00000000000{n}" for n in (1, 2, 3))
 ROWS = [
@@ -40,29 +34,10 @@ ROWS = [
 
 
 @pytest.fixture
-def empty(database_kind, tmp_path, request):
-    """The URL of a database without a schema, and a connection past the program."""
-    if database_kind == "sqlite":
-        with closing(sqlite3.connect(tmp_path / "old.db", isolation_level=None)) as raw:
-            yield f"sqlite:///{tmp_path / 'old.db'}", raw
-        return
-    server = request.getfixturevalue("postgresql")
-    server.sql("CREATE DATABASE old_keys OWNER casegraph")
-    with closing(Raw(server.url("old_keys"))) as raw:
-        yield server.url("old_keys", "casegraph"), raw
-    server.sql("DROP DATABASE old_keys WITH (FORCE)")
-
-
-@pytest.fixture
-async def old(empty, monkeypatch):
+async def old(empty, at_revision):
     """The URL of a database at the first revision with three cases, two of one number."""
     url, raw = empty
-    upgrade = command.upgrade
-    with monkeypatch.context() as patched:
-        patched.setattr(migrating, "head", lambda: "0001")
-        patched.setattr(command, "upgrade", lambda config, _head: upgrade(config, "0001"))
-        async with opened(url):
-            pass
+    await at_revision(url, "0001")
     for row in ROWS:
         raw.execute(row)
     return url

@@ -1,22 +1,17 @@
 """A database from before the record could prove itself becomes one that verifies."""
 
 import hashlib
-import sqlite3
-from contextlib import closing
 
 import orjson
 import pytest
-from alembic import command
 
 from domain.reading import objects, relations
-from domain.storage import migrating
 from domain.storage.opening import opened
 from domain.transfer.marks import known, mark_of
 from domain.upkeep import administration
 from domain.upkeep.purging import purge
 from domain.upkeep.verifying import verify
 from domain.writing import cases
-from tests.postgresql import Raw
 
 CASE, OTHER = "01a21e55-3ad6-7000-a946-000000000001", "01a21e55-3ad6-7000-a946-000000000002"
 NOW = "2026-01-01T00:00:00Z"
@@ -110,28 +105,9 @@ def rows():
 
 
 @pytest.fixture
-def empty(database_kind, tmp_path, request):
-    """The URL of a database without a schema, and a connection past the program."""
-    if database_kind == "sqlite":
-        with closing(sqlite3.connect(tmp_path / "old.db", isolation_level=None)) as raw:
-            yield f"sqlite:///{tmp_path / 'old.db'}", raw
-        return
-    server = request.getfixturevalue("postgresql")
-    server.sql("CREATE DATABASE old_record OWNER casegraph")
-    with closing(Raw(server.url("old_record"))) as raw:
-        yield server.url("old_record", "casegraph"), raw
-    server.sql("DROP DATABASE old_record WITH (FORCE)")
-
-
-@pytest.fixture
-async def old(empty, monkeypatch):
+async def old(empty, at_revision):
     url, raw = empty
-    upgrade = command.upgrade
-    with monkeypatch.context() as patched:
-        patched.setattr(migrating, "head", lambda: "0005")
-        patched.setattr(command, "upgrade", lambda config, _head: upgrade(config, "0005"))
-        async with opened(url):
-            pass
+    await at_revision(url, "0005")
     for row in rows():
         raw.execute(row)
     return url

@@ -58,6 +58,22 @@ async def test_a_key_has_half_of_the_turns_and_no_more(begin):
     assert all(held.is_set() for held, *_ in others)
 
 
+async def test_who_holds_none_comes_before_who_asked_earlier_and_holds_one(begin, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    turns = Turns(4)
+    _one, *others = [begin(turns, key) for key in ("a", "x", "y", "z")]
+    await settle()
+    again, new = begin(turns, "a"), begin(turns, "b")
+    await settle()
+
+    others[0][1].set()
+    await settle()
+    assert (again[0].is_set(), new[0].is_set()) == (False, True)
+    others[1][1].set()
+    await settle()
+    assert again[0].is_set()
+
+
 async def test_who_holds_less_comes_first_then_who_came_first(begin):
     turns = Turns(2)
     first = begin(turns, "a")

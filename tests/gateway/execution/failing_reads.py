@@ -1,13 +1,13 @@
 """Reads that fail, to see what becomes of the answer."""
 
-from domain.storage.postgresql import server
+from domain.storage.postgresql import snapshots
 from domain.storage.sqlite import readers
 from domain.storage.statements import POSTGRESQL, SQLITE
 
 _KINDS = {
     readers.InlineReader: SQLITE,
     readers._ThreadSnapshot: SQLITE,
-    server._Snapshot: POSTGRESQL,
+    snapshots.ServerSnapshot: POSTGRESQL,
 }
 
 

@@ -1,0 +1,40 @@
+"""Databases of earlier schemas."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+from alembic import command
+
+from domain.storage import migrating
+from domain.storage.opening import opened
+from tests.postgresql import Raw
+
+
+@pytest.fixture
+def empty(database_kind, tmp_path, request):
+    """The URL of a database without a schema, and a connection past the program."""
+    if database_kind == "sqlite":
+        with closing(sqlite3.connect(tmp_path / "old.db", isolation_level=None)) as raw:
+            yield f"sqlite:///{tmp_path / 'old.db'}", raw
+        return
+    server = request.getfixturevalue("postgresql")
+    server.sql("CREATE DATABASE old_schema OWNER casegraph")
+    with closing(Raw(server.url("old_schema"))) as raw:
+        yield server.url("old_schema", "casegraph"), raw
+    server.sql("DROP DATABASE old_schema WITH (FORCE)")
+
+
+@pytest.fixture
+def at_revision(monkeypatch):
+    """Brings the database of a URL to an earlier revision of the schema."""
+
+    async def bring(url, revision):
+        upgrade = command.upgrade
+        with monkeypatch.context() as patched:
+            patched.setattr(migrating, "head", lambda: revision)
+            patched.setattr(command, "upgrade", lambda config, _head: upgrade(config, revision))
+            async with opened(url):
+                pass
+
+    return bring
