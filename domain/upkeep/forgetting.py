@@ -240,8 +240,8 @@ def _erase_texts(
         text = told.get(name)
         if (
             isinstance(text, str)
-            and not {(object_id, text), (told.get("id"), text)} & standing
             and _mentions_one(folding.plain(text), spellings)
+            and not {(object_id, text), (told.get("id"), text)} & standing
         ):
             told[name] = ERASED
 
