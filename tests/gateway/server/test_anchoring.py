@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from domain.reading import anchors
@@ -10,6 +11,16 @@ from domain.storage.opening import opened
 from domain.upkeep import administration
 from domain.upkeep.verifying import verify
 from gateway.server import anchoring
+
+
+@pytest.fixture(autouse=True)
+def fresh_log(monkeypatch):
+    """A logger that capture_logs() reaches, even if a server ran in this process before."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    monkeypatch.setattr(anchoring, "log", structlog.get_logger())
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture
