@@ -12,13 +12,11 @@ something began, and the server calls check() about twice a second.
 """
 
 import asyncio
-import logging
 import re
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import httptools
-import structlog
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -28,11 +26,9 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.server import ServerState
 
 from domain.errors import Invalid, Unavailable
+from gateway.logs import access
 from gateway.server.edge import BODY_TO_COME, failure_body, request_id_of, sealed
 from gateway.settings import Settings
-
-log = structlog.get_logger("casegraph.access")
-_access = logging.getLogger("casegraph.access")
 
 MAX_HEAD_BYTES = 32 << 10
 MAX_FRAMING = 16
@@ -395,9 +391,8 @@ class Connection(HttpToolsProtocol):
         request_id = request_id_of(headers)
         self._write(refusal, request_id)
         self.end()
-        if _access.isEnabledFor(logging.INFO):
-            facts = {"status": refusal.status, "code": refusal.code}
-            log.info("refused", **facts, request_id=request_id.decode())
+        facts = {"status": refusal.status, "code": refusal.code}
+        access("refused", **facts, request_id=request_id.decode())
 
     def _write(self, refusal: Refusal, request_id: bytes) -> None:
         body = failure_body("", refusal.code, refusal.message)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import os
 import re
 import time
@@ -16,10 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.access.rates import WINDOW_SECONDS, Allowance
 from domain.errors import Invalid, Unavailable
-from gateway.logs import REQUEST_ID
+from gateway.logs import ACCESS, REQUEST_ID, access
 
-log = structlog.get_logger("casegraph.access")
-_access = logging.getLogger("casegraph.access")
+log = structlog.get_logger(ACCESS)
 
 _REQUEST_ID = re.compile(rb"(?!.*cg_(?:live|test)_)[A-Za-z0-9._-]{1,64}")
 """An id is logged and shown, so it must not contain one of our keys."""
@@ -104,15 +102,14 @@ class Envelope:
                 failure = "INTERNAL_ERROR", "An internal error occurred."
                 await _send_failure(send_sealed, path, 500, *failure)
         finally:
-            if _access.isEnabledFor(logging.INFO):
-                log.info(
-                    "request",
-                    method=_method(scope["method"]),
-                    path=state.get("route") or _route(path),
-                    status=status or 500,
-                    ms=round((time.perf_counter() - started) * 1000, 2),
-                    key=state.get("key_id"),
-                )
+            access(
+                "request",
+                method=_method(scope["method"]),
+                path=state.get("route") or _route(path),
+                status=status or 500,
+                ms=round((time.perf_counter() - started) * 1000, 2),
+                key=state.get("key_id"),
+            )
             REQUEST_ID.reset(token)
 
 
