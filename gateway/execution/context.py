@@ -21,7 +21,8 @@ from domain.storage.database import Snapshot
 class Context:
     """One for each operation. Everything it reads comes from one snapshot.
 
-    A mutation reads its payload from a snapshot taken after its write; see forget().
+    A mutation reads its payload from a snapshot taken after its write; see forget(). Whoever
+    executes the operation calls end().
     """
 
     def __init__(self, who: Principal, services: Services) -> None:
@@ -37,17 +38,36 @@ class Context:
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._snapshot: Snapshot | None = None
+        self._over = False
         self._loaders: dict[Any, DataLoader[Any, Any]] = {}
 
     async def snapshot(self) -> Snapshot:
+        """The snapshot, opened now if there is none. Raises Unavailable after end()."""
         async with self._opening:
             if self._snapshot is None:
+                if self._over:
+                    raise Unavailable
                 reading = self.services.database.read(self.who.workspace_id)
                 self._snapshot = await self._stack.enter_async_context(reading)
+                if self._over:  # since it began to open: nobody else would close it
+                    await self.end()
+                    raise Unavailable
             return self._snapshot
 
     async def forget(self) -> None:
         """Drop the snapshot and everything loaded from it."""
+        async with self._opening:  # one that is being opened is of before, too
+            await self._drop()
+
+    async def end(self) -> None:
+        """Drop the snapshot for good: the operation is answered.
+
+        After an error graphql-core may leave a field's task behind, which still loads.
+        """
+        self._over = True
+        await self._drop()
+
+    async def _drop(self) -> None:
         self._loaders.clear()
         self._snapshot = None
         await self._stack.aclose()

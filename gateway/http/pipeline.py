@@ -199,7 +199,7 @@ async def executed(
         )
         return response_of(await result if isawaitable(result) else result)
     finally:
-        await context.forget()
+        await context.end()
 
 
 def response_of(result: ExecutionResult) -> dict[str, Any]:

@@ -115,7 +115,7 @@ async def both(api, document, values):
         Operation.run = run
     context = Context(who, api.services)
     result = await schema.execute(document, variable_values=values, context_value=context)
-    await context.forget()
+    await context.end()
     return mine, orjson.loads(orjson.dumps(response_of(result))), by_plan == [True]
 
 
