@@ -94,10 +94,13 @@ def _settle(request: Request, services: Services, caller: Principal) -> None:
 
 async def _caller(request: Request, services: Services) -> Principal:
     """The key's principal, after one call is counted. Raises InvalidKey or RateLimited."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    scope = request.scope
+    given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    scheme, _, key = given.decode("latin-1").partition(" ")
     sent = key.strip() if scheme.lower() == "bearer" else None
-    address = request.client.host if request.client else ""
-    state = request.scope.setdefault("state", {})
+    client = scope.get("client")
+    address = client[0] if client else ""
+    state = scope.setdefault("state", {})
     try:
         who = await services.keys.authenticate(sent, address)
         state["key_id"] = who.key_id

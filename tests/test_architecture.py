@@ -67,7 +67,7 @@ FLOORS = {
     "gateway": [
         {"gateway": "settings logs globalids"},
         {
-            "gateway.server": "process connection edge anchoring",
+            "gateway.server": "process connection exchange edge anchoring",
             "gateway.limits": "text fragments shapes costs points measured",
         },
         {

@@ -3,7 +3,7 @@
 import ipaddress
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from domain.errors import RateLimited
 
@@ -21,8 +21,7 @@ def points_of(rows: int) -> int:
     return max(1, -(-rows // POINT_ROWS))
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(NamedTuple):
     """The points that remain in this window, and the seconds until the next one starts."""
 
     limit: int

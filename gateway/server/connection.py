@@ -13,8 +13,10 @@ something began, and the server calls check() about twice a second.
 
 import asyncio
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, cast
+from urllib.parse import unquote
 
 import httptools
 from uvicorn.config import Config
@@ -28,6 +30,7 @@ from uvicorn.server import ServerState
 from domain.errors import Invalid, Unavailable
 from gateway.logs import access
 from gateway.server.edge import BODY_TO_COME, failure_body, request_id_of, sealed
+from gateway.server.exchange import Exchange
 from gateway.settings import Settings
 
 MAX_HEAD_BYTES = 32 << 10
@@ -226,12 +229,47 @@ class Connection(HttpToolsProtocol):
             self._fruitful = True
         self._fruitless = self._framing = 0
         self._reads = _BODY
-        super().on_headers_complete()
+        self._begin()
         if not self.pipeline:
             self._running = self.cycle
         self.headers = []  # trailers do not become headers
         if self._state.stopping:
             self._make_last()
+
+    def _begin(self) -> None:
+        """Begin to answer the request, or have it wait for its turn.
+
+        As uvicorn does, but without what it does for WebSockets, and with an Exchange.
+        """
+        version = self.parser.get_http_version()
+        url = httptools.parse_url(self.url)
+        raw_path = url.path
+        path = raw_path.decode("ascii")
+        scope = self.scope
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
+        scope["raw_path"] = self.root_path.encode("ascii") + raw_path
+        scope["query_string"] = url.query or b""
+        before = self.cycle
+        self.cycle = Exchange(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self._state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         self._fruitful = True
@@ -434,6 +472,9 @@ class _Lingering:
 
     def write(self, data: bytes) -> None:
         self._connection.transport.write(data)
+
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        self._connection.transport.writelines(parts)
 
     def is_closing(self) -> bool:
         return self._connection.transport.is_closing()
