@@ -26,8 +26,20 @@ CASE = (
     "created_at",
     "updated_at",
 )
-_PARTY = ("party_id", "role", "party.name", "party.version")
-_STAFF = ("staff_id", "role", "staff.name", "staff.version")
+_PARTY = ("party_id", "role", "party.name")
+_STAFF = ("staff_id", "role", "staff.name")
+_PEOPLE = (
+    related.same_page(relations.CASE_PARTIES, _PARTY, None),
+    related.same_page(relations.CASE_STAFF, _STAFF, None),
+)
+_PEOPLE_VERSIONED = (
+    related.same_page(relations.CASE_PARTIES, (*_PARTY, "party.version"), None),
+    related.same_page(relations.CASE_STAFF, (*_STAFF, "staff.version"), None),
+)
+_WHOLE = {
+    relation.name: related.same_page(relation, relation.all_columns, None)
+    for relation in (relations.CASE_PARTIES, relations.CASE_STAFF)
+}
 
 
 class Answer(Response):
@@ -105,13 +117,8 @@ async def _objects(
     staff: list[list[dict[str, Any]]] = [[] for _ in ids]
     renamed = 0
     if ids:
-        width = 4 if versions else 3
-        involved = await db.fetch_each(
-            [
-                related.items(who, relations.CASE_PARTIES).whole(ids, _PARTY[:width]),
-                related.items(who, relations.CASE_STAFF).whole(ids, _STAFF[:width]),
-            ]
-        )
+        fetches = _PEOPLE_VERSIONED if versions else _PEOPLE
+        involved = await db.fetch_each([fetch(who, ids) for fetch in fetches])
         if versions:
             renamed = sum(row[4] - 1 for people in involved for row in people)
             involved = [[row[:4] for row in people] for people in involved]
@@ -150,7 +157,7 @@ async def _objects(
 
 async def whole_list(who: Principal, db: Snapshot, relation: Relation, id: str) -> list[Any]:
     """All items of a case in a relation whose size the domain limits."""
-    rows = await db.fetch(related.items(who, relation).whole([id], relation.all_columns))
+    rows = await db.fetch(_WHOLE[relation.name](who, [id]))
     return [relation.build(row[1:]) for row in rows]
 
 

@@ -4,7 +4,7 @@ One statement loads a relation for all parents of a layer; both surfaces and bot
 paths read through it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from typing import Any
@@ -66,14 +66,10 @@ class RelatedList:
             values = page_values(paging, seal, _key_types(self.relation), ahead)
         return self._fetch(parents, Window.of(paging), columns, keyed, values)
 
-    def whole(self, parents: Sequence[str], columns: tuple[str, ...]) -> Fetch:
-        """The whole list. Only lists of roles have a limit in the domain."""
-        return self._fetch(parents, None, columns, False, {})
-
     def _fetch(
         self,
         parents: Sequence[str],
-        window: Window | None,
+        window: Window,
         columns: tuple[str, ...],
         keyed: bool,
         values: dict[str, Any],
@@ -126,6 +122,40 @@ def items(who: Principal, relation: Relation, only: str | None = None) -> Relate
         only = check.stored(only, checks.WORD_MAX, relation.only or "")
         check.done()
     return RelatedList(who, relation, only)
+
+
+def same_page(
+    relation: Relation,
+    columns: tuple[str, ...],
+    paging: Paging | None,
+    *,
+    keyed: bool = False,
+    ahead: int = 1,
+) -> Callable[[Principal, Sequence[str]], Fetch]:
+    """A function that fetches the same page of any parents' lists as RelatedList.page().
+
+    It is for what is asked again and again: all that can be is made ready here. *paging* has no
+    cursor; without it the lists are whole, and only lists of roles have a limit in the domain.
+    The function raises InsufficientScope.
+    """
+    window = None if paging is None else Window.of(paging)
+    one = _page_of_one(relation, window, columns, narrowed=False, keyed=keyed)
+    many = _page(relation, window, columns, narrowed=False, keyed=keyed)
+    fixed = {} if paging is None else page_values(paging, _no_seal, (), ahead)
+
+    def fetch(who: Principal, parents: Sequence[str]) -> Fetch:
+        who.require(Scope.CASES_READ)
+        if len(parents) == 1:
+            mine = {**fixed, "workspace_id": who.workspace_id, "parent": parents[0]}
+            return Fetch(one, mine)
+        listed = orjson.dumps(parents).decode()
+        return Fetch(many, {**fixed, "workspace_id": who.workspace_id, "parents": listed})
+
+    return fetch
+
+
+def _no_seal() -> Seal:
+    raise AssertionError("a page that is always the same has no cursor")
 
 
 @cache

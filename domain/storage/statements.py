@@ -1,6 +1,7 @@
 """Statements that SQLAlchemy Core compiles once and the driver runs many times."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import ClauseElement, Dialect
@@ -24,27 +25,43 @@ class Prepared:
     def __init__(self, statement: ClauseElement, postgresql: ClauseElement | None = None) -> None:
         self.statement = statement
         self._postgresql = postgresql
-        self._compiled: dict[str, tuple[str, tuple[tuple[str, Any], ...]]] = {}
+        self._compiled: dict[str, _Compiled] = {}
 
     def bound(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
         """The SQL text and its positional parameters."""
-        sql, names = self._compiled.get(dialect.name) or self._compile(dialect)
-        return sql, tuple([values.get(name, default) for name, default in names])
+        sql, parameters, defaults = self._compiled.get(dialect.name) or self._compile(dialect)
+        try:
+            return sql, parameters(values)
+        except KeyError:
+            return sql, parameters({**defaults, **values})
 
     def sql(self, dialect: Dialect = SQLITE) -> str:
         """The SQL text alone."""
         return (self._compiled.get(dialect.name) or self._compile(dialect))[0]
 
-    def _compile(self, dialect: Dialect) -> tuple[str, tuple[tuple[str, Any], ...]]:
+    def _compile(self, dialect: Dialect) -> "_Compiled":
         statement = self.statement
         if self._postgresql is not None and dialect.name == "postgresql":
             statement = self._postgresql
         compiler = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         assert isinstance(compiler, SQLCompiler)
-        defaults = compiler.construct_params(_check=False)
-        names = tuple((name, defaults.get(name)) for name in compiler.positiontup or ())
-        entry = self._compiled[dialect.name] = str(compiler), names
+        names = compiler.positiontup or ()
+        known = compiler.construct_params(_check=False)
+        defaults = {name: known.get(name) for name in names}
+        entry = self._compiled[dialect.name] = str(compiler), _in_order(names), defaults
         return entry
+
+
+def _in_order(names: Sequence[str]) -> "_Parameters":
+    """A function that takes the values of *names* out of a mapping; raises KeyError."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple([values[name] for name in names])
+
+
+_Parameters = Callable[[Mapping[str, Any]], tuple[Any, ...]]
+_Compiled = tuple[str, _Parameters, Mapping[str, Any]]
+"""The text, what orders its parameters, and the defaults of those that are not given."""
 
 
 class Fetch(NamedTuple):

@@ -40,14 +40,15 @@ class Request:
         assert resolver is not None
         self._declared: Callable[..., Load] = resolver.wrapped_func
         self.names = frozenset(argument.name.value for argument in node.arguments or ())
-        self._constant: Load | None = None
+        self.constant: Load | None = None
+        """The Load, if the field uses no variable."""
         self._direct: dict[str, str] | None = None
         self._required: tuple[str, ...] = ()
         self._fixed: dict[str, Any] = {}
         variable = [one for one in node.arguments or () if _has_variable(one.value)]
         if not variable:
             try:
-                self._constant = self._declared(**self._arguments(NO_VARIABLES))
+                self.constant = self._declared(**self._arguments(NO_VARIABLES))
             except DomainError:
                 raise NotCovered(f"the arguments of {node.name.value} are refused") from None
         elif all(
@@ -73,8 +74,8 @@ class Request:
         Raises DomainError for arguments that are refused, GraphQLError for a null where none is
         allowed: a nullable variable with a default may be null all the same.
         """
-        if self._constant is not None:
-            return self._constant
+        if self.constant is not None:
+            return self.constant
         coerced = variables.coerced
         if self._direct is None or any(coerced[name] is None for name in self._required):
             return self._declared(**self._arguments(variables))

@@ -10,11 +10,11 @@ from typing import Any
 
 import orjson
 
-from domain.reading import cursors, lookups
+from domain.reading import cursors, lookups, related
 from domain.reading.paging import Paging, beyond
 from gateway import globalids
 from gateway.execution.declarations import GlobalIds
-from gateway.execution.loads import keys_of
+from gateway.execution.loads import RelatedPage, keys_of
 from gateway.execution.plans import (
     Given,
     Id,
@@ -62,8 +62,10 @@ def source_of(plan: Plan) -> str:
     return _Writer(plan).source()
 
 
-def grouped(rows: Sequence[tuple[Any, ...]], parents: int) -> list[list[tuple[Any, ...]]]:
+def grouped(rows: list[tuple[Any, ...]], parents: int) -> list[list[tuple[Any, ...]]]:
     """Rows grouped by the parent's position, which is their first column."""
+    if parents == 1:
+        return [rows]
     groups: list[list[tuple[Any, ...]]] = [[] for _ in range(parents)]
     for row in rows:
         groups[row[0]].append(row)
@@ -91,6 +93,7 @@ class _Writer:
         self._lines: list[str] = []
         self._indent = 1
         self._conditions: dict[When, str] = {}
+        self._listed: dict[str, str] = {}
         self.names: dict[str, Any] = {
             "lookups": lookups,
             "cursor": cursors.encode,
@@ -160,12 +163,16 @@ class _Writer:
                     self._line(f"{name}{n} = asked{n}.outside(load{n}.paging, {name!r})")
             case Kind.RELATED_PAGE:
                 # Without a parent the field is not executed, and its arguments are not checked.
-                self._line(f"parents{n} = {self._parents(layer, 'id')}")
+                self._line(f"parents{n} = {self._known(f'parents{n}', layer)}")
                 self._line(f"if parents{n}:")
                 self._indent += 1
                 self._line(f"load{n} = request{n}(variables)")
-                self._line(f"asked{n} = load{n}.ask(who)")
-                if layer.listed or bounded:
+                same = not bounded and self._same_page(layer)
+                if not same or layer.keyed or layer.counted:
+                    self._line(f"asked{n} = load{n}.ask(who)")
+                if same:
+                    self._line(f"fetch{n} = {same}(who, parents{n})")
+                elif layer.listed or bounded:
                     self._line(f"fetch{n} = asked{n}.page(parents{n}, load{n}.paging, {page})")
                 if layer.counted:
                     self._line(f"count{n} = asked{n}.count(parents{n})")
@@ -187,6 +194,26 @@ class _Writer:
                 self._line(f"wanted{n} = request{n}(variables).wanted()")
                 keys = f"keys_of(wanted{n}, {layer.type_name!r})"
                 self._line(f"fetch{n} = lookups.by_id(who, {kind}, {keys}, columns{n})")
+
+    def _same_page(self, layer: Layer) -> str:
+        """The name of the function that fetches the layer's page, if it is always the same."""
+        load = layer.request.constant
+        if not layer.listed or not isinstance(load, RelatedPage) or load.only is not None:
+            return ""
+        columns = self.names[f"columns{layer.number}"]
+        ahead = int(layer.ended)
+        fetch = related.same_page(
+            load.relation, columns, load.paging, keyed=layer.keyed, ahead=ahead
+        )
+        return self._named("page", fetch)
+
+    def _known(self, name: str, layer: Layer) -> str:
+        """The parents' ids: those that a layer before has listed, or the expression for them."""
+        ids = self._parents(layer, "id")
+        known = self._listed.get(ids, ids)
+        if self._indent == 1:  # whatever the conditions
+            self._listed.setdefault(ids, name)
+        return known
 
     def _parents(self, layer: Layer, column: str) -> str:
         """An expression for the distinct ids of the objects above a layer, in order."""
