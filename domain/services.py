@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from domain.access.keys import KeyRing
 from domain.access.rates import RateLimiter
+from domain.reading.kept import KeptAnswers
 from domain.reading.sizes import Sizes
 from domain.storage.database import Database
 
@@ -16,3 +17,4 @@ class Services:
     keys: KeyRing
     rates: RateLimiter
     sizes: Sizes
+    kept: KeptAnswers

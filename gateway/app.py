@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from domain.access.keys import KeyRing
 from domain.access.rates import RateLimiter
 from domain.errors import DomainError
+from domain.reading.kept import KeptAnswers
 from domain.reading.sizes import Sizes
 from domain.services import Services
 from domain.storage.opening import opened
@@ -112,6 +113,7 @@ def create_app(chosen: Settings) -> Starlette:
                 KeyRing(database, chosen.failed_auth_limit),
                 RateLimiter(chosen.rate_limit),
                 Sizes(database),
+                KeptAnswers(database, chosen.answer_mib << 20),
             )
             app.state.services = rest.state.services = services
             yield

@@ -82,6 +82,11 @@ class Settings(BaseModel):
     variable_values: int = _count(
         2_000, "How many values the variables of one GraphQL request may contain."
     )
+    answer_mib: int = _count(
+        64,
+        "How many MiB of finished answers one process keeps for whoever asks again, until their "
+        "workspace is written; 0 keeps none.",
+    )
     body_bytes: int = _count(1 << 20, "The most bytes the body of a request may have.", least=1)
     introspection: bool = Field(
         default=True,

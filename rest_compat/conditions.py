@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from domain.errors import invalid
 from domain.inputs import Expected
@@ -32,6 +33,23 @@ def unchanged(request: Request, revision: str) -> bool:
     if header is None:
         return False
     return header == ANY or (_is_list(header) and revision in _tags(header, weak=True))
+
+
+def held(request: Request, answer: Response) -> Response | None:
+    """What a kept *answer* is to this request; None if only the handler can tell."""
+    if not is_conditional(request):
+        return answer
+    tag = answer.headers.get("etag")
+    if tag is None:
+        return answer  # the route has no conditions
+    if _header(request, "if-match") is not None:
+        return None
+    return not_modified(tag) if unchanged(request, tag.strip('"')) else answer
+
+
+def not_modified(tag: str) -> Response:
+    """The 304, with what the 200 would have said (RFC 9110, section 15.4.5)."""
+    return Response(status_code=304, headers={"ETag": tag, "Cache-Control": "no-store"})
 
 
 def required(request: Request) -> Collection[str] | None:

@@ -20,8 +20,10 @@ from starlette.types import Scope as ASGIScope
 from domain.access.principal import Principal, Scope
 from domain.access.rates import points_of
 from domain.errors import DomainError, RateLimited
+from domain.reading.kept import Kept
 from domain.services import Services
 from domain.storage.turns import READING
+from rest_compat.conditions import held
 from rest_compat.errors import Answered, Unreadable, failed, http_failure, refused, unreadable
 
 
@@ -47,12 +49,24 @@ class Door(APIRoute):
             services: Services = request.app.state.services
             caller = await _caller(request, services)
             caller.require(scope)
+            question = None
+            if scope is Scope.CASES_READ:
+                question = await services.kept.ask(caller, "rest", *_asked(request.scope))
+                if question.kept is not None and (same := held(request, question.kept.answer)):
+                    _settle(request, services, caller, question.kept.visited)
+                    return same
+            visited = 0
             try:
                 answer: Response = await handler(
                     request, who=caller, services=services, **request.path_params
                 )
             finally:
-                _settle(request, services, caller)
+                reading = READING.get()
+                visited = reading.total if reading is not None else 0
+                _settle(request, services, caller, visited)
+            if question is not None and answer.status_code == 200:
+                size = sum(map(len, _asked(request.scope))) + len(answer.body)
+                services.kept.keep(question, Kept(answer, 0, visited), size)
             return answer
 
         return handle
@@ -85,10 +99,14 @@ class Door(APIRoute):
         return self.get_route_handler()
 
 
-def _settle(request: Request, services: Services, caller: Principal) -> None:
+def _asked(scope: ASGIScope) -> tuple[bytes, bytes]:
+    """The path and the query string."""
+    return scope.get("raw_path") or scope["path"].encode(), scope["query_string"]
+
+
+def _settle(request: Request, services: Services, caller: Principal, visited: int) -> None:
     """Charge what the call has visited, if that was more than a call's point."""
-    reading = READING.get()
-    if reading is not None and (more := points_of(reading.total) - 1) > 0:
+    if (more := points_of(visited) - 1) > 0:
         request.scope["state"]["allowance"] = services.rates.spend(caller.key_id, more)
 
 

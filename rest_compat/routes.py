@@ -45,7 +45,14 @@ from rest_compat.answers import (
     page_answer,
     whole_list,
 )
-from rest_compat.conditions import etag, expected, is_conditional, required, unchanged
+from rest_compat.conditions import (
+    etag,
+    expected,
+    is_conditional,
+    not_modified,
+    required,
+    unchanged,
+)
 from rest_compat.documentation import documented
 from rest_compat.door import Deleter, Domain, Door, Reader, Writer
 from rest_compat.errors import Answered, Unreadable, named_as, version_conflict
@@ -159,8 +166,7 @@ async def get_case(request: Request, case_id: str, who: Reader, services: Domain
             [content] = await case_objects(who, db, [tuple(columns)])
             raise Answered(version_conflict(VersionConflict(needed, revision), content))
         if unchanged(request, revision):
-            # With what the 200 would have said (RFC 9110, section 15.4.5).
-            return Response(status_code=304, headers=tag | {"Cache-Control": "no-store"})
+            return not_modified(tag["ETag"])
         [content] = await case_objects(who, db, [tuple(columns)])
         return answer(content, headers=tag)
 

@@ -45,12 +45,13 @@ FLOORS = {
             "domain.storage.migrations": "env",
             "domain.storage.migrations.versions": "0001_first_schema 0002_number_keys"
             " 0003_numbers_of_roles 0004_events_of_people 0005_last_instants"
-            " 0006_provable_record 0007_merged_parties 0008_secured_search",
+            " 0006_provable_record 0007_merged_parties 0008_secured_search"
+            " 0009_counted_writes",
         },
         {"domain.access": "principal keys rates"},
         {
             "domain.reading": "lists lookups relations related objects revisions filters search"
-            " paging cursors anchors sizes"
+            " paging cursors anchors sizes kept"
         },
         {
             "domain.writing": "cases roles wanted register merging links rows"

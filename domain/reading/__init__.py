@@ -1,9 +1,9 @@
 """The queries: each checks the caller's scope, then gives its SQL and parameter values.
 
-lists      the root lists: cases, parties, staff
-lookups    single objects by id or file number, and the one table of object kinds
+lists      the root lists; lookups: single objects by id or file number, and their kinds
 relations  the nested lists, declared as data; related loads them for many parents at once
 objects    the same queries, returning domain objects; revisions tell when a case looks otherwise
-filters    CaseFilter to SQL; search: text search by folded keys; sizes, how much there is
-paging     keyset pagination; cursors encode a position in one list; anchors end a timeline
+filters    CaseFilter to SQL; search by folded keys; sizes, how much there is
+paging     keyset pagination; cursors encode a position; anchors end a timeline; kept has
+           finished answers, which hold until their workspace is written
 """

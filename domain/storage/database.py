@@ -122,6 +122,14 @@ class Database(ABC):
         """
 
     @abstractmethod
+    async def writes(self, workspace_id: int) -> int:
+        """How often the workspace was written: the same number means the same state.
+
+        Whoever read the number before the state knows of both that they are no older. Raises
+        Unavailable, Damaged.
+        """
+
+    @abstractmethod
     def write(self, workspace_id: int | None = None) -> AbstractAsyncContextManager[Transaction]:
         """One transaction: committed durably when the block ends, rolled back if it raises.
 

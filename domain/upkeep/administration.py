@@ -50,8 +50,8 @@ async def create_workspace(database: Database, slug: str, name: str | None = Non
             sealed = seals.sealed(row["secret"], workspace, row | {"id": made[0]})
             mine = workspace.c.id == made[0]
             await db.run(update(workspace).where(mine).values(seal=sealed["seal"]))
-            head = {"workspace_id": made[0], "seq": 0, "hash": timeline.GENESIS, "at": db.now}
-            await db.run(insert(timeline_head), head)
+            head = {"seq": 0, "hash": timeline.GENESIS, "at": db.now, "writes": 0}
+            await db.run(insert(timeline_head), head | {"workspace_id": made[0]})
 
 
 async def workspaces(database: Database) -> list[Workspace]:

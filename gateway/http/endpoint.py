@@ -5,23 +5,32 @@ nothing was executed. A refusal before there is an operation (key, rate, media t
 own status for both media types.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 import orjson
 import structlog
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from domain.access.principal import Principal
 from domain.errors import Damaged, DomainError, InvalidKey, RateLimited, TimedOut, Unavailable
+from domain.reading.kept import Kept
 from domain.services import Services
 from domain.storage.turns import READING
 from gateway.execution.context import Context
 from gateway.execution.documents import Documents
 from gateway.http import accept, graphiql
 from gateway.http.introspection import only_introspects
-from gateway.http.parameters import JSON_TYPE, BadRequest, Parameters, read_parameters
+from gateway.http.parameters import (
+    JSON_TYPE,
+    BadRequest,
+    Parameters,
+    parameters_of,
+    read_content,
+)
 from gateway.http.pipeline import answer
 from gateway.limits.points import Meter
 from gateway.schema.refusals import extensions_of
@@ -38,6 +47,8 @@ class Response:
     media_type: str
     body: bytes
     headers: Sequence[tuple[bytes, bytes]] = ()
+    lasting: bool = False
+    """Whether it is the same until something is written."""
 
 
 class Endpoint:
@@ -48,60 +59,49 @@ class Endpoint:
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
         headers = dict(reversed(scope["headers"]))  # if one is repeated, the first counts
         accepted = accept.accepted(scope["headers"])
-        if (
-            self._settings.graphiql
-            and request.method in ("GET", "HEAD")
-            and ("query" not in request.query_params and accept.wants_page(accepted))
-        ):
+        if self._settings.graphiql and scope["method"] != "POST" and _wants_page(scope, accepted):
             page = graphiql.page(demo_key=self._settings.demo_key or None)
             await page(scope, receive, send)
             return
         services: Services = scope["app"].state.services
-        response = await self._response(request, headers, accepted, services)
-        start = {
-            "type": "http.response.start",
-            "status": response.status,
-            "headers": [
-                *response.headers,
-                (b"content-type", response.media_type.encode() + b"; charset=utf-8"),
-                (b"content-length", b"%d" % len(response.body)),
-                (b"cache-control", b"no-store"),
-            ],
-        }
-        await send(start)
+        response = await self._response(scope, receive, headers, accepted, services)
+        fields = [*response.headers, (b"cache-control", b"no-store")]
+        if response.status != 304:
+            media_type = response.media_type.encode() + b"; charset=utf-8"
+            fields.append((b"content-type", media_type))
+            fields.append((b"content-length", b"%d" % len(response.body)))
+        await send({"type": "http.response.start", "status": response.status, "headers": fields})
         await send({"type": "http.response.body", "body": response.body})
 
     async def _response(
         self,
-        request: Request,
+        scope: Scope,
+        receive: Receive,
         headers: dict[bytes, bytes],
         accepted: bytes | None,
         services: Services,
     ) -> Response:
         media_type = JSON_TYPE
-        state = request.scope.setdefault("state", {})
+        state = scope.setdefault("state", {})
+        method = "POST" if scope["method"] == "POST" else "GET"
         try:
             media_type = accept.media_type(accepted)
             key = _bearer(headers)
-            asked = None
+            content = None
             if self._settings.demo_key and b"authorization" not in headers:
-                asked = await read_parameters(request, headers, self._settings)
-                key = self._demo_key(asked)
-            who = await services.keys.authenticate(key, _address(request))
+                content = await read_content(scope, receive, headers)
+                key = self._demo_key(parameters_of(content, method, self._settings))
+            who = await services.keys.authenticate(key, _address(scope))
             state["key_id"] = who.key_id
             meter = Meter(services.rates, who.key_id)
             try:
-                asked = asked or await read_parameters(request, headers, self._settings)
-                context = Context(who, services)
-                result = await answer(
-                    self._documents, request.method, asked, context, meter, self._settings
-                )
+                if content is None:
+                    content = await read_content(scope, receive, headers)
+                response = await self._answered(method, content, who, services, meter, media_type)
+                return conditional(response, scope["headers"]) if method == "GET" else response
             finally:
-                reading = READING.get()
-                meter.settle(reading.total if reading is not None else 0)
                 state["allowance"] = meter.allowance
         except BadRequest as refusal:
             errors = [{"message": str(refusal), "extensions": {"code": refusal.code}}]
@@ -114,14 +114,67 @@ class Endpoint:
             if isinstance(refusal, RateLimited):
                 state["allowance"] = services.rates.used_up(refusal)
             return _refused(refusal, media_type)
-        executed = "data" in result
-        status = 200 if executed or media_type == JSON_TYPE else 400
-        return Response(status, media_type, orjson.dumps(result))
+
+    async def _answered(
+        self,
+        method: str,
+        content: bytes,
+        who: Principal,
+        services: Services,
+        meter: Meter,
+        media_type: str,
+    ) -> Response:
+        """The kept answer, or a new one, charged alike."""
+        question = await services.kept.ask(who, "graphql", method, content)
+        if question.kept is not None:
+            body, rows, visited = question.kept
+            meter.admit(rows, 0)
+            meter.settle(visited)
+            return Response(200, media_type, body, lasting=True)
+        visited = 0
+        try:
+            asked = parameters_of(content, method, self._settings)
+            context = Context(who, services)
+            made = await answer(self._documents, method, asked, context, meter, self._settings)
+        finally:
+            reading = READING.get()
+            visited = reading.total if reading is not None else 0
+            meter.settle(visited)
+        body = orjson.dumps(made.response)
+        if made.lasting:
+            # Only viewer depends on the key. In a document no field is written in another way.
+            mine = who.key_id if "viewer" in asked.query else None
+            kept = Kept(body, made.rows, visited)
+            services.kept.keep(question, kept, len(content) + len(body), mine)
+        status = 200 if "data" in made.response or media_type == JSON_TYPE else 400
+        return Response(status, media_type, body, lasting=made.lasting)
 
     def _demo_key(self, asked: Parameters) -> str | None:
         """The demo key, for a client without a key that asks only for the schema."""
         introspects = only_introspects(asked, self._settings)
         return self._settings.demo_key if introspects else None
+
+
+def _wants_page(scope: Scope, accepted: bytes | None) -> bool:
+    return accept.wants_page(accepted) and "query" not in QueryParams(scope["query_string"])
+
+
+def conditional(response: Response, headers: Iterable[tuple[bytes, bytes]]) -> Response:
+    """The response to a GET with its ETag; 304 for who has it already (RFC 9110, 13.1.2)."""
+    if not response.lasting:
+        return response
+    digest = blake2b(response.body, digest_size=16, person=_PERSON[response.media_type])
+    tag = b'"%b"' % digest.hexdigest().encode()
+    known = b",".join(value for name, value in headers if name == b"if-none-match")
+    same = {one.strip().removeprefix(b"W/") for one in known.split(b",")}
+    tagged = [(b"etag", tag)]
+    if tag in same or b"*" in same:
+        return Response(304, response.media_type, b"", tagged)
+    return replace(response, headers=tagged)
+
+
+_PERSON = {JSON_TYPE: b"json", accept.RESPONSE_TYPE: b"response"}
+"""Two media types are two representations, each with a tag of its own."""
 
 
 def _too_large(refusal: HTTPException, media_type: str) -> Response:
@@ -148,8 +201,9 @@ def _refused(refusal: DomainError, media_type: str) -> Response:
     return Response(status, media_type, orjson.dumps({"errors": [error]}), headers)
 
 
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def _bearer(headers: dict[bytes, bytes]) -> str | None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from starlette.requests import Request
+from starlette.datastructures import QueryParams
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
 
 from gateway.settings import Settings
 
@@ -34,18 +36,14 @@ class BadRequest(Exception):
         self.headers = headers
 
 
-async def read_parameters(
-    request: Request, headers: dict[bytes, bytes], settings: Settings
-) -> Parameters:
-    """The parameters of a request. Raises BadRequest, ClientDisconnect, HTTPException."""
-    if request.method in ("GET", "HEAD"):
-        values: Any = dict(request.query_params)
-        for name in ("variables", "extensions"):
-            if values.get(name):
-                values[name] = _parsed(values[name].encode(), name)
-            else:
-                values.pop(name, None)
-        return _checked(values, settings)
+async def read_content(scope: Scope, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
+    """What holds the parameters: the query string, or the body.
+
+    Raises BadRequest, ClientDisconnect, HTTPException.
+    """
+    if scope["method"] != "POST":
+        query: bytes = scope["query_string"]
+        return query
     content_type, *parameters = headers.get(b"content-type", b"").lower().split(b";")
     if content_type.strip() != b"application/json":
         raise _unsupported(f"The body must be {JSON_TYPE}.")
@@ -54,7 +52,27 @@ async def read_parameters(
         raise _unsupported("The body must be in UTF-8.")
     if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
         raise _unsupported("The body must not be compressed.")
-    return _checked(_parsed(await request.body(), "The body"), settings)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False):
+        message = await receive()
+        body += message.get("body", b"")
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return body
+
+
+def parameters_of(content: bytes, method: str, settings: Settings) -> Parameters:
+    """The parameters that the content of a request holds. Raises BadRequest."""
+    if method == "POST":
+        return _checked(_parsed(content, "The body"), settings)
+    values: Any = dict(QueryParams(content))
+    for name in ("variables", "extensions"):
+        if values.get(name):
+            values[name] = _parsed(values[name].encode(), name)
+        else:
+            values.pop(name, None)
+    return _checked(values, settings)
 
 
 _UTF_8 = (b"charset=utf-8", b'charset="utf-8"', b"charset=utf8")

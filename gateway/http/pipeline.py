@@ -9,7 +9,7 @@ depends on the variables.
 import re
 from collections.abc import Mapping, Sequence
 from inspect import isawaitable
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from graphql import (
@@ -60,6 +60,17 @@ class NotValid(Exception):
         self.errors = errors
 
 
+class Answer(NamedTuple):
+    """A response (GraphQL specification, 7.1).
+
+    *lasting*: it is the same until something is written. *rows* are the most it may have read.
+    """
+
+    response: dict[str, Any]
+    lasting: bool
+    rows: int
+
+
 async def answer(
     documents: Documents,
     method: str,
@@ -67,20 +78,20 @@ async def answer(
     context: Context,
     meter: Meter,
     settings: Settings,
-) -> dict[str, Any]:
-    """The response to a request (GraphQL specification, 7.1).
-
-    Raises BadRequest, RateLimited, TimedOut, Unavailable.
-    """
+) -> Answer:
+    """The response to a request. Raises BadRequest, RateLimited, TimedOut, Unavailable."""
     measure: Measured | None = None
+    kind: OperationType | None = None
+    rows = 0
     try:
         cached = documents.find(asked.query, asked.operation_name)
         if cached is None:
             check_text(asked.query, settings)
             document = parse(asked.query)
             node = operation_of(document, asked.operation_name, method)
+            kind = node.operation
             measure = measured(SCHEMA, document, node, settings)
-            await admit(measure, asked, context, meter, settings)
+            rows = await admit(measure, asked, context, meter, settings)
             check_valid(document, settings)
             operation = compiled(document, asked.operation_name)
             if operation is not None:
@@ -89,8 +100,9 @@ async def answer(
         else:
             operation, measure = cached
             document = operation.document
-            check_method(operation.type, method)
-            await admit(measure, asked, context, meter, settings)
+            kind = operation.type
+            check_method(kind, method)
+            rows = await admit(measure, asked, context, meter, settings)
         response = await executed(operation, document, asked, context)
     except GraphQLError as error:
         response = {"errors": [formatted(error)]}
@@ -105,13 +117,17 @@ async def answer(
             problem["message"] = _SUGGESTION.sub("", problem["message"])
     if asked.tell_cost and measure is not None:
         response["extensions"] = {"cost": cost_of(measure, asked.variables, context, settings)}
-    return response
+    lasting = kind is OperationType.QUERY and response.keys() == {"data"}
+    return Answer(response, lasting, rows)
 
 
 async def admit(
     measure: Measured, asked: Parameters, context: Context, meter: Meter, settings: Settings
-) -> None:
-    """Charge what the operation may cost. Raises GraphQLError if that is too much, RateLimited."""
+) -> int:
+    """Charge the rows that the operation may read, at most.
+
+    Raises GraphQLError if they are too many, RateLimited.
+    """
     slow = measure.cost.is_slow(asked.variables)
     context.entries = await context.services.sizes.entries(context.who) if slow else 0
     rows = measure.check(asked.variables, settings.query_rows, context.entries)
@@ -119,6 +135,7 @@ async def admit(
     if slow and (reading := READING.get()) is not None:
         # Sure to be visited; PostgreSQL does not tell.
         reading.least = measure.cost.slow_visits(asked.variables, context.entries)
+    return rows
 
 
 def operation_of(document: DocumentNode, name: str | None, method: str) -> OperationDefinitionNode:

@@ -52,6 +52,8 @@ _ROLE = Prepared(
     text("SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
 )
 _TURN = "SELECT at FROM timeline_head WHERE workspace_id = $1 FOR UPDATE"
+_COUNT = "UPDATE timeline_head SET writes = writes + 1"
+_WRITES = "SELECT casegraph_writes($1)"
 _LAST = "SELECT max(at) FROM timeline_head"
 _OPERATOR_TURN = "SELECT pg_advisory_xact_lock(7381, 1)"
 _MIGRATOR_TURN = text("SELECT pg_advisory_xact_lock(7381, 2)")
@@ -117,13 +119,23 @@ class PostgresqlDatabase(Database):
         async with self.read(workspace_id) as snapshot:
             return await work(snapshot)
 
+    async def writes(self, workspace_id: int) -> int:
+        async with self._turns.turn(self._read_seconds or PATIENT_SECONDS):
+            pool = self._pool_of(self._readers)
+            with translated():
+                async with pool.acquire(timeout=self._read_seconds or PATIENT_SECONDS) as one:
+                    count: int | None = await one.fetchval(_WRITES, workspace_id)
+        return count or 0
+
     @contextlib.asynccontextmanager
     async def write(self, workspace_id: int | None = None) -> AsyncIterator[Transaction]:
         with translated():
             connection, last = await self._writing(workspace_id)
             try:
-                yield ServerTransaction(connection, max(self.clock(), last))
-                await self._in_full(self._commit(connection))
+                transaction = ServerTransaction(connection, max(self.clock(), last))
+                yield transaction
+                count = _counts(workspace_id) if transaction.wrote else ""
+                await self._in_full(self._commit(connection, count))
             except BaseException:
                 await self._in_full(_rolled_back(connection))
                 raise
@@ -248,9 +260,9 @@ class PostgresqlDatabase(Database):
                 return False
         return bool(revision == migrating.head())
 
-    async def _commit(self, connection: Connection) -> None:
+    async def _commit(self, connection: Connection, count: str) -> None:
         try:
-            await connection.execute("COMMIT")
+            await connection.execute(f"{count}COMMIT")  # in one trip
         except Exception as error:
             if lost(error):
                 raise Unavailable(UNKNOWN) from error
@@ -301,6 +313,13 @@ class PostgresqlDatabase(Database):
 
 def _works_for(workspace_id: int | None) -> str:
     return f"SET LOCAL casegraph.workspace = '{EVERY if workspace_id is None else workspace_id}'"
+
+
+def _counts(workspace_id: int | None) -> str:
+    """What counts the write to a workspace, or to all if that is None."""
+    return (
+        f"{_COUNT}; " if workspace_id is None else f"{_COUNT} WHERE workspace_id = {workspace_id}; "
+    )
 
 
 async def _rolled_back(connection: Connection) -> None:

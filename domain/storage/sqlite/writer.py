@@ -43,7 +43,9 @@ _PRAGMAS = (
 )
 
 
-_LAST = "SELECT max(at) FROM timeline_head WHERE ?1 IS NULL OR workspace_id = ?1"
+_ONE = " WHERE workspace_id = ?"
+_LAST = "SELECT max(at) FROM timeline_head"
+_COUNT = "UPDATE timeline_head SET writes = writes + 1"
 
 
 class _Transaction(Transaction):
@@ -129,8 +131,11 @@ class Writer:
         async with self.turn() as until:
             connection = await self._begun(until)
             try:
-                [(last,)] = connection.execute(_LAST, (workspace_id,))
+                [(last,)] = _of(connection, _LAST, workspace_id)
+                before = connection.total_changes
                 yield _Transaction(connection, max(clock(), last or ""))
+                if connection.total_changes != before:
+                    _of(connection, _COUNT, workspace_id)
                 await self._in_thread(connection.commit)
             except sqlite3.DatabaseError:
                 self._doubtful = True
@@ -206,6 +211,13 @@ class Writer:
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.wait([future])
             raise
+
+
+def _of(connection: sqlite3.Connection, sql: str, workspace_id: int | None) -> sqlite3.Cursor:
+    """Execute *sql* for one workspace, or for all if that is None."""
+    if workspace_id is None:
+        return connection.execute(sql)
+    return connection.execute(sql + _ONE, (workspace_id,))
 
 
 def _connect(path: Path) -> sqlite3.Connection:
