@@ -1,0 +1,202 @@
+"""What is asked again is answered as it was asked the first time, on both surfaces: with what is
+written since, at the same price, and to those alone who may have it."""
+
+from itertools import pairwise
+
+import pytest
+
+from domain.access.keys import key_id
+from domain.access.principal import Scope
+from domain.upkeep import administration
+
+PAGE = "{ cases(first: 10) { nodes { id name parties { nodes { party { name } } } } } }"
+AGAIN = 4
+"""An answer is kept when it is asked a second time: the third and the fourth are kept ones."""
+
+
+@pytest.fixture
+def settings(settings):
+    return settings.but(rate_limit=100_000)
+
+
+async def graphql(api, key="all", query=PAGE, **more):
+    response = await api.http.post(
+        "/graphql", json={"query": query} | more, headers=api.bearer(key)
+    )
+    assert response.status_code == 200
+    return response
+
+
+async def over_get(api, key="all", query=PAGE, **headers):
+    return await api.http.get(
+        "/graphql", params={"query": query}, headers=api.bearer(key) | headers
+    )
+
+
+async def listed(api, key="all"):
+    response = await api.rest("GET", "/cases", key=key)
+    assert response.status_code == 200
+    return response
+
+
+@pytest.mark.parametrize("ask", [graphql, over_get, listed])
+async def test_the_answer_is_the_same_and_a_write_is_seen_at_once(api, given_case, ask):
+    await given_case(name="One")
+
+    hits = api.services.kept.hits
+    answers = [(await ask(api)).content for _ in range(AGAIN)]
+    assert api.services.kept.hits - hits == AGAIN - 2
+    assert len(set(answers)) == 1
+
+    await given_case(name="Two")
+    assert b'"Two"' in (await ask(api)).content
+    assert (await api.rest("POST", "/cases", json={"name": "Three"})).status_code == 201
+    for _ in range(AGAIN):
+        assert b'"Three"' in (await ask(api)).content
+
+
+@pytest.mark.parametrize("ask", [graphql, over_get, listed])
+async def test_a_kept_answer_takes_the_same_points(api, given_case, ask):
+    for n in range(12):
+        await given_case(name=f"N {n}", parties=[{"new": {"name": "P"}, "role": "client"}] * 1)
+
+    left = [int((await ask(api)).headers["X-RateLimit-Remaining"]) for _ in range(AGAIN)]
+    taken = [before - after for before, after in pairwise(left)]
+
+    assert len(set(taken)) == 1
+    assert taken[0] >= 1
+
+
+@pytest.mark.parametrize("ask", [graphql, over_get, listed])
+async def test_headers_of_a_kept_answer_are_those_of_a_new_one(api, given_case, ask):
+    await given_case()
+    changing = {"x-request-id", "x-ratelimit-remaining", "x-ratelimit-reset"}
+
+    found = [
+        [pair for pair in (await ask(api)).headers.items() if pair[0] not in changing]
+        for _ in range(AGAIN)
+    ]
+
+    assert all(one == found[0] for one in found)
+
+
+@pytest.mark.parametrize("ask", [graphql, over_get, listed])
+async def test_no_other_workspace_and_no_other_scope_gets_it(api, given_case, ask):
+    await given_case(name="Of this firm")
+    for _ in range(AGAIN):
+        assert b"Of this firm" in (await ask(api)).content
+
+    assert b"Of this firm" not in (await ask(api, key="stranger")).content
+    assert b"Of this firm" not in (await ask(api, key="test")).content
+    if ask is listed:
+        refused = await api.rest("GET", "/cases", key="write")
+        assert refused.status_code == 403
+    else:
+        refused = await ask(api, key="write")
+        assert refused.json()["errors"][0]["extensions"]["code"] == "AUTH_INSUFFICIENT_SCOPE"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"query": "{ viewer { keyName } }"}',
+        b'{"query": "{ vi\\u0065wer { keyName } }"}',
+        b'{"query": "query { me: viewer { keyName } }"}',
+        b'{"query": "query { ...F } fragment F on Query { viewer { keyName } }"}',
+    ],
+)
+async def test_each_key_sees_itself(api, body):
+    # Two keys of one workspace with the same scopes.
+    raw, _ = await administration.create_key(api.services.database, "second", list(Scope))
+    bearers = {"all": api.bearer("all"), "second": {"Authorization": f"Bearer {raw}"}}
+    for _ in range(AGAIN):
+        for name, bearer in bearers.items():
+            headers = bearer | {"Content-Type": "application/json"}
+            answer = await api.http.post("/graphql", content=body, headers=headers)
+            assert f'"{name}"' in answer.text
+
+
+async def test_what_is_refused_or_partial_is_not_kept(api):
+    hits = api.services.kept.hits
+    for _ in range(AGAIN):
+        await graphql(api, query="{ cases(first: 1000) { totalCount } }")
+        await graphql(api, query="{ nothing }")
+        await graphql(api, query="{ viewer { mode } cases(first: -1) { totalCount } }")
+        assert (await api.rest("GET", "/cases?limit=1000")).status_code == 400
+        assert (await api.rest("GET", "/cases/01890000-0000-7000-8000-000000000000")).status_code
+
+    assert api.services.kept.hits == hits
+
+
+async def test_mutations_and_costs_are_not_kept(api):
+    hits = api.services.kept.hits
+    document = 'mutation { createCase(input: {name: "N"}) { case { id } } }'
+
+    made = [(await graphql(api, query=document)).json() for _ in range(AGAIN)]
+    costs = [(await graphql(api, extensions={"cost": True})).json() for _ in range(AGAIN)]
+
+    assert len({one["data"]["createCase"]["case"]["id"] for one in made}) == AGAIN
+    assert all("cost" in one["extensions"] for one in costs)
+    assert api.services.kept.hits == hits
+
+
+async def test_a_limited_key_is_refused_what_is_kept(api, settings, given_case):
+    await given_case()
+    for _ in range(AGAIN):
+        await graphql(api)
+
+    api.services.rates.spend(key_id(api.keys["all"]), 100_000)
+
+    response = await api.http.post("/graphql", json={"query": PAGE}, headers=api.bearer("all"))
+    assert response.status_code == 429
+    assert (await api.rest("GET", "/cases")).status_code == 429
+
+
+async def test_get_has_a_tag_and_304_for_who_has_it(api, given_case):
+    await given_case(name="One")
+    first = await over_get(api)
+    tag = first.headers["ETag"]
+
+    for known in (tag, f"W/{tag}", f'"x", {tag}', "*"):
+        for _ in range(AGAIN):
+            same = await over_get(api, **{"If-None-Match": known})
+            assert (same.status_code, same.content) == (304, b"")
+            assert same.headers["ETag"] == tag
+            assert same.headers["Cache-Control"] == "no-store"
+            assert int(same.headers["X-RateLimit-Remaining"]) > 0
+    for unknown in ('"x"', tag.strip('"'), ""):
+        assert (await over_get(api, **{"If-None-Match": unknown})).status_code == 200
+
+    await given_case(name="Two")
+    newer = await over_get(api, **{"If-None-Match": tag})
+    assert newer.status_code == 200
+    assert newer.headers["ETag"] != tag
+
+
+async def test_each_media_type_has_a_tag_of_its_own(api):
+    plain = await over_get(api, Accept="application/json")
+    other = await over_get(api, Accept="application/graphql-response+json")
+
+    assert plain.content == other.content
+    assert plain.headers["ETag"] != other.headers["ETag"]
+
+
+async def test_errors_and_posts_have_no_tag(api):
+    assert "ETag" not in (await over_get(api, query="{ nothing }")).headers
+    assert "ETag" not in (await graphql(api)).headers
+
+
+async def test_conditions_of_rest_hold_for_kept_answers(api, given_case):
+    case = await given_case(name="One")
+    path = f"/cases/{case['uuid']}"
+    tags = [(await api.rest("GET", path)).headers["ETag"] for _ in range(AGAIN)]
+    assert len(set(tags)) == 1
+
+    async def status(**headers):
+        return (await api.rest("GET", path, headers=headers)).status_code
+
+    for _ in range(2):
+        assert await status(**{"If-None-Match": tags[0]}) == 304
+        assert await status(**{"If-None-Match": '"999"'}) == 200
+        assert await status(**{"If-Match": tags[0]}) == 200
+        assert await status(**{"If-Match": '"999"'}) == 412
