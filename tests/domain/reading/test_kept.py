@@ -134,6 +134,18 @@ async def test_an_answer_of_before_a_write_is_not_found_after_it(answers, clerk,
     assert await asked(answers, clerk) is None
 
 
+async def test_nor_if_another_question_has_noticed_the_write_first(answers, clerk, given_case):
+    await asked(answers, clerk)
+    await asked(answers, clerk, "another")
+    begun = await answers.ask(clerk, "q")
+    await given_case("Müller")
+    await asked(answers, clerk, "another")
+
+    answers.keep(begun, Kept("of before", 0, 0), 100)
+
+    assert await asked(answers, clerk) is None
+
+
 async def test_callers_with_the_same_scopes_share_and_others_do_not(answers, clerk):
     await known(answers, clerk)
 
