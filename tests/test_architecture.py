@@ -40,7 +40,7 @@ FLOORS = {
         {"domain.words": "models inputs errors ids instants checks characters folding"},
         {
             "domain.storage": "database opening statements spellings tables seals turns migrating",
-            "domain.storage.sqlite": "file readers writer lock errors backup",
+            "domain.storage.sqlite": "file readers writer groups lock errors backup",
             "domain.storage.postgresql": "server snapshots errors",
             "domain.storage.migrations": "env",
             "domain.storage.migrations.versions": "0001_first_schema 0002_number_keys"

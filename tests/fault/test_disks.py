@@ -10,6 +10,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,37 @@ def test_a_full_disk_stops_writes_only_until_there_is_room(small_disk):
 
         assert client.count() == len(kept) + 2
         assert "Traceback" not in server.logged()
+        server.command("verify")
+
+
+def test_a_disk_that_fills_up_under_many_writers_loses_nothing_acknowledged(small_disk):
+    with gateway(small_disk) as server:
+
+        def write_until_refused(number):
+            kept = set()
+            with server.client() as client:
+                for n in range(2_000):
+                    new = {"name": f"{number} {n}", "description": LONG}
+                    answer = client.post("/api/v1/cases", json=new)
+                    if answer.status_code == 503:
+                        return kept, n
+                    assert answer.status_code == 201
+                    kept.add(answer.json()["id"])
+            raise AssertionError("the disk is never full")
+
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(write_until_refused, range(8)))
+
+        kept = set().union(*(kept for kept, _ in found))
+        refused = {f"{number} {n}" for number, (_, n) in enumerate(found)}
+        with Surfaces(server) as client:
+            assert_all_there(client, kept)
+        with server.client() as client:
+            for name in refused:
+                answer = client.get("/api/v1/cases", params={"search": name, "limit": 100})
+                assert name not in [case["name"] for case in answer.json()["data"]]
+        assert "Traceback" not in server.logged()
+        assert mount("-o", "remount,size=20m", small_disk)
         server.command("verify")
 
 

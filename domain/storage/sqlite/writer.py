@@ -1,9 +1,10 @@
 """Writes one transaction at a time to a SQLite file.
 
 Statements run on the event loop, each for about ten microseconds; only the commit, which waits
-for the disk, runs in a thread. SQLite 3.40, which Debian 12 ships, may corrupt a WAL that one
-connection checkpoints while another commits. So the transactions of all processes on the machine
-take turns, through a lock on a file beside the database.
+for the disk, runs in a thread, once for all who were waiting to write (groups). SQLite 3.40, which
+Debian 12 ships, may corrupt a WAL that one connection checkpoints while another commits. So the
+transactions of all processes on the machine take turns, through a lock on a file beside the
+database.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from domain.errors import Unavailable
 from domain.instants import Instant
 from domain.storage.database import BUSY_SECONDS, Row, Statement, Transaction, Values, prepared
 from domain.storage.sqlite.errors import busy, translated
+from domain.storage.sqlite.groups import Group, Queue, in_full
 from domain.storage.sqlite.lock import FileLock
 from domain.storage.statements import SQLITE, Fetch
 
@@ -81,6 +83,7 @@ class Writer:
         self._path = path
         self._name = os.fspath(path)
         self._patience = patience
+        self._queue = Queue()
         self._turn = asyncio.Lock()
         self._lock = FileLock(path.with_name(path.name + "-lock"))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="casegraph-commit")
@@ -115,11 +118,16 @@ class Writer:
         callers queued behind a write that waits in vain do not add up their waits.
         """
         until = time.monotonic() + (self._patience if patience is None else patience)
+        async with self._turn_until(until):
+            yield until
+
+    @contextlib.asynccontextmanager
+    async def _turn_until(self, until: float) -> AsyncIterator[None]:
         async with self._turn:
             with translated():
                 await self._lock.acquire(until)
                 try:
-                    yield until
+                    yield
                 finally:
                     self._lock.release()
 
@@ -128,21 +136,47 @@ class Writer:
         self, clock: Callable[[], Instant], workspace_id: int | None
     ) -> AsyncIterator[Transaction]:
         """A transaction: committed durably when the block ends, rolled back if it raises."""
-        async with self.turn() as until:
-            connection = await self._begun(until)
+        until = time.monotonic() + self._patience
+        group = await self._queue.admitted()
+        if group is None:
             try:
-                [(last,)] = _of(connection, _LAST, workspace_id)
-                before = connection.total_changes
-                yield _Transaction(connection, max(clock(), last or ""))
-                if connection.total_changes != before:
-                    _of(connection, _COUNT, workspace_id)
-                await self._in_thread(connection.commit)
-            except sqlite3.DatabaseError:
+                async with self._led(until) as connection:
+                    with _counted(connection, workspace_id):
+                        yield _Transaction(connection, _now(connection, clock, workspace_id))
+            finally:
+                self._queue.leave()
+            return
+        connection = group.connection
+        with translated():
+            async with group.member():
+                with _counted(connection, workspace_id):
+                    yield _Transaction(connection, _now(connection, clock, workspace_id))
+
+    @contextlib.asynccontextmanager
+    async def _led(self, until: float) -> AsyncIterator[sqlite3.Connection]:
+        """A transaction that others may take part in when the block has ended."""
+        async with self._turn_until(until):
+            connection = await self._begun(until)
+            group = Group(connection)
+            try:
+                yield connection
+                cancelled = await group.call(self._queue)
+                if group.lost is not None:
+                    raise group.lost
+                commit = self._submit(connection.commit)
+                cancelled = await in_full(commit) or cancelled
+                commit.result()
+                group.end(None)
+                if cancelled is not None:
+                    raise cancelled
+            except sqlite3.DatabaseError as error:
                 self._doubtful = True
+                group.end(error)
                 raise
             finally:
                 if connection.in_transaction:
                     self._undo(connection)
+                group.end(Unavailable())
 
     async def maintain(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run *work* outside a transaction, in a thread."""
@@ -202,15 +236,30 @@ class Writer:
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run *work* in the writer's thread, to completion even if the caller is cancelled."""
-        future = asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            # A caller may be cancelled more than once, but leaves nothing half done.
-            while not future.done():
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.wait([future])
-            raise
+        future = self._submit(work, *arguments)
+        if (cancelled := await in_full(future)) is not None:
+            raise cancelled
+        return future.result()
+
+    def _submit(self, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+
+def _now(
+    connection: sqlite3.Connection, clock: Callable[[], Instant], workspace_id: int | None
+) -> Instant:
+    """The instant of a transaction: not before the workspace's last one."""
+    [(last,)] = _of(connection, _LAST, workspace_id)
+    return max(clock(), last or "")
+
+
+@contextlib.contextmanager
+def _counted(connection: sqlite3.Connection, workspace_id: int | None) -> Iterator[None]:
+    """Count the write, if the block writes anything."""
+    before = connection.total_changes
+    yield
+    if connection.total_changes != before:
+        _of(connection, _COUNT, workspace_id)
 
 
 def _of(connection: sqlite3.Connection, sql: str, workspace_id: int | None) -> sqlite3.Cursor:
