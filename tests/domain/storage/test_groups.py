@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import sqlite3
+import threading
 
 import pytest
 from sqlalchemy import text
@@ -136,7 +137,7 @@ async def test_whoever_is_cancelled_leaves_the_others_alone(database, clerk, raw
         await asyncio.sleep(chance.random() * 0.01)
         if chance.random() < 0.2:
             async with database.write(clerk.workspace_id) as db:
-                await db.run(text("UPDATE workspace SET name = name"))
+                await db.run(text(f"UPDATE workspace SET name = '{name}' WHERE id = 1"))
                 await asyncio.sleep(chance.random() * 0.002)
                 known["refused"].add(name)
                 raise Unavailable
@@ -151,8 +152,115 @@ async def test_whoever_is_cancelled_leaves_the_others_alone(database, clerk, raw
 
     assert known["acknowledged"] <= names(raw)
     assert not known["refused"] & names(raw)
+    assert raw.execute("SELECT name FROM workspace WHERE id = 1").fetchone() == ("default",)
     await register.create_party(clerk, database, NewParty("After all of it"))
     assert (await verify(database)).findings == []
+
+
+@pytest.fixture
+def slow_commit(database, monkeypatch):
+    """Commits wait until this is set."""
+    submit, go = database._writer._submit, threading.Event()
+
+    def waiting(work, *arguments):
+        def later():
+            assert go.wait(10)
+            return work(*arguments)
+
+        return submit(later)
+
+    monkeypatch.setattr(database._writer, "_submit", waiting)
+    yield go
+    go.set()
+
+
+async def leading(database, clerk, works):
+    """A task that leads *works*; it and their tasks, all of them waiting for the commit."""
+
+    async def lead():
+        async with database.write(clerk.workspace_id):
+            await asyncio.sleep(0.01)
+
+    leader = asyncio.ensure_future(lead())
+    await asyncio.sleep(0)
+    tasks = list(map(asyncio.ensure_future, works))
+    await asyncio.sleep(0.05)
+    return leader, tasks
+
+
+@pytest.mark.parametrize("cancelled", range(4))
+async def test_one_that_is_cancelled_during_the_commit(
+    database, clerk, raw, slow_commit, cancelled
+):
+    works = (create(database, clerk, f"N {n}") for n in range(3))
+    leader, tasks = await leading(database, clerk, works)
+
+    everybody = [leader, *tasks]
+    everybody[cancelled].cancel()
+    await asyncio.sleep(0.01)
+    everybody[cancelled].cancel()
+    slow_commit.set()
+    made = await outcomes(*everybody)
+
+    assert [isinstance(one, asyncio.CancelledError) for one in made] == [
+        n == cancelled for n in range(4)
+    ]
+    assert names(raw) == {"N 0", "N 1", "N 2"}
+
+
+async def test_a_leader_that_is_cancelled_while_another_works_commits_what_is_done(
+    database, clerk, raw
+):
+    async def slow():
+        async with database.write(clerk.workspace_id) as db:
+            await asyncio.sleep(0.1)
+            await db.run(text("UPDATE workspace SET name = 'New' WHERE id = 1"))
+
+    leader, tasks = await leading(database, clerk, [slow(), create(database, clerk, "After")])
+    leader.cancel()
+    made = await outcomes(leader, *tasks)
+
+    assert isinstance(made[0], asyncio.CancelledError)
+    assert made[1] is None
+    assert made[2].name == "After"
+    assert raw.execute("SELECT name FROM workspace WHERE id = 1").fetchone() == ("New",)
+    assert names(raw) == {"After"}
+
+
+@pytest.mark.parametrize("leads", [False, True])
+async def test_one_that_is_cancelled_when_it_is_called_holds_nobody_up(
+    database, clerk, raw, monkeypatch, leads
+):
+    call = groups.Queue.call
+    chosen = []
+
+    def cancelling(queue, group):
+        found = call(queue, group)
+        if found and chosen and (group is None) == leads:
+            chosen.pop().cancel()
+        return found
+
+    monkeypatch.setattr(groups.Queue, "call", cancelling)
+    if leads:
+        monkeypatch.setattr(groups, "MOST", 1)
+    works = (create(database, clerk, f"N {n}") for n in range(3))
+    go = asyncio.Event()
+
+    async def lead():
+        async with database.write(clerk.workspace_id):
+            await go.wait()
+
+    leader = asyncio.ensure_future(lead())
+    await asyncio.sleep(0)
+    tasks = list(map(asyncio.ensure_future, works))
+    await asyncio.sleep(0.01)
+    chosen.append(tasks[0])
+    go.set()
+    async with asyncio.timeout(5):
+        made = await outcomes(leader, *tasks)
+
+    assert isinstance(made[1], asyncio.CancelledError)
+    assert names(raw) == {"N 1", "N 2"}
 
 
 async def test_what_one_of_a_group_has_written_is_not_read_before_the_commit(
