@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from domain.access.principal import Principal
 from domain.models import CaseLink, CaseParty, CaseStaff, Party, Staff, TimelineEvent
-from domain.reading import cursors, related, relations
+from domain.reading import cursors, lists, related, relations
 from domain.reading.lists import RootList
 from domain.reading.paging import Page, Paging
 from domain.reading.relations import Relation
@@ -80,6 +80,7 @@ def page_answer(page: Page[Any], items: Iterable[Any], status: int = 200) -> Res
 
 async def case_page(db: Snapshot, asked: RootList, paging: Paging) -> Response:
     """A page of full case objects."""
+    asked = await lists.settled(db, asked)
     rows = await db.fetch(asked.page(paging, CASE, keyed=True))
     more = len(rows) > paging.limit
     del rows[paging.limit :]

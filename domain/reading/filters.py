@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     ColumnElement,
     Integer,
@@ -57,6 +58,18 @@ class Compiled:
 
     shape: Shape
     values: dict[str, Any]
+
+    @property
+    def search(self) -> str | None:
+        """The name of a search by the index that everything has to match, if there is one."""
+        parts = self.shape[1:] if self.shape[0] == "all" else ()
+        return next((part[1] for part in parts if part[0] == "search" and part[2]), None)
+
+    def with_hits(self, name: str, ids: Sequence[str]) -> "Compiled":
+        """The same, if the search of this name has these hits and no others."""
+        parts = (("hits", name) if part[:2] == ("search", name) else part for part in self.shape)
+        values = self.values | {name: orjson.dumps(ids).decode()}
+        return Compiled(tuple(parts), values)
 
 
 def compile_filter(workspace_id: int, wanted: CaseFilter | None) -> Compiled:
@@ -217,6 +230,8 @@ def condition(shape: Shape) -> ColumnElement[bool]:
             return _compare(c[kind], *rest)
         case "search":
             return search.found("case", c.id, rest[0], indexed=rest[1])
+        case "hits":
+            return c.id.in_(_values(rest[0]))
         case "party":
             return _has(case_party, party, "party", rest)
         case "staff":
@@ -232,6 +247,8 @@ def searched(kind: str, table: Any, shape: Shape) -> ColumnElement[bool]:
 def _matches(kind: str, id: ColumnElement[Any], part: Shape) -> ColumnElement[bool]:
     if part == NOTHING:
         return false()
+    if part[0] == "hits":
+        return id.in_(_values(part[1]))
     return search.found(kind, id, part[1], indexed=part[2])
 
 

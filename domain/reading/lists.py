@@ -4,7 +4,7 @@ Only cases(), parties() and staff() make a list, and they require the scope to r
 supplies the statements and their values.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,13 +12,17 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, select
 
 from domain.access.principal import Principal, Scope
 from domain.inputs import CaseFilter, CaseOrder, CaseOrderField
-from domain.reading import cursors, filters, lookups
+from domain.reading import cursors, filters, lookups, search
 from domain.reading.cursors import Seal
 from domain.reading.filters import Compiled, Shape
 from domain.reading.lookups import Kind
 from domain.reading.paging import Paging, Window, outside, page_values
+from domain.storage.database import Snapshot
+from domain.storage.spellings import aside
 from domain.storage.statements import Fetch, Prepared
 
+FEW = 500
+"""Hits of a search that are found at once."""
 NEWEST_FIRST = CaseOrder()
 _BY_NAME = CaseOrder(CaseOrderField.NAME, descending=False)
 _ORDER_COLUMN = {
@@ -40,6 +44,12 @@ class RootList:
     kind: Kind
     compiled: Compiled
     order: CaseOrder
+    found: Compiled | None = None
+    """The filter with the hits of its search; cursors do not depend on it."""
+
+    @property
+    def _sql(self) -> Compiled:
+        return self.found or self.compiled
 
     def page(
         self, paging: Paging, columns: tuple[str, ...], *, keyed: bool = False, ahead: int = 1
@@ -49,9 +59,9 @@ class RootList:
         Raises Invalid for a cursor from another list.
         """
         window = Window.of(paging)
-        statement = _page(self.kind, self.order, self.compiled.shape, window, columns, keyed=keyed)
+        statement = _page(self.kind, self.order, self._sql.shape, window, columns, keyed=keyed)
         values = page_values(paging, self.seal, _KEY_TYPES, ahead)
-        values |= {"workspace_id": self.who.workspace_id, **self.compiled.values}
+        values |= {"workspace_id": self.who.workspace_id, **self._sql.values}
         return Fetch(statement, values)
 
     def outside(self, paging: Paging, name: str) -> Fetch | None:
@@ -62,13 +72,30 @@ class RootList:
         if getattr(paging, name) is None:
             return None
         values = page_values(paging, self.seal, _KEY_TYPES)
-        values |= {"workspace_id": self.who.workspace_id, **self.compiled.values}
-        return Fetch(_outside(self.kind, self.order, self.compiled.shape, name), values)
+        values |= {"workspace_id": self.who.workspace_id, **self._sql.values}
+        return Fetch(_outside(self.kind, self.order, self._sql.shape, name), values)
 
     def count(self) -> Fetch:
         """One row: the number of items in the whole list."""
-        values = {"workspace_id": self.who.workspace_id, **self.compiled.values}
-        return Fetch(_count(self.kind, self.compiled.shape), values)
+        values = {"workspace_id": self.who.workspace_id, **self._sql.values}
+        return Fetch(_count(self.kind, self._sql.shape), values)
+
+    def first_hits(self) -> Fetch | None:
+        """Rows: the ids of the first hits of its search, one more than are few.
+
+        None without a search by the index, and if the hits are known.
+        """
+        name = self.compiled.search
+        if name is None or self.found is not None:
+            return None
+        values = {"workspace_id": self.who.workspace_id, "limit": FEW + 1, **self.compiled.values}
+        return Fetch(_first_hits(self.kind.name, name), values)
+
+    def with_hits(self, ids: list[str]) -> "RootList":
+        """The same list, whose search has these hits and no others."""
+        name = self.compiled.search
+        assert name is not None
+        return replace(self, found=self.compiled.with_hits(name, ids))
 
     def seal(self) -> Seal:
         """The seal of the list's cursors."""
@@ -81,6 +108,19 @@ class RootList:
             *order,
             private=_ordered_by(self.kind, self.order) in _PRIVATE,
         )
+
+
+async def settled(db: Snapshot, asked: RootList) -> RootList:
+    """The same list; if its search has few hits, they are found now, for the page and the total.
+
+    A page of few hits is put in order. If there are many, walking the list in its order until
+    enough of them were met takes less.
+    """
+    wanted = asked.first_hits()
+    if wanted is None:
+        return asked
+    hits = [id for (id,) in await db.fetch(wanted)]
+    return asked if len(hits) > FEW else asked.with_hits(hits)
 
 
 def cases(
@@ -121,6 +161,9 @@ def _ordered_by(kind: Kind, order: CaseOrder) -> str:
     return "deleted_at" if kind.deleted else _ORDER_COLUMN[order.field]
 
 
+_first_hits = lru_cache(maxsize=64)(search.first_hits)
+
+
 @lru_cache(maxsize=512)
 def _page(
     kind: Kind,
@@ -133,7 +176,7 @@ def _page(
 ) -> Prepared:
     """The two parts of the key if *keyed*, then *columns*."""
     c = kind.table.c
-    key = [c[_ordered_by(kind, order)], c.id]
+    key = _key(kind, order, shape)
     statement = _matching(
         select(*(key if keyed else ()), *(c[name] for name in columns)), kind, shape
     )
@@ -145,10 +188,17 @@ def _page(
 @lru_cache(maxsize=192)
 def _outside(kind: Kind, order: CaseOrder, shape: Shape, name: str) -> Prepared:
     c = kind.table.c
-    key = [c[_ordered_by(kind, order)], c.id]
+    key = _key(kind, order, shape)
     condition, nearest = outside(key, name, descending=order.descending)
     statement = _matching(select(c.id), kind, shape).where(condition)
     return Prepared(statement.order_by(*nearest).limit(1))
+
+
+def _key(kind: Kind, order: CaseOrder, shape: Shape) -> list[Any]:
+    """The columns that a list is ordered by: not what the hits of a search are found by."""
+    first = kind.table.c[_ordered_by(kind, order)]
+    hits = any(part[0] == "hits" for part in shape[1:])
+    return [aside(first) if hits else first, kind.table.c.id]
 
 
 @lru_cache(maxsize=192)

@@ -98,6 +98,7 @@ async def staff(
 
 async def page(db: Snapshot, asked: RootList, paging: Paging) -> Page[Any]:
     """A page of a root list."""
+    asked = await lists.settled(db, asked)
     rows = await db.fetch(asked.page(paging, asked.kind.columns, keyed=True))
     build, sealed = asked.kind.build, asked.seal()
     return page_of([Edge(build(row[2:]), row[:2], sealed) for row in rows], paging)
@@ -112,6 +113,7 @@ async def outside(db: Snapshot, asked: RootList, paging: Paging) -> tuple[bool, 
 
 async def count(db: Snapshot, asked: RootList) -> int:
     """The number of items in a root list."""
+    asked = await lists.settled(db, asked)
     rows = await db.fetch(asked.count())
     total: int = rows[0][0]
     return total

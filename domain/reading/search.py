@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Integer, Text, bindparam, func, literal, o
 
 from domain import folding
 from domain.storage.database import Snapshot
-from domain.storage.spellings import found_by_index, holds
+from domain.storage.spellings import first_found, found_by_index, holds
 from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import search_entry
 
@@ -90,6 +90,14 @@ def terms(workspace_id: int, kind: str, text: str) -> tuple[bool, dict[str, str]
     # Numbers contain only letters and digits, so a term with other characters matches none.
     parameters.setdefault("number", plain)
     return True, {"query": f"scope : {_quoted(mine)} AND ({any_of})", "scope": mine, **parameters}
+
+
+def first_hits(kind: str, parameter: str) -> Prepared:
+    """The ids of the first hits of a search by the index; parameters are named as in found()."""
+    terms = (bindparam(f"{parameter}_{name}", type_=Text) for name in INDEX_TERMS)
+    workspace_id = bindparam("workspace_id", type_=Integer)
+    limit = bindparam("limit", type_=Integer)
+    return Prepared(first_found.of(workspace_id, literal(kind), *terms, limit))
 
 
 def found(

@@ -90,6 +90,63 @@ def _found_postgresql(element: found_by_index, compiler: SQLCompiler, **options:
     )
 
 
+class first_found(found_by_index):
+    """The same, as a table: the first *limit* ids in the index's order, and no more is looked up.
+
+    The terms are followed by the limit.
+    """
+
+    name = "first_found"
+    inherit_cache = True
+
+    @classmethod
+    def of(cls, workspace_id: Any, kind: Any, *terms: Any) -> Any:
+        """A SELECT of one column."""
+        found = cls(workspace_id, kind, *terms).table_valued(column("id", sqlalchemy.Text))
+        return select(found.c.id)
+
+
+@compiles(first_found, "sqlite")
+def _first_sqlite(element: first_found, compiler: SQLCompiler, **options: Any) -> str:
+    workspace_id, of_kind, query, *_rest, limit = element.clauses
+    needed = [query, workspace_id, of_kind, limit]
+    found, workspace, kind, most = _each_argument(needed, compiler, options)
+    # CROSS JOIN keeps the order: the index's rows one after another, as far as they are needed.
+    return (
+        "(SELECT e.id FROM search_index CROSS JOIN search_entry AS e "  # noqa: S608
+        f"WHERE e.entry = search_index.rowid AND search_index MATCH {found} "
+        f"AND e.workspace_id + 0 = {workspace} AND e.kind = {kind} LIMIT {most})"
+    )
+
+
+@compiles(first_found, "postgresql")
+def _first_postgresql(element: first_found, compiler: SQLCompiler, **options: Any) -> str:
+    *terms, limit = element.clauses
+    found = _found_postgresql(found_by_index(*terms), compiler, **options)
+    return f"{found[:-1]} LIMIT {compiler.process(limit, **options)})"
+
+
+class aside(FunctionElement[Any]):
+    """A column that SQLite must not look for an index for: the rows are found in a better way."""
+
+    name = "aside"
+    inherit_cache = True
+
+    def __init__(self, of: Any) -> None:
+        super().__init__(of)
+        self.type = of.type
+
+
+@compiles(aside, "sqlite")
+def _aside_sqlite(element: aside, compiler: SQLCompiler, **options: Any) -> str:
+    return f"+{_arguments(element, compiler, options)}"
+
+
+@compiles(aside, "postgresql")
+def _aside_postgresql(element: aside, compiler: SQLCompiler, **options: Any) -> str:
+    return _arguments(element, compiler, options)
+
+
 class filed_under(FunctionElement[Any]):
     """The id and number_key of the visible cases whose key is among the strings of a JSON array."""
 

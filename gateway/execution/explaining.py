@@ -117,9 +117,11 @@ def _fetches(layer: Layer, variables: VariableValues) -> tuple[int, list[Fetch |
     match load:
         case RootPage():
             listing = load.ask(NOBODY)
+            hits = listing.first_hits()
+            listing = listing.with_hits([]) if hits is not None else listing
             page = listing.page(load.paging, columns, keyed=layer.keyed) if layer.listed else None
             count = listing.count() if layer.counted else None
-            return load.paging.limit, [page, count]
+            return load.paging.limit, [hits, page, count]
         case RelatedPage():
             related = load.ask(NOBODY)
             if not layer.columns:

@@ -13,7 +13,7 @@ import strawberry
 from strawberry.extensions import FieldExtension
 
 from domain.access.principal import Principal, Scope
-from domain.reading import lookups, objects, related
+from domain.reading import lists, lookups, objects, related
 from domain.reading.lists import RootList
 from domain.reading.lookups import Kind
 from domain.reading.paging import Page, Paging
@@ -46,8 +46,9 @@ class RootPage:
     paging: Paging
 
     async def resolve(self, context: Context, _root: Any) -> Listing:
-        listing = self.ask(context.who)
-        page = await objects.page(await context.snapshot(), listing, self.paging)
+        db = await context.snapshot()
+        listing = await lists.settled(db, self.ask(context.who))
+        page = await objects.page(db, listing, self.paging)
 
         counting: list[asyncio.Future[int]] = []
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from domain.reading import cursors, lookups, related
+from domain.reading import cursors, lists, lookups, related
 from domain.reading.paging import Paging, beyond
 from gateway import globalids
 from gateway.execution.declarations import GlobalIds
@@ -97,6 +97,7 @@ class _Writer:
         self.names: dict[str, Any] = {
             "lookups": lookups,
             "cursor": cursors.encode,
+            "settled": lists.settled,
             "ended": ended,
             "grouped": grouped,
             "loads": orjson.loads,
@@ -155,6 +156,8 @@ class _Writer:
             case Kind.ROOT_PAGE:
                 self._line(f"load{n} = request{n}(variables)")
                 self._line(f"asked{n} = load{n}.ask(who)")
+                if layer.request.names & {"filter", "search"}:
+                    self._line(f"asked{n} = await settled(db, asked{n})")
                 if layer.listed or bounded:
                     self._line(f"fetch{n} = asked{n}.page(load{n}.paging, {page})")
                 if layer.counted:

@@ -21,7 +21,7 @@ from domain.inputs import (
     StaffRole,
 )
 from domain.reading import filters, lists, lookups, related
-from domain.reading.paging import Window
+from domain.reading.paging import Paging, Window
 from domain.reading.relations import (
     CASE_LINKS,
     CASE_PARTIES,
@@ -287,3 +287,12 @@ def test_a_plan_that_scans_is_noticed(plan):
     steps = plan(Prepared(select(cases.c.id).where(cases.c.description == "x")))
 
     assert scanned(steps) == ["SCAN cases"]
+
+
+def test_few_hits_are_put_in_order_and_no_case_is_walked(plan, clerk):
+    asked = lists.cases(clerk, CaseFilter(search="case 1", status=["active"]))
+    for wanted in (asked.first_hits(), asked.with_hits(["x"]).page(Paging(20), ("id",))):
+        steps = plan(wanted.statement, wanted.values)
+
+        assert scanned(steps) == []
+        assert not any("ix_cases_created_at" in step for step in steps), steps

@@ -1,8 +1,15 @@
 import pytest
 
 from domain import folding
-from domain.inputs import CaseChanges, CaseFilter, PartyChanges, StaffChanges
-from domain.reading import objects
+from domain.inputs import (
+    CaseChanges,
+    CaseFilter,
+    CaseOrder,
+    CaseOrderField,
+    PartyChanges,
+    StaffChanges,
+)
+from domain.reading import lists, objects
 from domain.reading.paging import Paging
 from domain.writing import cases, register
 
@@ -302,3 +309,58 @@ async def test_renamed_people_are_found_by_their_new_name_only(
         assert list(await objects.staff(clerk, db, "alt")) == []
         assert list(await objects.parties(clerk, db, "neu")) == [party]
         assert list(await objects.staff(clerk, db, "neu")) == [staff]
+
+
+@pytest.mark.parametrize("few", [0, 4, 500])
+async def test_the_list_is_the_same_whether_its_hits_are_few_or_many(
+    database, clerk, given_case, given_party, monkeypatch, few
+):
+    monkeypatch.setattr(lists, "FEW", few)
+    for n in range(11):
+        await given_case(f"Case {n:02} Müller", status="closed" if n % 3 == 0 else "active")
+        await given_case(f"Case {n:02} Weiß")
+        await given_party(f"Müller {n:02}")
+    wanted = CaseFilter(search="muller", status=["active"])
+    expected = [f"Case {n:02} Müller" for n in range(11) if n % 3]
+
+    for order in (CaseOrder(), CaseOrder(CaseOrderField.NAME, descending=False)):
+        newest_first = order.field is CaseOrderField.CREATED_AT
+        async with database.read() as db:
+            seen, cursor = [], None
+            while True:
+                page = await objects.cases(clerk, db, wanted, order, Paging(2, after=cursor))
+                seen += [case.name for case in page]
+                if not page.has_next:
+                    break
+                cursor = page.end_cursor
+            assert await objects.count_cases(clerk, db, wanted) == len(expected)
+            back = await objects.cases(
+                clerk, db, wanted, order, Paging(3, before=cursor, backwards=True)
+            )
+        if newest_first:
+            seen.reverse()
+        assert sorted(seen) == expected
+        if not newest_first:
+            assert seen == expected
+        assert len(list(back)) == 3
+    async with database.read() as db:
+        people = await objects.parties(clerk, db, "muller", Paging(4))
+        assert [party.name for party in people] == [f"Müller {n:02}" for n in range(4)]
+        assert await objects.count(db, lists.parties(clerk, "muller")) == 11
+
+
+async def test_a_cursor_holds_when_few_hits_become_many(database, clerk, given_case, monkeypatch):
+    monkeypatch.setattr(lists, "FEW", 4)
+    for n in range(4):
+        await given_case(f"Müller {n}")
+    by_name = CaseOrder(CaseOrderField.NAME, descending=False)
+    wanted = CaseFilter(search="muller")
+    async with database.read() as db:
+        page = await objects.cases(clerk, db, wanted, by_name, Paging(2))
+    for n in range(4, 8):
+        await given_case(f"Müller {n}")
+
+    async with database.read() as db:
+        rest = await objects.cases(clerk, db, wanted, by_name, Paging(9, after=page.end_cursor))
+
+    assert [case.name for case in rest] == [f"Müller {n}" for n in range(2, 8)]
