@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from benchmarks.data import Firm
-from benchmarks.servers import LOAD_CORE, BenchmarkError, Running, pinned
+from benchmarks.servers import LOAD_CORE, BenchmarkError, Request, Running, pinned
 from benchmarks.works import NUMBER, Call, Work
 
 FEW = 50
@@ -39,8 +39,10 @@ end
 function request()
   count = count + 1
   if numbered then
-    local body = string.gsub(calls[1][3], "%(number)s", tostring(count))
-    return wrk.format(calls[1][1], calls[1][2], headers, body)
+    local call = calls[(count - 1) %% #calls + 1]
+    local path = string.gsub(call[2], "%(number)s", tostring(count))
+    local body = call[3] and string.gsub(call[3], "%(number)s", tostring(count))
+    return wrk.format(call[1], path, headers, body)
   end
   return made[(count - 1) %% #made + 1]
 end
@@ -124,18 +126,31 @@ def _measure_once(
 
 def _script(running: Running, work: Work, calls: Sequence[Call]) -> str:
     lines = []
-    for call in calls:
-        request = running.request(work, call)
+    unlike = running.server.is_ours and not running.server.again and not work.writes
+    requests = [running.request(work, call) for call in calls]
+    for request in map(_unlike, requests) if unlike else requests:
         body = "nil" if request.body is None else _quoted(request.body)
         lines.append(f"  {{{_quoted(request.method)}, {_quoted(request.path)}, {body}}},")
     headers = (f"[{_quoted(name)}] = {_quoted(value)}" for name, value in running.headers.items())
-    first = running.request(work, calls[0]).body or b""
+    first = requests[0].body or b""
     return _SCRIPT % {
         "headers": ", ".join(headers),
         "calls": "\n".join(lines),
-        "numbered": "true" if NUMBER.encode() in first else "false",
+        "numbered": "true" if unlike or NUMBER.encode() in first else "false",
         "number": NUMBER,
     }
+
+
+def _unlike(request: Request) -> Request:
+    """The same request, but with a number that is ignored: it is no other's, so no answer is kept.
+
+    The other servers keep none.
+    """
+    if request.body is None:
+        path = f"{request.path}{'&' if '?' in request.path else '?'}n={NUMBER}"
+        return Request(request.method, path, None)
+    number = b',"extensions":{"n":"%b"}}' % NUMBER.encode()
+    return Request(request.method, request.path, request.body[:-1] + number)
 
 
 def _quoted(text: str | bytes) -> str:

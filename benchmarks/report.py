@@ -91,6 +91,7 @@ _AGAINST_FLOOR = {
     "M1": (0.9, 1.5),
     "M2": (0.9, 1.5),
 }
+_KEPT = ("Q1", "Q2", "Q4", "R1")
 _ALONE = (0.6, 0.7)
 """The same works at one connection."""
 
@@ -107,6 +108,12 @@ def goals(sizes: Sequence[Figures]) -> list[Goal]:
             found.append(Goal(f"{work} / floor (a) {at}, 1 connection", *_ALONE, alone))
         stock = figures.ratio("Q1", CONNECTIONS, "stock")
         found.append(Goal(f"Q1 / stock {at}", 25, 40, stock))
+        for work in _KEPT:
+            ratio = figures.ratio(work, CONNECTIONS, "finished", server="again")
+            found.append(Goal(f"{work}, asked again / floor (b) {at}", 0.5, 0.7, ratio))
+            ratio = figures.ratio(work, CONNECTIONS, "again", server="written")
+            title = f"{work}, a write a second / asked again {at}"
+            found.append(Goal(title, 0.7, 0.9, ratio))
         logged = figures.ratio("Q2", CONNECTIONS, "casegraph", server="unlogged")
         found.append(Goal(f"The access log's price on Q2 {at}", 1.05, 1.02, logged, is_most=True))
         deep = _slower(figures, "Q1", figures, "Q1p")

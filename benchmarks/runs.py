@@ -6,8 +6,9 @@ Works that write come after all that read: what they add would change what is re
 
 import asyncio
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -21,6 +22,7 @@ from benchmarks.works import Sample, Work
 from domain.storage.opening import opened
 from domain.upkeep.verifying import verify
 
+WRITE_SECONDS = 1.0
 Tell = Callable[[str], object]
 
 
@@ -127,7 +129,8 @@ def _measured(cell: _Planned, calls: Sequence[works.Call], seconds: int) -> Cell
     one, work = cell.running, cell.work
     counted = work.writes and one.server.name != "finished"
     before = load.written(one.firm) if counted else 0
-    measured = load.measure(one, work, calls, cell.connections, seconds)
+    with _written(one) if one.server.written else nullcontext():
+        measured = load.measure(one, work, calls, cell.connections, seconds)
     if counted:
         # wrk does not look into answers: each that it counted must have written its event.
         events = load.written(one.firm) - before
@@ -136,6 +139,24 @@ def _measured(cell: _Planned, calls: Sequence[works.Call], seconds: int) -> Cell
                 f"{cell}: {measured.requests} were answered, but {events} were written."
             )
     return measured
+
+
+@contextmanager
+def _written(one: Running) -> Iterator[None]:
+    """A write a second, while the block lasts."""
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.wait(WRITE_SECONDS):
+            one.ask(works.BY_NAME["M1"], works.Call({"input": {"name": "Written meanwhile"}}))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 async def _verify(one: Running) -> None:

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent
 STARTING_SECONDS = 60.0
 ENDING_SECONDS = 10.0
 SERVER_CORE, LOAD_CORE = 0, 1
+_READS = frozenset(work.name for work in works.WORKS if not work.writes)
 _BY_HAND = frozenset(works.BY_NAME) - {"Q1p"}
 
 
@@ -43,10 +44,11 @@ class Server:
     works: frozenset[str]
     settings: Mapping[str, str] = field(default_factory=dict)
     """Beyond the defaults, which are what is measured."""
-
-    @property
-    def is_ours(self) -> bool:
-        return self.name in ("casegraph", "unlogged")
+    is_ours: bool = False
+    again: bool = False
+    """Whether it is asked the same again and again; if not, no request of ours is like another."""
+    written: bool = False
+    """Whether a write a second goes into the same workspace meanwhile."""
 
     def knows(self, work: Work) -> bool:
         return work.name in self.works
@@ -64,12 +66,22 @@ class Server:
 SERVERS = {
     server.name: server
     for server in (
-        Server("casegraph", "casegraph", frozenset(works.BY_NAME)),
+        Server("casegraph", "casegraph", frozenset(works.BY_NAME), is_ours=True),
         Server(
             "unlogged",
             "casegraph, no access log",
             frozenset(works.BY_NAME),
             {"CASEGRAPH_LOG_LEVEL": "warning"},
+            is_ours=True,
+        ),
+        Server("again", "casegraph, asked again", _READS, is_ours=True, again=True),
+        Server(
+            "written",
+            "casegraph, asked again, a write a second",
+            _READS,
+            is_ours=True,
+            again=True,
+            written=True,
         ),
         Server("floor", "floor (a), by hand", _BY_HAND),
         Server("finished", "floor (b), finished bytes", _BY_HAND),
