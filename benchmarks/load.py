@@ -5,6 +5,7 @@ something from slow servers: a cell with few requests is measured again for long
 """
 
 import json
+import secrets
 import shutil
 import sqlite3
 import subprocess
@@ -128,7 +129,10 @@ def _script(running: Running, work: Work, calls: Sequence[Call]) -> str:
     lines = []
     unlike = running.server.is_ours and not running.server.again and not work.writes
     requests = [running.request(work, call) for call in calls]
-    for request in map(_unlike, requests) if unlike else requests:
+    if unlike:
+        run = secrets.token_hex(4)  # another run begins to count anew
+        requests = [_unlike(request, run) for request in requests]
+    for request in requests:
         body = "nil" if request.body is None else _quoted(request.body)
         lines.append(f"  {{{_quoted(request.method)}, {_quoted(request.path)}, {body}}},")
     headers = (f"[{_quoted(name)}] = {_quoted(value)}" for name, value in running.headers.items())
@@ -141,15 +145,15 @@ def _script(running: Running, work: Work, calls: Sequence[Call]) -> str:
     }
 
 
-def _unlike(request: Request) -> Request:
+def _unlike(request: Request, run: str) -> Request:
     """The same request, but with a number that is ignored: it is no other's, so no answer is kept.
 
     The other servers keep none.
     """
     if request.body is None:
-        path = f"{request.path}{'&' if '?' in request.path else '?'}n={NUMBER}"
+        path = f"{request.path}{'&' if '?' in request.path else '?'}n={run}-{NUMBER}"
         return Request(request.method, path, None)
-    number = b',"extensions":{"n":"%b"}}' % NUMBER.encode()
+    number = f',"extensions":{{"n":"{run}-{NUMBER}"}}}}'.encode()
     return Request(request.method, request.path, request.body[:-1] + number)
 
 

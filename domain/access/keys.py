@@ -118,11 +118,11 @@ class KeyRing:
         if len(raw) > _LONGEST or not raw.isascii():
             raise self._failed(address)
         digest = key_digest(raw)
-        turns.READING.set(None)
         until, principal = self._cached.get(digest, (0.0, None))
         if principal is not None and time.monotonic() < until:
             turns.begin(principal.key_id)
             return principal
+        turns.READING.set(None)
         id = key_id(raw)
         if id is None:
             raise self._failed(address)

@@ -35,11 +35,24 @@ class Context:
         self.entries = 0
         # Why the client may send the whole request again: nothing was changed, or will be.
         self.refusal: Unavailable | None = None
-        self._stack = AsyncExitStack()
-        self._opening = asyncio.Lock()
+        self._opened: AsyncExitStack | None = None
+        self._lock: asyncio.Lock | None = None
         self._snapshot: Snapshot | None = None
         self._over = False
         self._loaders: dict[Any, DataLoader[Any, Any]] = {}
+
+    @property
+    def _stack(self) -> AsyncExitStack:
+        # Made when it is needed: plans need neither this nor the lock.
+        if self._opened is None:
+            self._opened = AsyncExitStack()
+        return self._opened
+
+    @property
+    def _opening(self) -> asyncio.Lock:
+        if self._lock is None:
+            self._lock = asyncio.Lock()
+        return self._lock
 
     async def snapshot(self) -> Snapshot:
         """The snapshot, opened now if there is none. Raises Unavailable after end()."""
@@ -70,7 +83,8 @@ class Context:
     async def _drop(self) -> None:
         self._loaders.clear()
         self._snapshot = None
-        await self._stack.aclose()
+        if self._opened is not None:
+            await self._opened.aclose()
 
     async def case(self, case_id: str) -> Case | None:
         """A visible case, loaded in one batch with the others requested at the same time."""

@@ -6,7 +6,7 @@ raised. Errors are then exactly those of the specification. The exception is a d
 slow or unavailable: it is not asked again.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,6 +21,8 @@ from graphql import (
     GraphQLObjectType,
     GraphQLResolveInfo,
     GraphQLSchema,
+    NamedTypeNode,
+    NonNullTypeNode,
     OperationDefinitionNode,
     OperationType,
     get_named_type,
@@ -81,6 +83,7 @@ class Operation:
         bodies = (operation, *self._fragments.values())
         self._conditional = conditional_variables(one.selection_set for one in bodies)
         self._mutations: list[MutationField] = []
+        self._plain = _plain_variables(operation)
         self.type = operation.operation
         if self.type is OperationType.QUERY:
             self.plan_function = function_of(plan_query(schema, self._fragments, operation))
@@ -179,8 +182,60 @@ class Operation:
         definitions = self._node.variable_definitions
         if not definitions:
             return NO_VARIABLES
+        if (
+            self._plain is not None
+            and (plain := _as_they_are(self._plain, given or {})) is not None
+        ):
+            return plain
         values = get_variable_values(self._schema, definitions, dict(given or {}), max_errors=1)
         return values if isinstance(values, VariableValues) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """A variable of a scalar type whose values are used as they are sent."""
+
+    name: str
+    kind: type
+    required: bool
+
+
+_KINDS: dict[str, type] = {"ID": str, "String": str, "Int": int, "Boolean": bool}
+_INT = range(-(2**31), 2**31)
+
+
+def _plain_variables(operation: OperationDefinitionNode) -> list[_Plain] | None:
+    """The variables, if all of them are plain and none has a default."""
+    found = []
+    for one in operation.variable_definitions or ():
+        type_ = one.type
+        required = isinstance(type_, NonNullTypeNode)
+        if isinstance(type_, NonNullTypeNode):
+            type_ = type_.type
+        if one.default_value or not isinstance(type_, NamedTypeNode):
+            return None
+        kind = _KINDS.get(type_.name.value)
+        if kind is None:
+            return None
+        found.append(_Plain(one.variable.name.value, kind, required))
+    return found
+
+
+def _as_they_are(wanted: Sequence[_Plain], given: Mapping[str, Any]) -> VariableValues | None:
+    """The values, if each is of its variable's type; None if graphql-core must coerce them.
+
+    It takes ten times as long, and finds the same.
+    """
+    coerced = {}
+    for one in wanted:
+        value = given.get(one.name, given)
+        if type(value) is one.kind:
+            if one.kind is int and value not in _INT:
+                return None
+            coerced[one.name] = value
+        elif value is not given or one.required:
+            return None
+    return VariableValues({}, coerced)
 
 
 async def _selected(

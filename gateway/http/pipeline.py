@@ -99,7 +99,7 @@ async def answer(
                 documents.remember(asked.query, asked.operation_name, remembered)
         else:
             operation, measure = cached
-            document = operation.document
+            document = None
             kind = operation.type
             check_method(kind, method)
             rows = await admit(measure, asked, context, meter, settings)
@@ -199,13 +199,15 @@ def compiled(document: DocumentNode, name: str | None) -> Operation | None:
 
 
 async def executed(
-    operation: Operation | None, document: DocumentNode, asked: Parameters, context: Context
+    operation: Operation | None, document: DocumentNode | None, asked: Parameters, context: Context
 ) -> dict[str, Any]:
     """The response: from the plan, or from graphql-core if the plan is missing or gives up."""
     if operation is not None:
         data = await operation.run(context, asked.variables)
         if data is not None:
             return {"data": data}
+        document = operation.document
+    assert document is not None
     try:
         result = execute(
             SCHEMA,

@@ -115,6 +115,8 @@ class OperationCost:
         A search that cannot use the index counts the workspace's search *entries*: every condition
         of a filter is counted where it stands.
         """
+        if not self.cost.sought and not self.cost.terms:
+            return min(self.cost.fixed, _CAP)
         searches = sum(search.visits(text, entries) for text in self.searches(variables))
         if not self.cost.terms:
             return min(self.cost.fixed + searches, _CAP)
@@ -135,7 +137,9 @@ class OperationCost:
 
     def is_slow(self, variables: Mapping[str, Any] | None) -> bool:
         """Whether a search cannot use the index, so that its cost depends on the workspace."""
-        return any(search.is_short(text) for text in self.searches(variables))
+        return bool(self.cost.sought) and any(
+            search.is_short(text) for text in self.searches(variables)
+        )
 
 
 def cost_of(

@@ -29,7 +29,8 @@ class Meter:
     def admit(self, rows: int, writes: int) -> None:
         """Charge an operation that may read and write so much. Raises RateLimited."""
         wanted = min(points(rows, writes), self._rates.limit)
-        self.allowance = self._rates.take_more(self._key_id, wanted - 1)
+        if wanted > 1:
+            self.allowance = self._rates.take_more(self._key_id, wanted - 1)
         self._charged = wanted
         self._least = max(1, writes)
 
