@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, select
 
 from domain.access.principal import Principal
 from domain.models import Change
-from domain.storage.database import Transaction
+from domain.storage.database import Snapshot, Transaction
 from domain.storage.tables import timeline_erasure, timeline_event
 from domain.writing import timeline
 
@@ -25,7 +25,7 @@ Event = dict[str, Any]
 
 
 async def events_where(
-    db: Transaction, who: Principal, *conditions: Any, most: int | None = None
+    db: Snapshot, who: Principal, *conditions: Any, most: int | None = None
 ) -> list[Event]:
     """The workspace's events that meet the conditions, whole, by number; at most *most*."""
     e = timeline_event.c

@@ -11,14 +11,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Table, bindparam, delete, or_, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    Table,
+    bindparam,
+    cast,
+    delete,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.types import NullType
 
 from domain import folding
 from domain.access.principal import Principal, Scope
 from domain.errors import PartyNotFound
 from domain.models import EventSource, Party
-from domain.storage.database import Database, Transaction
+from domain.storage.database import Database, Row, Snapshot, Transaction
 from domain.storage.spellings import each, holds
 from domain.storage.tables import (
     api_key,
@@ -85,8 +96,47 @@ async def forget_party(
     Database.rewrite(). Raises PartyNotFound for a party that there never was.
     """
     who.require(Scope.CASES_DELETE)
+    # Beforehand, since it may take seconds, and while it writes nobody else can.
+    async with database.read(who.workspace_id) as db:
+        scan = await _scanned(db, who, [party_id], names)
     async with database.write(who.workspace_id) as db:
-        return await forget(db, who, [party_id], names, texts=True)
+        return await forget(db, who, [party_id], names, texts=True, scan=scan)
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What is erased: the ids of parties, and the folded names that they had."""
+
+    parties: set[str]
+    ids: set[str]
+    spellings: set[str]
+    own: list[Event]
+    found: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The events up to the number *last* that may have to change, at most, for a search."""
+
+    ids: set[str]
+    spellings: set[str]
+    last: int
+    seqs: list[int]
+
+    def covers(self, wanted: _Search) -> bool:
+        return wanted.ids <= self.ids and wanted.spellings <= self.spellings
+
+
+async def _scanned(
+    db: Snapshot, who: Principal, party_ids: Collection[str], names: Collection[str]
+) -> Scan:
+    wanted = await _wanted(db, who, party_ids, names)
+    seqs, last = [], 0
+    async for block in _candidates(db, who):
+        last = block[-1]["seq"]
+        # As if no text stood: more than what forget() will erase.
+        seqs += [one["seq"] for one in block if _left(one, wanted.ids, wanted.spellings, set())]
+    return Scan(wanted.ids, wanted.spellings, last, seqs)
 
 
 async def forget(
@@ -96,30 +146,29 @@ async def forget(
     names: Collection[str] = (),
     *,
     texts: bool = False,
+    scan: Scan | None = None,
 ) -> Forgotten:
     """The same for several parties, in a transaction and one reading of the timeline.
 
     Only with *texts* are the names looked for in what cases, other parties and staff were called
-    or described as: a name may be a common word.
+    or described as: a name may be a common word. A *scan* of before saves reading it all again.
     """
-    kept = await rows.kept_ids(db, who, set(party_ids))
-    parties = {kept.get(id, id) for id in party_ids}
-    ids, own = await _own_events(db, who, parties)
-    found = await db.rows(
-        select(*(party.c[name] for name in Party.__slots__)).where(
-            party.c.workspace_id == who.workspace_id, among(party.c.id, parties)
-        )
-    )
-    known = {row[0] for row in found} | {event["subject_id"] for event in own}
-    if unknown := sorted(parties - known):
-        raise PartyNotFound(unknown[0])
-    all_names = _names(own) | {row[2] for row in found} | set(names)
-    spellings = {folding.plain(name) for name in all_names if name != ERASED} - {""}
+    wanted = await _wanted(db, who, party_ids, names)
+    parties, ids, spellings = wanted.parties, wanted.ids, wanted.spellings
+    own, found = wanted.own, wanted.found
     named = await _unnamed(db, who, ids)
     standing = await _standing(db, who, spellings, ids) if texts else None
     left = [changed for event in own if (changed := _own_left(event))]
     seen = {event["seq"] for event in own}
-    async for block in _candidates(db, who, None if texts and spellings else ids):
+    if not (texts and spellings):
+        candidates = _candidates(db, who, _naming(ids))
+    elif scan is not None and scan.covers(wanted):
+        e = timeline_event.c
+        numbers = select(cast(_listed(scan.seqs), BigInteger))
+        candidates = _candidates(db, who, or_(e.seq > scan.last, e.seq.in_(numbers)))
+    else:
+        candidates = _candidates(db, who)
+    async for block in candidates:
         others = (event for event in block if event["seq"] not in seen)
         left += [changed for event in others if (changed := _left(event, ids, spellings, standing))]
     erased = await erasing.replace_events(db, who, sorted(left, key=lambda event: event["seq"]))
@@ -139,8 +188,28 @@ async def forget(
     return Forgotten(len(left), len(named), tuple(sorted({id for id, _text in standing or ()})))
 
 
+async def _wanted(
+    db: Snapshot, who: Principal, party_ids: Collection[str], names: Collection[str]
+) -> _Search:
+    """Raises PartyNotFound."""
+    kept = await rows.kept_ids(db, who, set(party_ids))
+    parties = {kept.get(id, id) for id in party_ids}
+    ids, own = await _own_events(db, who, parties)
+    found = await db.rows(
+        select(*(party.c[name] for name in Party.__slots__)).where(
+            party.c.workspace_id == who.workspace_id, among(party.c.id, parties)
+        )
+    )
+    known = {row[0] for row in found} | {event["subject_id"] for event in own}
+    if unknown := sorted(parties - known):
+        raise PartyNotFound(unknown[0])
+    all_names = _names(own) | {row[2] for row in found} | set(names)
+    spellings = {folding.plain(name) for name in all_names if name != ERASED} - {""}
+    return _Search(parties, ids, spellings, own, found)
+
+
 async def _own_events(
-    db: Transaction, who: Principal, parties: Collection[str]
+    db: Snapshot, who: Principal, parties: Collection[str]
 ) -> tuple[set[str], list[Event]]:
     """The ids of the parties and of all that were merged into them, and the events about these."""
     e = timeline_event.c
@@ -161,10 +230,14 @@ async def _own_events(
 
 def among(column: Any, values: Collection[str]) -> Any:
     """The condition that a column is one of many values."""
+    return column.in_(select(_listed(values)))
+
+
+def _listed(values: Collection[Any]) -> Any:
+    """A column with many values, as texts."""
     listed = orjson.dumps(sorted(values)).decode()
     # Without a type, as which PostgreSQL takes a text for JSON.
-    values_ = bindparam("listed", listed, type_=NullType(), unique=True)
-    return column.in_(select(each.value(values_).c.value))
+    return each.value(bindparam("listed", listed, type_=NullType(), unique=True)).c.value
 
 
 async def _rename_or_remove(
@@ -281,16 +354,17 @@ def _texts(value: Any) -> list[str]:
     return [text for one in value for text in _texts(one)] if isinstance(value, list) else []
 
 
-async def _candidates(
-    db: Transaction, who: Principal, ids: set[str] | None
-) -> AsyncIterator[list[Event]]:
-    """The events that may name a party by its id, and all that an import claims; or all events."""
+def _naming(ids: set[str]) -> Any:
+    """The condition that an event may name a party by its id, or is what an import claims."""
     e = timeline_event.c
-    conditions = []
-    if ids is not None and len(ids) <= FEW:
-        conditions = [
-            or_(e.source == EventSource.IMPORTED.value, *(holds(e.changes, id) for id in ids))
-        ]
+    if len(ids) > FEW:
+        return true()
+    return or_(e.source == EventSource.IMPORTED.value, *(holds(e.changes, id) for id in ids))
+
+
+async def _candidates(db: Snapshot, who: Principal, *conditions: Any) -> AsyncIterator[list[Event]]:
+    """The events that meet the conditions, block by block."""
+    e = timeline_event.c
     seq = 0
     while block := await erasing.events_where(db, who, e.seq > seq, *conditions, most=BLOCK):
         yield block

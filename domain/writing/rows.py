@@ -18,7 +18,7 @@ from domain.ids import canonical_case_id
 from domain.inputs import Expected, ExpectedVersion
 from domain.models import Case, Party, Staff
 from domain.reading import revisions, search
-from domain.storage.database import Row, Transaction
+from domain.storage.database import Row, Snapshot, Transaction
 from domain.storage.spellings import each
 from domain.storage.statements import Prepared
 from domain.storage.tables import cases, party, party_alias, search_entry, staff
@@ -198,7 +198,7 @@ async def remove_register(db: Transaction, who: Principal, kind: str, id: str) -
     await db.run(delete(table).where(*mine))
 
 
-async def kept_ids(db: Transaction, who: Principal, ids: Collection[str]) -> dict[str, str]:
+async def kept_ids(db: Snapshot, who: Principal, ids: Collection[str]) -> dict[str, str]:
     """For each of *ids* that a merged party had, the id of the party that was kept."""
     ids = {id for id in ids if checks.may_be_id(id)}
     if not ids:

@@ -234,6 +234,33 @@ async def test_texts_that_stand_are_told_of_and_erased_once_they_are_changed(
     await sound(database)
 
 
+@pytest.mark.parametrize("renamed", [False, True])
+async def test_what_is_written_between_the_scan_and_the_purge_is_erased_too(
+    database, database_kind, clerk, party, mentioned, given_case, raw, monkeypatch, renamed
+):
+    if renamed:
+        case = await given_case("Weichselbaumer ./. Kanzlei")
+        await cases.update_case(clerk, database, case.id, CaseChanges(name="Kanzlei"))
+    scanned = forgetting._scanned
+
+    async def slow(*arguments):
+        found = await scanned(*arguments)
+        await change_all(database, clerk, mentioned)
+        if renamed:  # under a name that the scan did not look for, and back
+            for name in ("Weichselbaumer", NAME):
+                await register.update_party(clerk, database, party, PartyChanges(name=name))
+        return found
+
+    monkeypatch.setattr(forgetting, "_scanned", slow)
+
+    forgotten = await forget_party(clerk, database, party)
+    await database.rewrite()
+
+    assert (forgotten.mentions, left_in(raw, database, database_kind)) == ((), [])
+    assert "Weichselbaumer" not in raw.everything()
+    await sound(database)
+
+
 async def test_a_key_that_is_called_like_the_party_is_told_of(database, clerk, given_party):
     gone = await given_party(NAME)
     _, key = await administration.create_key(database, f"App of {NAME}", ["cases:read"])
