@@ -72,8 +72,8 @@ FLOORS = {
             "gateway.limits": "text fragments shapes costs points measured",
         },
         {
-            "gateway.execution": "declarations loads context requests selections plans planning"
-            " source operations documents explaining"
+            "gateway.execution": "declarations arguments loads context requests selections plans"
+            " planning source operations documents explaining"
         },
         {"gateway.schema": "types queries mutations inputs connections scalars refusals assembled"},
         {"gateway.http": "endpoint accept parameters pipeline introspection graphiql"},

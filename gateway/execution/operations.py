@@ -19,7 +19,6 @@ from graphql import (
     GraphQLError,
     GraphQLField,
     GraphQLObjectType,
-    GraphQLResolveInfo,
     GraphQLSchema,
     NamedTypeNode,
     NonNullTypeNode,
@@ -29,11 +28,14 @@ from graphql import (
     get_operation_ast,
 )
 from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
-from graphql.pyutils import Path, is_awaitable
+from graphql.pyutils import Path
+from strawberry.types.field import StrawberryField
 
 from domain.errors import DomainError, TimedOut, Unavailable
 from domain.storage.database import Pace, Snapshot
+from gateway.execution.arguments import arguments_of
 from gateway.execution.context import Context
+from gateway.execution.declarations import DEFINITION
 from gateway.execution.planning import plan_payload, plan_query
 from gateway.execution.plans import Plan
 from gateway.execution.requests import NO_VARIABLES
@@ -53,13 +55,44 @@ Run = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
+class _Info:
+    """As much of strawberry.Info as a mutation asks for."""
+
+    context: Context
+    path: Path
+
+
+class Write:
+    """Calls the resolver of a mutation as graphql-core and Strawberry would."""
+
+    def __init__(
+        self, schema: GraphQLSchema, definition: GraphQLField, node: FieldNode, name: str
+    ) -> None:
+        field: StrawberryField = definition.extensions[DEFINITION]
+        resolver = field.base_resolver
+        if resolver is None or len(field.extensions) != 1:
+            raise NotCovered(f"{name} is not declared as a mutation")
+        declared: Any = resolver.wrapped_func
+        self._convert = arguments_of(field, schema.extensions[DEFINITION].schema_converter)
+        self._resolve = field.extensions[0].resolve_async
+        self._next = lambda _source, info, **given: declared(info=info, **given)
+        self._definition = definition
+        self._node = node
+        self._path = Path(None, name, None)
+
+    async def __call__(self, context: Context, variables: VariableValues) -> Any:
+        arguments = self._convert(get_argument_values(self._definition, self._node, variables))
+        info: Any = _Info(context, self._path)
+        return await self._resolve(self._next, None, info, **arguments)
+
+
+@dataclass(frozen=True, slots=True)
 class MutationField:
     """A root field of a mutation, and the function for the selection on its payload."""
 
     name: str
     when: When
-    definition: GraphQLField
-    nodes: list[FieldNode]
+    write: Write
     run: Run
 
 
@@ -90,8 +123,8 @@ class Operation:
         elif self.type is OperationType.MUTATION:
             planned = _planned_mutations(schema, self._fragments, operation)
             self._mutations = [
-                MutationField(name, when, definition, nodes, function_of(plan))
-                for name, when, definition, nodes, plan in planned
+                MutationField(name, when, Write(schema, definition, node, name), function_of(plan))
+                for name, when, definition, node, plan in planned
             ]
         else:
             raise NotCovered("it is a subscription")
@@ -140,7 +173,7 @@ class Operation:
             if not all(variables.coerced[name] is wanted for name, wanted in field.when):
                 continue
             try:
-                payload = await self._resolved(context, field, variables)
+                payload = await field.write(context, variables)
             except Exception as error:
                 context.done[field.name] = error
                 raise
@@ -151,32 +184,6 @@ class Operation:
                 context.who.workspace_id,
             )
         return data
-
-    async def _resolved(
-        self, context: Context, field: MutationField, variables: VariableValues
-    ) -> Any:
-        """The result of the resolver that graphql-core would call."""
-        arguments = get_argument_values(field.definition, field.nodes[0], variables)
-        parent = self._schema.mutation_type
-        assert parent is not None
-        info = GraphQLResolveInfo(
-            field_name=field.nodes[0].name.value,
-            field_nodes=field.nodes,
-            return_type=field.definition.type,
-            parent_type=parent,
-            path=Path(None, field.name, parent.name),
-            schema=self._schema,
-            fragments=self._fragments,
-            root_value=None,
-            operation=self._node,
-            variable_values=variables,
-            context=context,
-            is_awaitable=is_awaitable,
-            abort_signal=None,
-            async_helpers=None,  # type: ignore[arg-type]
-        )
-        assert field.definition.resolve is not None
-        return await field.definition.resolve(None, info, **arguments)
 
     def variables(self, given: Mapping[str, Any] | None) -> VariableValues | None:
         definitions = self._node.variable_definitions
@@ -264,7 +271,7 @@ def _planned_mutations(
     schema: GraphQLSchema,
     fragments: Mapping[str, FragmentDefinitionNode],
     operation: OperationDefinitionNode,
-) -> Iterator[tuple[str, When, GraphQLField, list[FieldNode], Plan]]:
+) -> Iterator[tuple[str, When, GraphQLField, FieldNode, Plan]]:
     root = schema.mutation_type
     assert isinstance(root, GraphQLObjectType)
     sets = [(operation.selection_set, ALWAYS)]
@@ -276,8 +283,7 @@ def _planned_mutations(
             )
         definition = root.fields[node.name.value]
         plan = plan_payload(schema, fragments, get_named_type(definition.type), selected)
-        nodes = [one.node for one in selected.occurrences]
-        yield name, when, definition, nodes, plan
+        yield name, when, definition, node, plan
 
 
 def _part_tokens(document: DocumentNode) -> None:

@@ -17,10 +17,10 @@ from graphql import (
     is_specified_scalar_type,
 )
 from graphql.execution.values import VariableValues, get_argument_values
-from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
 from domain.errors import DomainError
+from gateway.execution.arguments import arguments_of
 from gateway.execution.declarations import DEFINITION
 from gateway.execution.loads import Load
 from gateway.execution.selections import NotCovered
@@ -32,10 +32,15 @@ class Request:
     """Makes a field's Load from a request's variables; only once, if the field uses none."""
 
     def __init__(self, schema: GraphQLSchema, definition: GraphQLField, node: FieldNode) -> None:
-        self._converter = schema.extensions[DEFINITION].schema_converter
+        converter = schema.extensions[DEFINITION].schema_converter
         self._definition = definition
         self._node = node
         self._field: StrawberryField = definition.extensions[DEFINITION]
+        self._converted = arguments_of(self._field, converter)
+        self._names = {
+            converter.config.name_converter.from_argument(one): one.python_name
+            for one in self._field.arguments
+        }
         resolver = self._field.base_resolver
         assert resolver is not None
         self._declared: Callable[..., Load] = resolver.wrapped_func
@@ -56,7 +61,7 @@ class Request:
             for one in variable
         ):
             self._direct = {
-                self._python_name(one.name.value): one.value.name.value  # type: ignore[attr-defined]
+                self._names[one.name.value]: one.value.name.value  # type: ignore[attr-defined]
                 for one in variable
             }
             self._required = tuple(
@@ -88,20 +93,6 @@ class Request:
 
     def _arguments(self, variables: VariableValues) -> dict[str, Any]:
         return self._converted(get_argument_values(self._definition, self._node, variables))
-
-    def _converted(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Values as Strawberry passes them to a resolver."""
-        converter = self._converter
-        return convert_arguments(
-            values, self._field.arguments, converter.scalar_registry, converter.config
-        )
-
-    def _python_name(self, name: str) -> str:
-        return next(
-            one.python_name
-            for one in self._field.arguments
-            if self._converter.config.name_converter.from_argument(one) == name
-        )
 
 
 def _literals(definition: GraphQLField, node: FieldNode) -> dict[str, Any]:
