@@ -118,6 +118,7 @@ def create_app(chosen: Settings) -> Starlette:
             app.state.services = rest.state.services = services
             yield
             await services.keys.settled()
+            logs.flush()
 
     app = Starlette(
         lifespan=lifespan,

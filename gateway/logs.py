@@ -4,6 +4,7 @@ Keys, names, query texts and variables are never logged, nor are exception messa
 quote them.
 """
 
+import asyncio
 import contextlib
 import logging
 import sys
@@ -25,6 +26,7 @@ _access = logging.getLogger(ACCESS)
 _requests = structlog.get_logger(ACCESS)
 _lines: BinaryIO | None = None
 """Where access() writes its lines itself."""
+_waiting: list[bytes] = []
 
 _FRAMES = 30
 LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")}
@@ -68,7 +70,8 @@ def access(event: str, **facts: Any) -> None:
     """Write a line of the access log: at level info, with the id of the request.
 
     Every request pays for it, and structlog and logging take eight times as long for a line of
-    JSON as making and writing it here; so they have those for people only.
+    JSON as making it here; so they have those for people only. It is written when the answer is,
+    with those of others.
     """
     if not _access.isEnabledFor(logging.INFO):
         return
@@ -80,9 +83,22 @@ def access(event: str, **facts: Any) -> None:
     facts["logger"] = ACCESS
     facts["level"] = "info"
     facts["timestamp"] = datetime.now(UTC)
-    with contextlib.suppress(OSError, ValueError):  # nobody reads it any more, or the disk is full
-        _lines.write(orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
-        _lines.flush()
+    _waiting.append(orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
+    if len(_waiting) == 1:
+        try:
+            asyncio.get_running_loop().call_soon(flush)
+        except RuntimeError:  # there is no loop
+            flush()
+
+
+def flush() -> None:
+    """Write the lines that wait: those of all requests that were answered in one go of the loop."""
+    lines = b"".join(_waiting)
+    _waiting.clear()
+    if _lines is not None:
+        with contextlib.suppress(OSError, ValueError):  # nobody reads it, or the disk is full
+            _lines.write(lines)
+            _lines.flush()
 
 
 def configure(level: str, style: str) -> None:

@@ -1,5 +1,6 @@
 """Log lines: the access log is written without structlog, and nobody must see the difference."""
 
+import asyncio
 import io
 import json
 import logging
@@ -86,3 +87,14 @@ def test_a_full_disk_under_the_log_fails_no_request(written):
     written("json", Full())
 
     logs.access("request", **FACTS)
+
+
+async def test_lines_of_one_go_are_written_together(written):
+    read = written("json")
+
+    for n in range(3):
+        logs.access("request", **FACTS | {"ms": n})
+    assert read() == ""
+    await asyncio.sleep(0)
+
+    assert [json.loads(line)["ms"] for line in read().splitlines()] == [0, 1, 2]
