@@ -63,7 +63,7 @@ class KeptAnswers:
     async def ask(self, who: Principal, *question: Hashable) -> Question:
         """Look for the answer to a question that callers with the same scopes get the same to.
 
-        Raises Unavailable, Damaged.
+        Raises TimedOut, Unavailable, Damaged.
         """
         workspace_id = who.workspace_id
         key = (workspace_id, who.scopes, question)
@@ -71,6 +71,9 @@ class KeptAnswers:
             self.misses += 1
             return Question(key, workspace_id)
         writes = await self._database.writes(workspace_id)
+        if writes is None:
+            self.misses += 1
+            return Question(key, workspace_id)
         known = self._workspaces.get(workspace_id)
         if known is None:
             self._workspaces[workspace_id] = _Workspace(writes)

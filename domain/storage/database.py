@@ -122,11 +122,11 @@ class Database(ABC):
         """
 
     @abstractmethod
-    async def writes(self, workspace_id: int) -> int:
+    async def writes(self, workspace_id: int) -> int | None:
         """How often the workspace was written: the same number means the same state.
 
-        Whoever read the number before the state knows of both that they are no older. Raises
-        Unavailable, Damaged.
+        It is read before the state that it is to tell of. None if it cannot be told: a read will
+        say why. Raises TimedOut, Unavailable, Damaged.
         """
 
     @abstractmethod

@@ -119,13 +119,13 @@ class PostgresqlDatabase(Database):
         async with self.read(workspace_id) as snapshot:
             return await work(snapshot)
 
-    async def writes(self, workspace_id: int) -> int:
+    async def writes(self, workspace_id: int) -> int | None:
         async with self._turns.turn(self._read_seconds or PATIENT_SECONDS):
             pool = self._pool_of(self._readers)
             with translated():
                 async with pool.acquire(timeout=self._read_seconds or PATIENT_SECONDS) as one:
                     count: int | None = await one.fetchval(_WRITES, workspace_id)
-        return count or 0
+        return count
 
     @contextlib.asynccontextmanager
     async def write(self, workspace_id: int | None = None) -> AsyncIterator[Transaction]:

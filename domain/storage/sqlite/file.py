@@ -94,7 +94,7 @@ class SqliteDatabase(Database):
         async with self.read() as snapshot:
             return await work(snapshot)
 
-    async def writes(self, workspace_id: int) -> int:
+    async def writes(self, workspace_id: int) -> int | None:
         """Asks the file only if another connection has committed since the last time."""
         if self._inline is None:
             raise Unavailable

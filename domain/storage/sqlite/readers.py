@@ -94,14 +94,14 @@ class InlineReader(Snapshot):
         coroutine.close()
         raise AssertionError("a reader must await nothing but its rows")
 
-    def writes(self, workspace_id: int) -> int:
-        """How often a workspace was written. Raises Unavailable, Damaged.
+    def writes(self, workspace_id: int) -> int | None:
+        """How often a workspace was written; None if that cannot be read on the event loop.
 
         The data version moves whenever another connection, in any process, has committed (SQLite,
         PRAGMA data_version), so the counts need to be read only then.
         """
         self._until = None
-        with translated():
+        try:
             [(version,)] = self._connection.execute("PRAGMA data_version")
             if version != self._version:
                 self._version = version
@@ -110,6 +110,9 @@ class InlineReader(Snapshot):
             if count is None:
                 row = self._connection.execute(_WRITES, (workspace_id,)).fetchone()
                 count = self._writes[workspace_id] = row[0] if row else 0
+        except sqlite3.Error:
+            self._renew_if_lost()
+            return None
         return count
 
     def close(self) -> None:

@@ -194,3 +194,13 @@ async def test_no_room_keeps_nothing(database, clerk):
     answers = KeptAnswers(database, 0)
 
     assert [await asked(answers, clerk) for _ in range(4)] == [None] * 4
+
+
+@pytest.mark.sqlite
+async def test_a_lost_connection_keeps_nobody_from_an_answer(answers, database, clerk):
+    await known(answers, clerk)
+
+    database._inline._connection.close()
+
+    assert await asked(answers, clerk) is None
+    assert await asked(answers, clerk) == "answer"
