@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -94,6 +95,16 @@ class Surfaces:
         await app(scope, receive, send)
 
 
+class Application(Starlette):
+    """Without Starlette's outermost layer, which answers defects: Envelope does."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        app: ASGIApp = ExceptionMiddleware(self.router, handlers=self.exception_handlers)
+        for one in reversed(self.user_middleware):
+            app = one.cls(app, *one.args, **one.kwargs)
+        return app
+
+
 def create_app(chosen: Settings) -> Starlette:
     """The application. It opens the database when it starts and closes it when it stops."""
     rest = rest_compat.Application(public=chosen.introspection)
@@ -120,7 +131,7 @@ def create_app(chosen: Settings) -> Starlette:
             await services.keys.settled()
             logs.flush()
 
-    app = Starlette(
+    app = Application(
         lifespan=lifespan,
         exception_handlers={404: http_failure, 405: http_failure},
         middleware=[
