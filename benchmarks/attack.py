@@ -22,7 +22,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import data, works
+from benchmarks import data, load, works
 from benchmarks.__main__ import FOLDER, TINY
 from benchmarks.servers import SERVERS, BenchmarkError, Running, running
 from tests.gateway.limits.abuse import Abuse, abuses
@@ -105,12 +105,13 @@ def hostile(abuse: Abuse) -> Request:
 
 
 def legitimate(one: Running) -> Iterator[Request]:
-    """What an application asks, again and again: a list, a page of names, the list over REST."""
+    """What an application asks: a list, a page of names, the list over REST."""
     chosen = [works.BY_NAME[name] for name in ("Q1", "Q3", "R1")]
     with_calls = [(work, works.calls(work, works.Sample.of(one.firm), 1)) for work in chosen]
     for turn in itertools.count():
         work, known = with_calls[turn % len(with_calls)]
         asked = one.request(work, known[turn // len(with_calls) % len(known)])
+        asked = load.unlike_others(asked, str(next(_numbers)))  # or the answer would be a kept one
         yield f"{asked.method} {asked.path}", asked.body or b""
 
 

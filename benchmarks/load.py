@@ -131,7 +131,7 @@ def _script(running: Running, work: Work, calls: Sequence[Call]) -> str:
     requests = [running.request(work, call) for call in calls]
     if unlike:
         run = secrets.token_hex(4)  # another run begins to count anew
-        requests = [_unlike(request, run) for request in requests]
+        requests = [unlike_others(request, f"{run}-{NUMBER}") for request in requests]
     for request in requests:
         body = "nil" if request.body is None else _quoted(request.body)
         lines.append(f"  {{{_quoted(request.method)}, {_quoted(request.path)}, {body}}},")
@@ -145,16 +145,15 @@ def _script(running: Running, work: Work, calls: Sequence[Call]) -> str:
     }
 
 
-def _unlike(request: Request, run: str) -> Request:
-    """The same request, but with a number that is ignored: it is no other's, so no answer is kept.
-
-    The other servers keep none.
+def unlike_others(request: Request, number: str) -> Request:
+    """The same request, but with a *number* that is ignored: so it is no other's, and no answer to
+    it is a kept one.
     """
     if request.body is None:
-        path = f"{request.path}{'&' if '?' in request.path else '?'}n={run}-{NUMBER}"
+        path = f"{request.path}{'&' if '?' in request.path else '?'}n={number}"
         return Request(request.method, path, None)
-    number = f',"extensions":{{"n":"{run}-{NUMBER}"}}}}'.encode()
-    return Request(request.method, request.path, request.body[:-1] + number)
+    extensions = f',"extensions":{{"n":"{number}"}}}}'.encode()
+    return Request(request.method, request.path, request.body[:-1] + extensions)
 
 
 def _quoted(text: str | bytes) -> str:

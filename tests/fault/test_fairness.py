@@ -1,5 +1,6 @@
 """One read key that asks for the worst, many times at once, keeps nobody else from answers."""
 
+import itertools
 import json
 import threading
 import time
@@ -44,11 +45,14 @@ def judge(server, greedy):
     assert refused.json()["errors"][0]["extensions"]["code"] == "QUERY_TOO_COSTLY"
     over = threading.Event()
     asked = []
+    numbers = itertools.count()
 
     def attack():
         with httpx2.Client(headers=greedy, timeout=30) as http:
             while not over.is_set():
-                answer = http.post(f"{server.url}/graphql", json=WORST)
+                # Each unlike the others, or its answer would be a kept one.
+                worst = WORST | {"extensions": {"n": next(numbers)}}
+                answer = http.post(f"{server.url}/graphql", json=worst)
                 asked.append(answer.status_code)
 
     paths = ("/api/v1/cases", "/api/v1/cases?search=gmbh", "/readyz")
@@ -61,7 +65,9 @@ def judge(server, greedy):
             with httpx2.Client(headers=mine, timeout=30) as http:
                 while time.monotonic() < until:
                     for path in paths:
-                        statuses[path].append(http.get(f"{server.url}{path}").status_code)
+                        unlike = f"{'&' if '?' in path else '?'}n={next(numbers)}"
+                        answer = http.get(f"{server.url}{path}{unlike}")
+                        statuses[path].append(answer.status_code)
         finally:
             over.set()
 
