@@ -49,6 +49,14 @@ STAFF = """
     SELECT e.case_id, e.role, s.id, s.name FROM staff_assignment e
     JOIN staff s ON s.workspace_id = e.workspace_id AND s.id = e.staff_id
     WHERE e.workspace_id = ? AND e.case_id IN ({}) ORDER BY e.case_id, e.position"""
+PARTIES_OF_ONE = """
+    SELECT e.role, p.id, p.name FROM case_party e
+    JOIN party p ON p.workspace_id = e.workspace_id AND p.id = e.party_id
+    WHERE e.workspace_id = ? AND e.case_id = ? ORDER BY e.position LIMIT 10"""
+STAFF_OF_ONE = """
+    SELECT e.role, s.id, s.name FROM staff_assignment e
+    JOIN staff s ON s.workspace_id = e.workspace_id AND s.id = e.staff_id
+    WHERE e.workspace_id = ? AND e.case_id = ? ORDER BY e.position LIMIT 10"""
 LINKS = """
     SELECT l.id, l.type, c.id, c.name, c.file_number, c.status FROM case_link l
     JOIN cases c ON c.workspace_id = l.workspace_id AND c.id = l.linked_case_id
@@ -108,7 +116,12 @@ class Floor:
         self.workspace_id = workspace_id
         self.seal = seal
         self.reader = sqlite3.connect(path, isolation_level=None)
-        for pragma in ("journal_mode=WAL", "query_only=1", "cache_size=-64000"):
+        for pragma in (
+            "journal_mode=WAL",
+            "query_only=1",
+            "cache_size=-64000",
+            "mmap_size=268435456",
+        ):
             self.reader.execute(f"PRAGMA {pragma}")
         self.writer = sqlite3.connect(path, isolation_level=None)
         for pragma in ("synchronous=FULL", "foreign_keys=1", "cache_size=-64000"):
@@ -177,8 +190,8 @@ class Floor:
                 "createdAt": row[7],
                 "updatedAt": row[8],
                 "version": row[9],
-                "parties": {"nodes": self._people(PARTIES, "Party", [id])[id][:10]},
-                "staff": {"nodes": self._people(STAFF, "Staff", [id])[id][:10]},
+                "parties": {"nodes": self._people_of_one(PARTIES_OF_ONE, "Party", id)},
+                "staff": {"nodes": self._people_of_one(STAFF_OF_ONE, "Staff", id)},
                 "links": {
                     "nodes": [
                         {
@@ -382,6 +395,14 @@ class Floor:
             person = {"id": global_id(kind, id), "name": name}
             found[case_id].append({"role": role, kind.lower(): person})
         return found
+
+    def _people_of_one(self, sql: str, kind: str, case_id: str) -> list[Any]:
+        """The first ten roles of parties or staff of one case."""
+        name = kind.lower()
+        return [
+            {"role": role, name: {"id": global_id(kind, id), "name": its_name}}
+            for role, id, its_name in self.reader.execute(sql, (self.workspace_id, case_id))
+        ]
 
     def _rest(self, rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
         """Case objects of the REST contract."""
