@@ -65,12 +65,12 @@ class Settings(BaseModel):
     query_seconds: int = _seconds(10, "How long one query may read before it is stopped.")
     query_rows: int = _count(200_000, "The most rows one GraphQL operation may read.")
     query_depth: int = _count(30, "How many levels of fields one GraphQL document may have.")
-    query_tokens: int = _count(1_500, "How many tokens one GraphQL document may have.")
+    query_tokens: int = _count(1_200, "How many tokens one GraphQL document may have.")
     query_aliases: int = _count(
         100, "How many aliases one GraphQL operation may have, with fragments spread out."
     )
     query_directives: int = _count(
-        200, "How many directives one GraphQL operation may have, with fragments spread out."
+        100, "How many directives one GraphQL operation may have, with fragments spread out."
     )
     query_duplicates: int = _count(
         2_000, "How many pairs of fields may share a response name at the same place."

@@ -41,8 +41,8 @@ def _documents() -> Iterator[tuple[str, str, str]]:
         _chain(3, "parties {{ nodes {{ party {{ cases {{ nodes {{ case {{ {} }} }} }} }} }} }}"),
     )
     yield "wide", large, _each(20_000, "a{0}: viewer {{ mode }}")
-    yield "wide, short of the limit", invalid, _each(1_400, "wrong{0}")
-    yield "alias flood", aliases, _each(220, "a{0}: viewer {{ mode }}")
+    yield "wide, short of the limit", invalid, _each(1_100, "wrong{0}")
+    yield "alias flood", aliases, _each(180, "a{0}: viewer {{ mode }}")
     yield "aliases multiplied", aliases, _chain(30, "a: name {} {}", "...{}")
     yield "fragment chain", deep, _chain(130, "{}")
     yield "fragment chain, doubled", deep, _chain(110, "{} {}")
@@ -51,15 +51,15 @@ def _documents() -> Iterator[tuple[str, str, str]]:
     yield "fragments side by side", duplicates, _side_by_side(100)
     yield "fragments, each in each", duplicates, _each_in_each(30)
     yield "unused fragments", large, "{ viewer { mode } } " + "fragment F on Query { a } " * 600
-    yield "directive flood", directives, "{ viewer " + "@include(if: true) " * 210 + "{ mode } }"
-    yield "unknown directive flood", directives, "{ viewer " + "@no " * 700 + "{ mode } }"
-    yield "duplicate fields", duplicates, "{ " + "viewer { mode } " * 350 + "}"
-    yield "duplicate leaves", duplicates, "{ viewer { " + "mode " * 1_400 + "} }"
-    yield "duplicate fields, nested", duplicates, "{ case(id: 1) { " + _doubled(6) + " } }"
+    yield "directive flood", directives, "{ viewer " + "@include(if: true) " * 150 + "{ mode } }"
+    yield "unknown directive flood", directives, "{ viewer " + "@no " * 550 + "{ mode } }"
+    yield "duplicate fields", duplicates, "{ " + "viewer { mode } " * 280 + "}"
+    yield "duplicate leaves", duplicates, "{ viewer { " + "mode " * 1_100 + "} }"
+    yield "duplicate fields, nested", duplicates, "{ case(id: 1) { " + _doubled(5) + " } }"
     yield (
         "duplicates through fragments",
         duplicates,
-        _chain(6, "links {{ nodes {{ linkedCase {{ {} }} }} }} " * 20),
+        _chain(6, "links {{ nodes {{ linkedCase {{ {} }} }} }} " * 17),
     )
     yield "wide literal", "VALIDATION_ERROR", _wide(95, '{search: "xyz"}')
     yield "wider literal", large, _wide(900, "{}")
@@ -76,7 +76,7 @@ def _documents() -> Iterator[tuple[str, str, str]]:
     yield "open string", invalid, '{ node(id: "' + "x" * 60_000
     yield "open block string", large, '{ node(id: """' + '\\"""' * 15_000
     yield "operations", large, _each(600, "query Q{0} {{ viewer {{ mode }} }}")[1:-1]
-    yield "variables", invalid, f"query({_each(350, '$v{0}: Int')[1:-1]}) {{ viewer {{ mode }} }}"
+    yield "variables", invalid, f"query({_each(280, '$v{0}: Int')[1:-1]}) {{ viewer {{ mode }} }}"
     yield "misspelt", invalid, _each(590, "cases{0}")
     yield "misspelt types", invalid, _each(60, "... on Case{0} {{ id }}")
 
