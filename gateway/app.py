@@ -4,6 +4,7 @@ It is the only module that knows both surfaces.
 """
 
 import gc
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -159,6 +160,7 @@ def from_environment() -> Starlette:
     """The application for a server process; uvicorn calls this."""
     chosen = settings.from_environment()
     logs.configure(chosen.log_level, chosen.log_format)
+    sys.unraisablehook = logs.unraisable
     app = create_app(chosen)
     # Objects made so far stay for good. Freezing them spares the collector from scanning them
     # again and again, some 40 ms each time, in the middle of a request.

@@ -24,6 +24,7 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id")
 ACCESS = "casegraph.access"
 _access = logging.getLogger(ACCESS)
 _requests = structlog.get_logger(ACCESS)
+_python = structlog.get_logger("casegraph.python")
 _lines: BinaryIO | None = None
 """Where access() writes its lines itself."""
 _waiting: list[bytes] = []
@@ -99,6 +100,11 @@ def flush() -> None:
         with contextlib.suppress(OSError, ValueError):  # nobody reads it, or the disk is full
             _lines.write(lines)
             _lines.flush()
+
+
+def unraisable(what: "sys.UnraisableHookArgs") -> None:
+    """Log what Python cannot raise, like an error of a finalizer: for sys.unraisablehook."""
+    _python.warning("unraisable", exc_info=what.exc_value)
 
 
 def configure(level: str, style: str) -> None:

@@ -98,3 +98,20 @@ async def test_lines_of_one_go_are_written_together(written):
     await asyncio.sleep(0)
 
     assert [json.loads(line)["ms"] for line in read().splitlines()] == [0, 1, 2]
+
+
+def test_what_python_cannot_raise_is_logged_without_its_words(written, monkeypatch):
+    class Finalized:
+        def __del__(self):
+            raise ValueError("Müller ./. Weiß")
+
+    read = written("json")
+    monkeypatch.setattr(sys, "unraisablehook", logs.unraisable)
+
+    one = Finalized()
+    del one
+
+    [line] = map(json.loads, read().splitlines())
+    assert (line["event"], line["level"]) == ("unraisable", "warning")
+    assert "builtins.ValueError" in line["exception"]
+    assert "ller" not in read()
