@@ -19,6 +19,12 @@ from domain.writing import cases, register
 pytestmark = pytest.mark.sqlite
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch):
+    """No group ends because the machine is busy."""
+    monkeypatch.setattr(groups, "SECONDS", 60)
+
+
 @pytest.fixture
 def commits(database):
     """The commits so far, as SQLite tells of them."""
@@ -45,9 +51,16 @@ async def together(database, clerk, *works):
     """The outcomes of works that are begun while somebody else writes."""
     with contextlib.suppress(Exception):  # it shares their fate
         async with database.write(clerk.workspace_id):
-            tasks = list(map(asyncio.ensure_future, works))
-            await asyncio.sleep(0.01)
+            tasks = await waiting(database, works)
     return await outcomes(*tasks)
+
+
+async def waiting(database, works):
+    """Tasks of works, all of which wait for their turn to write."""
+    tasks = list(map(asyncio.ensure_future, works))
+    while len(database._writer._queue._waiting) < len(tasks):  # noqa: ASYNC110 - tells nobody
+        await asyncio.sleep(0.001)
+    return tasks
 
 
 async def test_those_who_wait_are_committed_together(database, clerk, raw, commits):
@@ -159,33 +172,34 @@ async def test_whoever_is_cancelled_leaves_the_others_alone(database, clerk, raw
 
 @pytest.fixture
 def slow_commit(database, monkeypatch):
-    """Commits wait until this is set."""
-    submit, go = database._writer._submit, threading.Event()
+    """Commits wait until *go* is set; *begun*: one is waiting."""
+    submit, go, begun = database._writer._submit, threading.Event(), asyncio.Event()
 
-    def waiting(work, *arguments):
-        def later():
+    def later(work, *arguments):
+        def delayed():
             assert go.wait(10)
             return work(*arguments)
 
-        return submit(later)
+        begun.set()
+        return submit(delayed)
 
-    monkeypatch.setattr(database._writer, "_submit", waiting)
-    yield go
+    monkeypatch.setattr(database._writer, "_submit", later)
+    yield go, begun
     go.set()
 
 
 async def leading(database, clerk, works):
-    """A task that leads *works*; it and their tasks, all of them waiting for the commit."""
+    """A task that leads works, which takes its turn first and calls all of them; their tasks."""
+    go = asyncio.Event()
 
     async def lead():
         async with database.write(clerk.workspace_id):
-            await asyncio.sleep(0.01)
+            await go.wait()
 
     leader = asyncio.ensure_future(lead())
     await asyncio.sleep(0)
-    tasks = list(map(asyncio.ensure_future, works))
-    await asyncio.sleep(0.05)
-    return leader, tasks
+    tasks = await waiting(database, works)
+    return go, leader, tasks
 
 
 @pytest.mark.parametrize("cancelled", range(4))
@@ -193,13 +207,16 @@ async def test_one_that_is_cancelled_during_the_commit(
     database, clerk, raw, slow_commit, cancelled
 ):
     works = (create(database, clerk, f"N {n}") for n in range(3))
-    leader, tasks = await leading(database, clerk, works)
+    lead, leader, tasks = await leading(database, clerk, works)
+    go, begun = slow_commit
+    lead.set()
+    await begun.wait()
 
     everybody = [leader, *tasks]
     everybody[cancelled].cancel()
     await asyncio.sleep(0.01)
     everybody[cancelled].cancel()
-    slow_commit.set()
+    go.set()
     made = await outcomes(*everybody)
 
     assert [isinstance(one, asyncio.CancelledError) for one in made] == [
@@ -211,12 +228,18 @@ async def test_one_that_is_cancelled_during_the_commit(
 async def test_a_leader_that_is_cancelled_while_another_works_commits_what_is_done(
     database, clerk, raw
 ):
+    begun = asyncio.Event()
+
     async def slow():
         async with database.write(clerk.workspace_id) as db:
+            begun.set()
             await asyncio.sleep(0.1)
             await db.run(text("UPDATE workspace SET name = 'New' WHERE id = 1"))
 
-    leader, tasks = await leading(database, clerk, [slow(), create(database, clerk, "After")])
+    works = slow(), create(database, clerk, "After")
+    lead, leader, tasks = await leading(database, clerk, works)
+    lead.set()
+    await begun.wait()
     leader.cancel()
     made = await outcomes(leader, *tasks)
 
@@ -244,18 +267,9 @@ async def test_one_that_is_cancelled_when_it_is_called_holds_nobody_up(
     if leads:
         monkeypatch.setattr(groups, "MOST", 1)
     works = (create(database, clerk, f"N {n}") for n in range(3))
-    go = asyncio.Event()
-
-    async def lead():
-        async with database.write(clerk.workspace_id):
-            await go.wait()
-
-    leader = asyncio.ensure_future(lead())
-    await asyncio.sleep(0)
-    tasks = list(map(asyncio.ensure_future, works))
-    await asyncio.sleep(0.01)
+    lead, leader, tasks = await leading(database, clerk, works)
     chosen.append(tasks[0])
-    go.set()
+    lead.set()
     async with asyncio.timeout(5):
         made = await outcomes(leader, *tasks)
 
@@ -270,7 +284,8 @@ async def test_what_one_of_a_group_has_written_is_not_read_before_the_commit(
     seen = []
 
     def looking(work, *arguments):
-        seen.append(database._inline.run(lambda db: objects.count(db, listed)))
+        if database._inline is not None:  # it is not being closed
+            seen.append(database._inline.run(lambda db: objects.count(db, listed)))
         return submit(work, *arguments)
 
     listed = lists.cases(clerk)
