@@ -5,6 +5,7 @@ end shows it: it goes to the log on every start and every hour, and into every b
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -12,7 +13,8 @@ from sqlalchemy import select
 from domain.access.principal import Principal
 from domain.errors import invalid
 from domain.models import Mode
-from domain.storage.database import Database, Snapshot
+from domain.storage.database import Database, Row, Snapshot
+from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import timeline_head, workspace
 
 _FORM = re.compile(r"\b([0-9]{1,19}):([0-9a-f]{64})\b")
@@ -38,14 +40,22 @@ class Head:
     anchor: Anchor
 
 
-async def heads(database: Database) -> list[Head]:
-    """The ends of all timelines that have events, by workspace."""
+def all_heads() -> Fetch:
+    """The rows for heads_of(): the ends of all timelines that have events, by workspace."""
     c = timeline_head.c
     joined = timeline_head.join(workspace, workspace.c.id == c.workspace_id)
     statement = select(workspace.c.slug, workspace.c.mode, c.seq, c.hash).select_from(joined)
+    ordered = statement.where(c.seq > 0).order_by(workspace.c.slug, workspace.c.mode)
+    return Fetch(Prepared(ordered), {})
+
+
+async def heads(database: Database) -> list[Head]:
+    """The ends of all timelines that have events, by workspace."""
     async with database.read() as db:
-        ordered = statement.where(c.seq > 0).order_by(workspace.c.slug, workspace.c.mode)
-        rows = await db.rows(ordered)
+        return heads_of(await db.fetch(all_heads()))
+
+
+def heads_of(rows: Sequence[Row]) -> list[Head]:
     return [Head(slug, Mode(mode), Anchor(seq, hash)) for slug, mode, seq, hash in rows]
 
 

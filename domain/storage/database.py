@@ -143,12 +143,14 @@ class Database(ABC):
         *,
         overwrite: bool = False,
         on_progress: Callable[[int, int], object] = lambda _done, _total: None,
-    ) -> None:
+        told: Fetch | None = None,
+    ) -> list[Row]:
         """Copy the database to the file *target* while it is in use.
 
-        *on_progress* receives the pages copied and the total. Raises Invalid if *target* exists
-        and may not be overwritten, or if the database has its own tools for this; Unavailable if
-        the copy cannot be written, and Damaged if the database cannot be read.
+        The rows of *told* are of the state that is copied. *on_progress* receives the pages copied
+        and the total. Raises Invalid if *target* exists and may not be overwritten, or if the
+        database has its own tools for this; Unavailable if the copy cannot be written, and Damaged
+        if the database cannot be read.
         """
 
     @abstractmethod

@@ -245,13 +245,13 @@ def backup(
         async with opened(url, migrate=False) as open_database:
             with progress() as bar:
                 task = bar.add_task("Copying pages", total=None)
-                await open_database.backup(
+                rows = await open_database.backup(
                     target,
                     overwrite=overwrite,
                     on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+                    told=anchors.all_heads(),
                 )
-        async with opened(f"sqlite:///{target}", migrate=False) as copy:
-            return await anchors.heads(copy)
+        return anchors.heads_of(rows)
 
     heads = terminal.run(work())
     out.print(f"{target} is complete. Check it with: casegraph verify --database {target}")

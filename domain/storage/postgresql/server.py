@@ -25,6 +25,7 @@ from domain.storage.database import (
     READY_SECONDS,
     Database,
     Pace,
+    Row,
     Snapshot,
     Transaction,
 )
@@ -148,7 +149,8 @@ class PostgresqlDatabase(Database):
         *,
         overwrite: bool = False,
         on_progress: Callable[[int, int], object] = lambda _done, _total: None,
-    ) -> None:
+        told: Fetch | None = None,
+    ) -> list[Row]:
         raise invalid("PostgreSQL has its own backup tools: pg_dump and pg_basebackup.", "database")
 
     async def damage(self) -> list[tuple[str, str]]:

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from domain.errors import Damaged, Unavailable, invalid
+from domain.storage.database import Row
 from domain.storage.sqlite.errors import translation
+from domain.storage.statements import SQLITE, Fetch
 
 PAGES = 1_000
 """How many pages are copied in one step; writers may run between steps."""
@@ -17,15 +19,21 @@ _PARTIAL = re.compile(r"\..+\.([0-9]{1,9})\.partial")
 
 
 async def copy(
-    source: Path, target: Path, *, overwrite: bool, on_progress: Callable[[int, int], object]
-) -> None:
+    source: Path,
+    target: Path,
+    *,
+    overwrite: bool,
+    on_progress: Callable[[int, int], object],
+    told: Fetch | None,
+) -> list[Row]:
     """Copy the database *source* to *target*, complete and consistent, readable by its owner only.
 
-    *target* appears only once it is complete: see Database.backup().
+    *target* appears only once it is complete, and is not opened: a process that were killed then
+    would leave files beside it that only a database in use has. See Database.backup().
     """
     try:
         await asyncio.to_thread(_check, source, target, overwrite)
-        await asyncio.to_thread(_copy, source, target, on_progress)
+        return await asyncio.to_thread(_copy, source, target, on_progress, told)
     except (sqlite3.Error, OSError) as error:
         if isinstance(damaged := translation(error), Damaged):
             raise damaged from error
@@ -42,7 +50,12 @@ def _check(source: Path, target: Path, overwrite: bool) -> None:
         raise invalid(f"{target} is a database in use. Choose another name.", "target")
 
 
-def _copy(source: Path, target: Path, on_progress: Callable[[int, int], object]) -> None:
+def _copy(
+    source: Path,
+    target: Path,
+    on_progress: Callable[[int, int], object],
+    told: Fetch | None,
+) -> list[Row]:
     _sweep(target.parent)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     partial.unlink(missing_ok=True)
@@ -60,6 +73,9 @@ def _copy(source: Path, target: Path, on_progress: Callable[[int, int], object])
             # Held open for the whole copy, so that it is one state even while others write.
             db.execute("BEGIN")
             db.execute("SELECT 1 FROM alembic_version").fetchall()
+            rows: list[Row] = []
+            if told is not None:
+                rows = db.execute(*told.statement.bound(SQLITE, told.values)).fetchall()
             db.backup(
                 copy,
                 pages=PAGES,
@@ -73,6 +89,7 @@ def _copy(source: Path, target: Path, on_progress: Callable[[int, int], object])
             os.fsync(folder)
         finally:
             os.close(folder)
+        return rows
     finally:
         partial.unlink(missing_ok=True)
 

@@ -22,6 +22,7 @@ from domain.storage.database import (
     READY_SECONDS,
     Database,
     Pace,
+    Row,
     Snapshot,
     Transaction,
 )
@@ -110,8 +111,11 @@ class SqliteDatabase(Database):
         *,
         overwrite: bool = False,
         on_progress: Callable[[int, int], object] = lambda _done, _total: None,
-    ) -> None:
-        await backup.copy(self.path, target, overwrite=overwrite, on_progress=on_progress)
+        told: Fetch | None = None,
+    ) -> list[Row]:
+        return await backup.copy(
+            self.path, target, overwrite=overwrite, on_progress=on_progress, told=told
+        )
 
     async def damage(self) -> list[tuple[str, str]]:
         # Not on the writer's connection: writes would have to wait for the whole check.

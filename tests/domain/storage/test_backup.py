@@ -6,6 +6,7 @@ import stat
 import pytest
 
 from domain.errors import Invalid, Unavailable
+from domain.reading import anchors
 from domain.storage.opening import opened
 from domain.upkeep.verifying import verify
 
@@ -22,12 +23,14 @@ async def test_a_backup_made_while_writing_is_sound(database, given_case, tmp_pa
             await given_case()
 
     writing = asyncio.create_task(write())
-    await database.backup(target)
+    told = await database.backup(target, told=anchors.all_heads())
     await writing
 
+    assert list(tmp_path.glob("copy.db*")) == [target]  # nobody has opened it
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     async with opened(f"sqlite:///{target}", migrate=False) as copy:
         checked = await verify(copy)
+        assert anchors.heads_of(told) == await anchors.heads(copy)
     assert checked.findings == []
     assert 20 <= checked.cases <= 50
 

@@ -373,6 +373,7 @@ def test_verify_fails_when_something_is_wrong(casegraph, lines, tmp_path):
 def test_verify_looks_for_anchors_in_what_others_keep(casegraph, lines, tmp_path):
     casegraph("import", lines({"name": "One"}))
     printed = casegraph("backup", "copy.db").stdout
+    assert [path.name for path in tmp_path.glob("copy.db*")] == ["copy.db"]
     anchor = re.search(r"default \(live\) ends with (\d+:[0-9a-f]{64})", printed)[1]
     casegraph("export", "out.jsonl")
     (tmp_path / "casegraph.log").write_text(f'x\n{{"event": "timeline_head", "a": "{anchor}"}}\n')
