@@ -28,8 +28,8 @@ async def copy(
 ) -> list[Row]:
     """Copy the database *source* to *target*, complete and consistent, readable by its owner only.
 
-    *target* appears only once it is complete, and is not opened: a process that were killed then
-    would leave files beside it that only a database in use has. See Database.backup().
+    *target* appears only once it is complete, and is not opened: a process killed just then would
+    leave files beside it that only a database in use has. See Database.backup().
     """
     try:
         await asyncio.to_thread(_check, source, target, overwrite)
