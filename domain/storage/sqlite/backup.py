@@ -47,7 +47,11 @@ def _check(source: Path, target: Path, overwrite: bool) -> None:
         raise invalid("The copy must not be the database file itself.", "target")
     if target.with_name(f"{target.name}-wal").exists():
         # SQLite would take the old file's WAL for the copy's own.
-        raise invalid(f"{target} is a database in use. Choose another name.", "target")
+        raise invalid(
+            f"{target} is a database in use, or was when its program was killed. Choose another "
+            f"name; or, if nobody uses it, run: casegraph verify --database {target}",
+            "target",
+        )
 
 
 def _copy(

@@ -59,3 +59,16 @@ async def test_a_folder_that_is_not_there_is_told_of(database, tmp_path):
         await database.backup(tmp_path / "nowhere" / "copy.db")
 
     assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
+
+
+async def test_a_copy_whose_reader_was_killed_says_what_to_do(database, tmp_path):
+    target = tmp_path / "copy.db"
+    await database.backup(target)
+    (tmp_path / "copy.db-wal").touch()  # as a killed process leaves it
+
+    with pytest.raises(Invalid, match=f"casegraph verify --database {target}"):
+        await database.backup(target, overwrite=True)
+
+    async with opened(f"sqlite:///{target}", migrate=False) as copy:
+        assert (await verify(copy)).findings == []
+    await database.backup(target, overwrite=True)
