@@ -46,7 +46,7 @@ FLOORS = {
             "domain.storage.migrations.versions": "0001_first_schema 0002_number_keys"
             " 0003_numbers_of_roles 0004_events_of_people 0005_last_instants"
             " 0006_provable_record 0007_merged_parties 0008_secured_search"
-            " 0009_counted_writes",
+            " 0009_read_heads",
         },
         {"domain.access": "principal keys rates"},
         {

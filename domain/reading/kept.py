@@ -1,8 +1,9 @@
 """Finished answers, kept until their workspace is written again, and so never stale.
 
-Every transaction that writes to a workspace counts up in the same commit (Database.writes). The
-count is read before an answer is made, so that it can only be too low for the answer. Whoever asks
-again reads the count again: if it is the same, nothing was committed in between.
+Every transaction that changes anything that can be read of a workspace adds to its timeline, which
+`casegraph verify` proves: its state is what the timeline tells. So an answer is of the state at an
+end of the timeline, by its hash (Database.head), which is read before the answer is made. Whoever
+asks again reads it again: if it is the same, nothing was committed in between.
 
 An answer is kept when it is asked for a second time: what nobody asks again takes no space.
 """
@@ -32,18 +33,18 @@ class Kept(NamedTuple):
 class Question(NamedTuple):
     """What was asked, and the kept answer, if there is one.
 
-    Without *writes*, the count of before, the answer will not be kept.
+    Without *head*, the end of the timeline before, the answer will not be kept.
     """
 
     key: Hashable
     workspace_id: int
-    writes: int | None = None
+    head: str | None = None
     kept: Kept | None = None
 
 
 @dataclass(slots=True)
 class _Workspace:
-    writes: int
+    head: str
     keys: set[Hashable] = field(default_factory=set)
 
 
@@ -70,24 +71,24 @@ class KeptAnswers:
         if not self._most or not self._expects(key, who):
             self.misses += 1
             return Question(key, workspace_id)
-        writes = await self._database.writes(workspace_id)
-        if writes is None:
+        head = await self._database.head(workspace_id)
+        if head is None:
             self.misses += 1
             return Question(key, workspace_id)
         known = self._workspaces.get(workspace_id)
         if known is None:
-            self._workspaces[workspace_id] = _Workspace(writes)
-        elif known.writes != writes:
+            self._workspaces[workspace_id] = _Workspace(head)
+        elif known.head != head:
             # All of them: what was erased must not be left in memory.
             self._drop_all(known)
-            known.writes = writes
+            known.head = head
         for found in (key, (key, who.key_id)):
             if (entry := self._answers.get(found)) is not None:
                 self._answers.move_to_end(found)
                 self.hits += 1
-                return Question(key, workspace_id, writes, entry[2])
+                return Question(key, workspace_id, head, entry[2])
         self.misses += 1
-        return Question(key, workspace_id, writes)
+        return Question(key, workspace_id, head)
 
     def keep(
         self,
@@ -102,7 +103,7 @@ class KeptAnswers:
         """
         known = self._workspaces.get(question.workspace_id)
         size += _OVERHEAD
-        if question.writes is None or known is None or known.writes != question.writes:
+        if question.head is None or known is None or known.head != question.head:
             return  # or written since: an answer of before
         if size > self._most:
             return

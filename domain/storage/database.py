@@ -122,8 +122,8 @@ class Database(ABC):
         """
 
     @abstractmethod
-    async def writes(self, workspace_id: int) -> int | None:
-        """How often the workspace was written: the same number means the same state.
+    async def head(self, workspace_id: int) -> str | None:
+        """The hash at the end of the workspace's timeline: the same hash means the same state.
 
         It is read before the state that it is to tell of. None if it cannot be told: a read will
         say why. Raises TimedOut, Unavailable, Damaged.

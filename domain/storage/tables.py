@@ -289,8 +289,6 @@ timeline_head = Table(
     Column("hash", Text, nullable=False),
     # When the workspace was last written: a clock that is set back writes nothing earlier.
     Column("at", Text, nullable=False),
-    # How often it was written: what was read of it holds while this stands still.
-    Column("writes", BigInteger, nullable=False, server_default="0"),
 )
 
 # Folded keys of cases, parties and staff. *scope* is one trigram for the workspace and the kind,

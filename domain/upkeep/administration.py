@@ -50,7 +50,7 @@ async def create_workspace(database: Database, slug: str, name: str | None = Non
             sealed = seals.sealed(row["secret"], workspace, row | {"id": made[0]})
             mine = workspace.c.id == made[0]
             await db.run(update(workspace).where(mine).values(seal=sealed["seal"]))
-            head = {"seq": 0, "hash": timeline.GENESIS, "at": db.now, "writes": 0}
+            head = {"seq": 0, "hash": timeline.GENESIS, "at": db.now}
             await db.run(insert(timeline_head), head | {"workspace_id": made[0]})
 
 

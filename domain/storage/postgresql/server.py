@@ -53,8 +53,7 @@ _ROLE = Prepared(
     text("SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
 )
 _TURN = "SELECT at FROM timeline_head WHERE workspace_id = $1 FOR UPDATE"
-_COUNT = "UPDATE timeline_head SET writes = writes + 1"
-_WRITES = "SELECT casegraph_writes($1)"
+_HEAD = "SELECT casegraph_head($1)"
 _LAST = "SELECT max(at) FROM timeline_head"
 _OPERATOR_TURN = "SELECT pg_advisory_xact_lock(7381, 1)"
 _MIGRATOR_TURN = text("SELECT pg_advisory_xact_lock(7381, 2)")
@@ -120,23 +119,21 @@ class PostgresqlDatabase(Database):
         async with self.read(workspace_id) as snapshot:
             return await work(snapshot)
 
-    async def writes(self, workspace_id: int) -> int | None:
+    async def head(self, workspace_id: int) -> str | None:
         async with self._turns.turn(self._read_seconds or PATIENT_SECONDS):
             pool = self._pool_of(self._readers)
             with translated():
                 async with pool.acquire(timeout=self._read_seconds or PATIENT_SECONDS) as one:
-                    count: int | None = await one.fetchval(_WRITES, workspace_id)
-        return count
+                    head: str | None = await one.fetchval(_HEAD, workspace_id)
+        return head
 
     @contextlib.asynccontextmanager
     async def write(self, workspace_id: int | None = None) -> AsyncIterator[Transaction]:
         with translated():
             connection, last = await self._writing(workspace_id)
             try:
-                transaction = ServerTransaction(connection, max(self.clock(), last))
-                yield transaction
-                count = _counts(workspace_id) if transaction.wrote else ""
-                await self._in_full(self._commit(connection, count))
+                yield ServerTransaction(connection, max(self.clock(), last))
+                await self._in_full(self._commit(connection))
             except BaseException:
                 await self._in_full(_rolled_back(connection))
                 raise
@@ -262,9 +259,9 @@ class PostgresqlDatabase(Database):
                 return False
         return bool(revision == migrating.head())
 
-    async def _commit(self, connection: Connection, count: str) -> None:
+    async def _commit(self, connection: Connection) -> None:
         try:
-            await connection.execute(f"{count}COMMIT")  # in one trip
+            await connection.execute("COMMIT")
         except Exception as error:
             if lost(error):
                 raise Unavailable(UNKNOWN) from error
@@ -315,13 +312,6 @@ class PostgresqlDatabase(Database):
 
 def _works_for(workspace_id: int | None) -> str:
     return f"SET LOCAL casegraph.workspace = '{EVERY if workspace_id is None else workspace_id}'"
-
-
-def _counts(workspace_id: int | None) -> str:
-    """What counts the write to a workspace, or to all if that is None."""
-    return (
-        f"{_COUNT}; " if workspace_id is None else f"{_COUNT} WHERE workspace_id = {workspace_id}; "
-    )
 
 
 async def _rolled_back(connection: Connection) -> None:

@@ -56,11 +56,8 @@ class ServerTransaction(Transaction):
     def __init__(self, connection: Connection, now: Instant) -> None:
         super().__init__(now)
         self._connection = connection
-        self.wrote = False
-        """Whether any statement did more than read."""
 
     async def fetch(self, wanted: Fetch) -> list[Row]:
-        self.wrote = self.wrote or not wanted.statement.reads
         sql, parameters = wanted.statement.bound(POSTGRESQL, wanted.values)
         log.debug("%s", sql)
         return cast("list[Row]", await self._connection.fetch(sql, *parameters))
@@ -74,7 +71,6 @@ class ServerTransaction(Transaction):
         elif len(values) == 1:
             await self.rows(compiled, values[0])
         elif values:
-            self.wrote = True
             sql = compiled.sql(POSTGRESQL)
             log.debug("%s", sql)
             await self._connection.executemany(

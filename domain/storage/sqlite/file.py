@@ -95,11 +95,11 @@ class SqliteDatabase(Database):
         async with self.read() as snapshot:
             return await work(snapshot)
 
-    async def writes(self, workspace_id: int) -> int | None:
+    async def head(self, workspace_id: int) -> str | None:
         """Asks the file only if another connection has committed since the last time."""
         if self._inline is None:
             raise Unavailable
-        return self._inline.writes(workspace_id)
+        return self._inline.head(workspace_id)
 
     def write(self, workspace_id: int | None = None) -> AbstractAsyncContextManager[Transaction]:
         """One at a time, whatever the workspace."""

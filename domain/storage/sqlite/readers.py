@@ -38,7 +38,7 @@ It is wider because it also counts the time in which a busy machine ran somethin
 """
 _CHECK_EVERY = 2_000  # virtual machine instructions, about 20 to 50 microseconds
 _THREADED = f"PRAGMA query_only=ON; PRAGMA busy_timeout={BUSY_TIMEOUT_MS}; PRAGMA cache_size=-4000"
-_WRITES = "SELECT writes FROM timeline_head WHERE workspace_id = ?"
+_HEAD = "SELECT hash FROM timeline_head WHERE workspace_id = ?"
 _INLINE = ("PRAGMA query_only=ON", "PRAGMA busy_timeout=0", "PRAGMA cache_size=-32000")
 
 
@@ -58,7 +58,7 @@ class InlineReader(Snapshot):
         self._until: tuple[float, float] | None = None
         self._asked = 0
         self._version = 0
-        self._writes: dict[int, int] = {}
+        self._heads: dict[int, str] = {}
         self._connection = self._connected()
 
     def run(self, work: Callable[[Snapshot], Coroutine[Any, Any, T]]) -> T:
@@ -94,26 +94,26 @@ class InlineReader(Snapshot):
         coroutine.close()
         raise AssertionError("a reader must await nothing but its rows")
 
-    def writes(self, workspace_id: int) -> int | None:
-        """How often a workspace was written; None if that cannot be read on the event loop.
+    def head(self, workspace_id: int) -> str | None:
+        """The end of a workspace's timeline; None if it cannot be read on the event loop.
 
         The data version moves whenever another connection, in any process, has committed (SQLite,
-        PRAGMA data_version), so the counts need to be read only then.
+        PRAGMA data_version), so the ends need to be read only then.
         """
         self._until = None
         try:
             [(version,)] = self._connection.execute("PRAGMA data_version")
             if version != self._version:
                 self._version = version
-                self._writes.clear()
-            count = self._writes.get(workspace_id)
-            if count is None:
-                row = self._connection.execute(_WRITES, (workspace_id,)).fetchone()
-                count = self._writes[workspace_id] = row[0] if row else 0
+                self._heads.clear()
+            head = self._heads.get(workspace_id)
+            if head is None:
+                row = self._connection.execute(_HEAD, (workspace_id,)).fetchone()
+                head = self._heads[workspace_id] = row[0] if row else ""
         except sqlite3.Error:
             self._renew_if_lost()
             return None
-        return count
+        return head
 
     def close(self) -> None:
         self._connection.close()

@@ -13,7 +13,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,7 +47,6 @@ _PRAGMAS = (
 
 _ONE = " WHERE workspace_id = ?"
 _LAST = "SELECT max(at) FROM timeline_head"
-_COUNT = "UPDATE timeline_head SET writes = writes + 1"
 
 
 class _Transaction(Transaction):
@@ -141,16 +140,14 @@ class Writer:
         if group is None:
             try:
                 async with self._led(until) as connection:
-                    with _counted(connection, workspace_id):
-                        yield _Transaction(connection, _now(connection, clock, workspace_id))
+                    yield _Transaction(connection, _now(connection, clock, workspace_id))
             finally:
                 self._queue.leave()
             return
         connection = group.connection
         with translated():
             async with group.member():
-                with _counted(connection, workspace_id):
-                    yield _Transaction(connection, _now(connection, clock, workspace_id))
+                yield _Transaction(connection, _now(connection, clock, workspace_id))
 
     @contextlib.asynccontextmanager
     async def _led(self, until: float) -> AsyncIterator[sqlite3.Connection]:
@@ -251,15 +248,6 @@ def _now(
     """The instant of a transaction: not before the workspace's last one."""
     [(last,)] = _of(connection, _LAST, workspace_id)
     return max(clock(), last or "")
-
-
-@contextlib.contextmanager
-def _counted(connection: sqlite3.Connection, workspace_id: int | None) -> Iterator[None]:
-    """Count the write, if the block writes anything."""
-    before = connection.total_changes
-    yield
-    if connection.total_changes != before:
-        _of(connection, _COUNT, workspace_id)
 
 
 def _of(connection: sqlite3.Connection, sql: str, workspace_id: int | None) -> sqlite3.Cursor:

@@ -7,11 +7,12 @@ from sqlalchemy import update
 
 from domain.access.principal import Scope
 from domain.errors import Refused
-from domain.inputs import CaseChanges, NewParty
+from domain.inputs import CaseChanges, NewParty, PartyRole
 from domain.reading.kept import Kept, KeptAnswers
 from domain.storage.opening import opened
 from domain.storage.tables import workspace
-from domain.upkeep import administration
+from domain.upkeep.forgetting import forget_party
+from domain.upkeep.purging import purge
 from domain.writing import cases, links, register
 
 READ_ONLY = frozenset((Scope.CASES_READ,))
@@ -101,14 +102,19 @@ async def test_a_transaction_that_is_rolled_back_does_not(answers, database, cle
     assert await asked(answers, clerk) == "answer"
 
 
-async def test_a_write_for_all_workspaces_ends_those_of_all(answers, database, clerk, stranger):
-    await known(answers, clerk)
-    await known(answers, stranger)
+async def test_erasing_ends_it(answers, database, clerk, given_case, given_party):
+    party = await given_party("Jörg")
+    case = await given_case("Müller", parties=[PartyRole(party.id, "client")])
+    await cases.delete_case(clerk, database, case.id)
+    for question, erase in (
+        ("of the party", lambda: forget_party(clerk, database, party.id)),
+        ("of the case", lambda: purge(clerk, database)),
+    ):
+        await known(answers, clerk, question)
 
-    await administration.create_workspace(database, "third")
+        await erase()
 
-    assert await asked(answers, clerk) is None
-    assert await asked(answers, stranger) is None
+        assert await asked(answers, clerk, question) is None
 
 
 async def test_what_is_written_while_it_is_answered_is_not_kept_from_anybody(

@@ -47,7 +47,7 @@ async def test_a_commit_that_fails_leaves_nothing_behind(database, given_case, s
     async def write():
         async with database.write() as db:
             await db.run(text("PRAGMA defer_foreign_keys=ON"))
-            await db.run(text("INSERT INTO timeline_head VALUES (99, 0, 'x', '', 0)"))
+            await db.run(text("INSERT INTO timeline_head VALUES (99, 0, 'x', '')"))
 
     with pytest.raises(sqlite3.IntegrityError):
         await write()

@@ -17,14 +17,11 @@ from domain.writing import cases, links, merging, register, roles
 
 EMPTY = {"timeline_erasure"}
 """Tables that have no rows between transactions."""
-NOT_OF_THE_RECORD = {("timeline_head", "writes")}
-"""A count that says whether a kept answer still holds: the record is the same with any other."""
 COLUMNS = [
     (table.name, column.name)
     for table in metadata.sorted_tables
     if table.name not in EMPTY
     for column in table.columns
-    if (table.name, column.name) not in NOT_OF_THE_RECORD
 ]
 PLAUSIBLE = {
     "status": ["active", "closed"],
