@@ -22,6 +22,8 @@ DomainError
 │   └── IdempotencyKeyReused IDEMPOTENCY_KEY_REUSED
 ├── TimedOut             QUERY_TIMEOUT, about a read that took too long
 ├── Unavailable          SERVICE_UNAVAILABLE, about a temporary condition: try again
+│   └── InDoubt              a write that may be stored: do not simply try again
+│       └── Stored               a write that is stored, but cannot be shown
 └── Damaged              DATABASE_DAMAGED, about the stored data: trying again does not help
 """
 
@@ -255,6 +257,17 @@ class Unavailable(DomainError):
 
     def __init__(self, message: str = "The database is not available right now.") -> None:
         super().__init__(message)
+
+
+class InDoubt(Unavailable):
+    """A write that may be stored: sent again without an idempotency key, it may be stored twice."""
+
+
+class Stored(InDoubt):
+    """A write that is stored, but what the answer would show of it cannot be read."""
+
+    def __init__(self) -> None:
+        super().__init__("The change is stored, but it cannot be shown right now.")
 
 
 class Damaged(DomainError):

@@ -13,6 +13,7 @@ from starlette.routing import Match, Route, Router
 
 from domain.errors import (
     DomainError,
+    InDoubt,
     InvalidKey,
     Path,
     Problem,
@@ -161,7 +162,7 @@ async def refused(_request: Request, error: Exception) -> Response:
     elif isinstance(error, RateLimited):
         headers["Retry-After"] = str(error.retry_after)
         more["retry_after"] = error.retry_after
-    elif isinstance(error, Unavailable):
+    elif isinstance(error, Unavailable) and not isinstance(error, InDoubt):
         headers["Retry-After"] = "1"
     elif isinstance(error, VersionConflict):
         headers["ETag"] = etag(error.actual)

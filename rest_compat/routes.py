@@ -31,6 +31,7 @@ from domain.reading.relations import Relation
 from domain.services import Services
 from domain.storage.database import Pace, Snapshot
 from domain.writing import cases, links, roles
+from domain.writing.showing import shown
 from rest_compat import bodies, documentation
 from rest_compat.answers import (
     CASE,
@@ -519,7 +520,8 @@ async def _tag(who: Principal, db: Snapshot, case: Case) -> dict[str, str]:
 
 
 async def _tag_alone(who: Principal, services: Services, case: Case) -> dict[str, str]:
-    return await services.database.run(lambda db: _tag(who, db, case), _QUICK, who.workspace_id)
+    with shown():
+        return await services.database.run(lambda db: _tag(who, db, case), _QUICK, who.workspace_id)
 
 
 def _location(request: Request, *parts: str) -> dict[str, str]:
@@ -546,7 +548,8 @@ async def _case_answer(
             content = dict(zip(CASE, row, strict=True))
         return answer(content, status, {**headers, **tag})
 
-    return await services.database.run(read, _QUICK, who.workspace_id)
+    with shown():
+        return await services.database.run(read, _QUICK, who.workspace_id)
 
 
 async def _related(
@@ -582,7 +585,8 @@ async def _roles_answer(
             return [GIVEN[relation.name](one) for one in written.given], tag
         return [SHAPES[relation.name](item) for item in items], tag
 
-    data, tag = await services.database.run(read, _QUICK, who.workspace_id)
+    with shown():
+        data, tag = await services.database.run(read, _QUICK, who.workspace_id)
     headers = {**headers, **tag}
     if written.warnings:
         warnings = (f"{'.'.join(one.field)}: {one.message}" for one in written.warnings)

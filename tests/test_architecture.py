@@ -39,14 +39,15 @@ FLOORS = {
     "domain": [
         {"domain.words": "models inputs errors ids instants checks characters folding"},
         {
-            "domain.storage": "database opening statements spellings tables seals turns migrating",
+            "domain.storage": "database opening statements spellings tables seals turns"
+            " cancellation migrating",
             "domain.storage.sqlite": "file readers writer groups lock errors backup",
-            "domain.storage.postgresql": "server snapshots errors",
+            "domain.storage.postgresql": "server snapshots sessions errors",
             "domain.storage.migrations": "env",
             "domain.storage.migrations.versions": "0001_first_schema 0002_number_keys"
             " 0003_numbers_of_roles 0004_events_of_people 0005_last_instants"
             " 0006_provable_record 0007_merged_parties 0008_secured_search"
-            " 0009_read_heads",
+            " 0009_read_heads 0010_expiry_by_workspace",
         },
         {"domain.access": "principal keys rates"},
         {
@@ -55,7 +56,7 @@ FLOORS = {
         },
         {
             "domain.writing": "cases roles wanted register merging links rows"
-            " role_rows timeline idempotency"
+            " role_rows timeline idempotency showing"
         },
         {
             "domain.transfer": "importing batches lines links marks formats kinds exporting",

@@ -192,60 +192,90 @@ def _page(
     order = (window or _WHOLE).order(key, descending=relation.descending)
     statement = select(parents.c.key, *selected).select_from(source)
     statement = statement.order_by(parents.c.key, *order)
-    if window is None:
-        return Prepared(statement)
-    return Prepared(statement, postgresql=_lateral(relation, window, columns, narrowed, selected))
+    lateral = _lateral(relation, window, columns, narrowed=narrowed, keyed=keyed)
+    return Prepared(statement, postgresql=lateral)
 
 
 def _lateral(
     relation: Relation,
-    window: Window,
+    window: Window | None,
     columns: tuple[str, ...],
+    *,
     narrowed: bool,
-    selected: list[Any],
+    keyed: bool,
 ) -> Select[Any]:
     """The same rows as _page(), for databases with LATERAL: one scan for each parent."""
     parents = each.numbered(bindparam("parents"), "parent")
-    edges = relation.edges
-    key = [edges.c[name] for name in relation.key]
-    page = (
-        _bounded(relation, window, columns, parents.c.value, narrowed)
-        .with_only_columns(
-            *(column.label(f"c{place}") for place, column in enumerate(selected)),
-            *(column.label(f"k{place}") for place, column in enumerate(key)),
-        )
-        .lateral("page")
-    )
-    shown = [page.c[f"c{place}"] for place in range(len(selected))]
-    order = window.order(
-        [page.c[f"k{place}"] for place in range(len(key))], descending=relation.descending
-    )
+    one = _fenced(relation, window, columns, parents.c.value, narrowed=narrowed, keyed=keyed)
+    page = one.lateral("page")
+    shown, order = _shown(relation, window, page)
     statement = select(parents.c.key, *shown).select_from(parents.join(page, true()))
     return statement.order_by(parents.c.key, *order)
 
 
-def _bounded(
+def _shown(relation: Relation, window: Window | None, page: FromClause) -> tuple[Any, Any]:
+    """The columns of a fenced page but for its key, and its order by that."""
+    columns = list(page.c)
+    last = len(columns) - len(relation.key)
+    order = (window or _WHOLE).order(columns[last:], descending=relation.descending)
+    return columns[:last], order
+
+
+def _fenced(
     relation: Relation,
-    window: Window,
+    window: Window | None,
     columns: tuple[str, ...],
     parent: Any,
+    *,
     narrowed: bool,
+    keyed: bool,
 ) -> Select[Any]:
-    """One parent's page of edges, with the objects whose columns are needed."""
+    """One parent's page, then its key: the edges in order, then each object by its id.
+
+    PostgreSQL chooses another way if it is free to, and a bad one for tables that it has no
+    statistics of yet. It does not look behind an OFFSET, even of 0.
+    """
     edges = relation.edges
     key = [edges.c[name] for name in relation.key]
-    return (
-        select(edges)
-        .select_from(_with_joined(relation, edges, columns))
+    source: FromClause = edges
+    objects: dict[str, Any] = {}
+    for one in relation.joined:
+        if one is relation.to or any(name.startswith(f"{one.name}.") for name in columns):
+            is_wanted = _is_visible if one is relation.to else _is
+            found = select(one.table).where(is_wanted(one, edges, one.table))
+            objects[one.name] = _behind_a_fence(found, edges, one.name)
+            source = source.join(objects[one.name], true())
+    if relation.hidden_with_parent:
+        here = tables.cases.alias()
+        visible = select(here.c.id).where(_is_visible_parent(edges, here))
+        source = source.join(_behind_a_fence(visible, edges, "here"), true())
+
+    def column(name: str) -> Any:
+        whose, dot, its = name.rpartition(".")
+        return objects[whose].c[its] if dot else edges.c[its]
+
+    shown = [*(relation.key if keyed else ()), *columns, *relation.key]
+    page = (
+        select(*(column(name).label(f"c{place}") for place, name in enumerate(shown)))
+        .select_from(source)
         .where(
             edges.c.workspace_id == bindparam("workspace_id"),
             edges.c[relation.parent] == parent,
             *_narrowing(relation, edges, narrowed),
-            *window.conditions(key, descending=relation.descending),
         )
-        .order_by(*window.order(key, descending=relation.descending))
-        .limit(bindparam("limit"))
+        .order_by(*(window or _WHOLE).order(key, descending=relation.descending))
     )
+    if window is None:
+        return page.offset(_NOTHING)
+    bounds = window.conditions(key, descending=relation.descending)
+    return page.where(*bounds).limit(bindparam("limit"))
+
+
+def _behind_a_fence(objects: Select[Any], edges: Any, name: str) -> Any:
+    return objects.correlate(edges).offset(_NOTHING).lateral(name)
+
+
+_NOTHING: ColumnElement[int] = literal_column("0")
 
 
 @lru_cache(maxsize=512)
@@ -270,15 +300,17 @@ def _page_of_one(
         )
         .order_by(*(window or _WHOLE).order(key, descending=relation.descending))
     )
+    fenced = _fenced(relation, window, columns, bindparam("parent"), narrowed=narrowed, keyed=keyed)
+    shown, order = _shown(relation, window, fenced.subquery("page"))
+    postgresql = select(_NOTHING, *shown).order_by(*order)
     if window is None:
-        return Prepared(statement)
-    bounded = statement.where(*window.conditions(key, descending=relation.descending))
-    bounded = bounded.limit(bindparam("limit"))
+        return Prepared(statement, postgresql=postgresql)
     if relation.clustered:
-        return Prepared(bounded)
+        bounded = statement.where(*window.conditions(key, descending=relation.descending))
+        return Prepared(bounded.limit(bindparam("limit")), postgresql=postgresql)
     # Otherwise SQLite may scan the whole table, which is in the key's order.
     walk = _walk(relation, window, bindparam("parent"), narrowed)
-    return Prepared(statement.where(_among(key, walk)), postgresql=bounded)
+    return Prepared(statement.where(_among(key, walk)), postgresql=postgresql)
 
 
 _WHOLE = Window(after=False, before=False, backwards=False)
@@ -396,13 +428,14 @@ def _with_visible_parents(relation: Relation, edges: Any, source: FromClause) ->
     if not relation.hidden_with_parent:
         return source
     here = tables.cases.alias()
-    return source.join(
-        here,
-        and_(
-            here.c.workspace_id == edges.c.workspace_id,
-            here.c.id == edges.c.case_id,
-            here.c.deleted_at.is_(None),
-        ),
+    return source.join(here, _is_visible_parent(edges, here))
+
+
+def _is_visible_parent(edges: Any, here: Any) -> ColumnElement[bool]:
+    return and_(
+        here.c.workspace_id == edges.c.workspace_id,
+        here.c.id == edges.c.case_id,
+        here.c.deleted_at.is_(None),
     )
 
 

@@ -1,7 +1,9 @@
 """Opens the database at a URL: SQLite in a file, or PostgreSQL."""
 
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import sqlalchemy.exc
 from sqlalchemy import make_url
@@ -39,9 +41,13 @@ async def opened(
 
 
 def parse_url(text: str) -> URL:
-    """Parse sqlite:///path, a bare path or postgresql://...; anything else raises Unavailable."""
+    """Parse sqlite:///path, a bare path or postgresql://...; anything else raises Unavailable.
+
+    Several hosts, as host1:5432,host2:5432, are those of one database: the first that takes writes
+    is used.
+    """
     try:
-        url = make_url(text if "://" in text else f"sqlite:///{text}")
+        url = _with_one_host(text if "://" in text else f"sqlite:///{text}")
     except (sqlalchemy.exc.ArgumentError, ValueError):
         raise Unavailable(_WRONG_URL) from None
     if url.drivername in ("postgresql", "postgres", "postgresql+asyncpg"):
@@ -51,6 +57,28 @@ def parse_url(text: str) -> URL:
     return url.set(drivername="sqlite+aiosqlite")
 
 
+def without_password(text: str) -> str:
+    """The URL as it may be shown."""
+    text = re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", text)
+    return re.sub(r"([?&]password=)[^&]*", r"\1***", text)
+
+
+def _with_one_host(text: str) -> URL:
+    """The URL, with several hosts and their ports as parameters: a host is one to SQLAlchemy."""
+    found = _HOSTS.fullmatch(text)
+    if found is None:
+        return make_url(text)
+    start, hosts, rest = found.groups()
+    pairs = [host.rpartition(":") if ":" in host else (host, "", "") for host in hosts.split(",")]
+    url = make_url(start + rest)
+    several: dict[str, Any] = {
+        "host": ",".join(host for host, _colon, _port in pairs),
+        "port": ",".join(port or "5432" for _host, _colon, port in pairs),
+    }
+    return url.set(query={"target_session_attrs": "read-write", **url.query, **several})
+
+
+_HOSTS = re.compile(r"(\w+://(?:[^@/]*@)?)([\w.:-]+(?:,[\w.:-]+)+)(/.*)?")
 _WRONG_URL = (
     "The database URL must be like sqlite:///casegraph.db (a file) or "
     "postgresql://user:password@host/database."

@@ -63,7 +63,7 @@ class found_by_index(FunctionElement[Any]):
 def _found_sqlite(element: found_by_index, compiler: SQLCompiler, **options: Any) -> str:
     # Clauses that are not needed are not compiled, so that they do not become parameters.
     workspace, kind, query = _each_argument(list(element.clauses)[:3], compiler, options)
-    # The + 0 keeps SQLite from scanning all entries of the workspace instead of the matches.
+    # The + 0 keeps the planner from scanning all entries of the workspace instead of the matches.
     return (
         "(SELECT id FROM search_entry WHERE entry IN "  # noqa: S608
         f"(SELECT rowid FROM search_index WHERE search_index MATCH {query}) "
@@ -80,12 +80,13 @@ def _found_postgresql(element: found_by_index, compiler: SQLCompiler, **options:
         f"strpos({column}, {term}) > 0"
         for column, term in zip(("plain", "loose", "number"), terms, strict=True)
     )
-    # MATERIALIZED runs it once, whatever the planner assumes of a table it has not analyzed yet.
+    # MATERIALIZED runs it once, whatever the planner assumes of a table it has not analyzed yet,
+    # and the + 0 keeps it from scanning all entries of the workspace beside the matches.
     # The trigrams have a table of their own: see the migration 0008.
     return (
         "(WITH found AS MATERIALIZED (SELECT id FROM search_entry "  # noqa: S608
         f"WHERE entry IN (SELECT casegraph_candidates({scope}, {', '.join(terms)})) "
-        f"AND workspace_id = {workspace} AND kind = {kind} AND ({any_of})) "
+        f"AND workspace_id + 0 = {workspace} AND kind = {kind} AND ({any_of})) "
         "SELECT id FROM found)"
     )
 

@@ -20,12 +20,10 @@ class Prepared:
     the statement on PostgreSQL, where a different one works better.
     """
 
-    __slots__ = ("_compiled", "_postgresql", "reads", "statement")
+    __slots__ = ("_compiled", "_postgresql", "statement")
 
     def __init__(self, statement: ClauseElement, postgresql: ClauseElement | None = None) -> None:
         self.statement = statement
-        self.reads: bool = getattr(statement, "is_select", False)
-        """Whether it does no more than read."""
         self._postgresql = postgresql
         self._compiled: dict[str, _Compiled] = {}
 

@@ -317,7 +317,7 @@ idempotency_key = Table(
     Column("created_at", Text, nullable=False),
     _sealed(),
     PrimaryKeyConstraint("workspace_id", "id"),
-    Index("ix_idempotency_key_created_at", "created_at"),
+    Index("ix_idempotency_key_created_at", "workspace_id", "created_at"),
     sqlite_with_rowid=False,
 )
 

@@ -5,5 +5,5 @@ wanted     the roles that a caller wants: checked, and turned into rows
 register   parties and staff, independent of any case; merging makes one of two parties
 links      links between cases
 rows       loads, locks and inserts their rows; role_rows does so for roles
-timeline   the events of every write; idempotency, retried writes
+timeline   the events of every write; idempotency, retried writes; showing, what was stored
 """

@@ -40,7 +40,10 @@ _REMEMBERED = Prepared(
     )
 )
 _EXPIRE = Prepared(
-    delete(idempotency_key).where(idempotency_key.c.created_at <= bindparam("limit"))
+    delete(idempotency_key).where(
+        idempotency_key.c.workspace_id == bindparam("workspace_id"),
+        idempotency_key.c.created_at <= bindparam("limit"),
+    )
 )
 _REMEMBER = Prepared(insert(idempotency_key))
 
@@ -86,7 +89,7 @@ async def once(
         yield call
         if call.before is None:
             assert call.result, operation
-            await db.run(_EXPIRE, {"limit": _limit(db)})
+            await db.run(_EXPIRE, {"workspace_id": who.workspace_id, "limit": _limit(db)})
             row = {"request": request, "result_id": call.result, "created_at": db.now}
             row = seals.sealed(who.secret, idempotency_key, _name(who, key) | row)
             await db.run(_REMEMBER, row)

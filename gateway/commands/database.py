@@ -10,7 +10,7 @@ from domain.errors import invalid
 from domain.models import Mode
 from domain.reading import anchors
 from domain.reading.anchors import Anchor
-from domain.storage.opening import opened
+from domain.storage.opening import opened, without_password
 from domain.upkeep import administration, forgetting, purging, verifying
 from gateway.commands import terminal
 from gateway.commands.terminal import (
@@ -54,7 +54,7 @@ def init(
 
     for finding in terminal.run(work()):
         err.print(str(finding), markup=False)
-    out.print(f"{url} is ready and has the workspace {workspace}.")
+    out.print(f"{without_password(url)} is ready and has the workspace {workspace}.")
 
 
 def verify(

@@ -16,7 +16,15 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from domain.access.principal import Principal
-from domain.errors import Damaged, DomainError, InvalidKey, RateLimited, TimedOut, Unavailable
+from domain.errors import (
+    Damaged,
+    DomainError,
+    InDoubt,
+    InvalidKey,
+    RateLimited,
+    TimedOut,
+    Unavailable,
+)
 from domain.reading.kept import Kept
 from domain.services import Services
 from domain.storage.turns import READING
@@ -202,7 +210,9 @@ def _refused(refusal: DomainError, media_type: str) -> Response:
     elif isinstance(refusal, Damaged):
         status = 500
     elif isinstance(refusal, Unavailable):
-        status, headers = 503, [(b"retry-after", b"1")]
+        status = 503
+        if not isinstance(refusal, InDoubt):
+            headers = [(b"retry-after", b"1")]
     error = {"message": refusal.message, "extensions": extensions_of(refusal)}
     return Response(status, media_type, orjson.dumps({"errors": [error]}), headers)
 

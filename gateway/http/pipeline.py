@@ -216,20 +216,28 @@ async def executed(
             variable_values=asked.variables,
             operation_name=asked.operation_name,
         )
-        return response_of(await result if isawaitable(result) else result)
+        return response_of(await result if isawaitable(result) else result, context)
     finally:
         await context.end()
 
 
-def response_of(result: ExecutionResult) -> dict[str, Any]:
+def response_of(result: ExecutionResult, context: Context) -> dict[str, Any]:
     """The response for an execution result."""
     errors: list[GraphQLError] = result.errors or []
     response: dict[str, Any] = {}
     if result.data is not None or any(error.path for error in errors) or not errors:
         response["data"] = result.data
     if errors:
-        response["errors"] = [formatted(error) for error in errors]
+        response["errors"] = [
+            formatted(error, stored=_is_stored(error, context)) for error in errors
+        ]
     return response
+
+
+def _is_stored(error: GraphQLError, context: Context) -> bool:
+    """Whether the error is about showing a change that is stored."""
+    done = context.done.get(str(error.path[0])) if error.path else None
+    return done is not None and not isinstance(done, Exception) and not done.user_errors
 
 
 def cost_of(

@@ -24,6 +24,7 @@ from domain.errors import (
     Unavailable,
     VersionConflict,
 )
+from domain.writing.showing import of_stored
 from gateway import globalids
 from gateway.execution.declarations import SHOWN, Column
 from gateway.schema.scalars import UserErrorCode
@@ -155,9 +156,14 @@ def camel_case(name: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
-def formatted(error: GraphQLError) -> dict[str, Any]:
-    """An error of an execution result, as the response shows it."""
-    cause = error.original_error
+def formatted(error: GraphQLError, *, stored: bool = False) -> dict[str, Any]:
+    """An error of an execution result, as the response shows it.
+
+    *stored* says that it is about showing a change that is stored.
+    """
+    cause: BaseException | None = error.original_error
+    if stored and isinstance(cause, DomainError):
+        cause = of_stored(cause)
     answer: dict[str, Any] = {"message": _shortened(unquoted(error.message))}
     if error.locations:
         answer["locations"] = [

@@ -1,6 +1,7 @@
 """A database on a PostgreSQL server.
 
-server     the database itself: its pools, checks and migrations
+server     the database itself: its checks and migrations
+sessions   a connection's life: taken, in a transaction, given back or cut off
 snapshots  what reads and writes run their statements in
 errors     translates the driver's errors into the domain's
 """

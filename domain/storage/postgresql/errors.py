@@ -6,6 +6,7 @@ be done. SQL and values are never shown. For SQLite, see sqlite/errors.py.
 
 import contextlib
 import logging
+import ssl
 from collections.abc import Iterator
 
 import asyncpg
@@ -19,15 +20,32 @@ LOST = "The connection to the database was lost."
 UNREACHABLE = "The database server cannot be reached."
 REFUSED = "The database server rejects the user or the password in the database URL."
 MISSING = "The database in the database URL does not exist. Create it with: createdb"
-FORBIDDEN = "The database user may not do this: it must own casegraph's tables."
+FORBIDDEN = (
+    "The database user may not do this: it must own casegraph's tables, and CREATE on the schema "
+    "be granted to it."
+)
+NO_TLS = "The database server does not offer TLS, which the sslmode in the database URL requires."
+BAD_CERTIFICATE = "The certificate of the database server is not trusted: see sslmode, sslrootcert."
+BAD_URL = "The database URL has a parameter that is not known or has a wrong value."
 STARTING = "The database server is starting or stopping."
 CROWDED = "The database server has no connection left for casegraph: see max_connections."
 STANDBY = "The database server is a standby and accepts no writes."
 HELD = "Another transaction holds a lock on the rows to be written."
+SILENT = "The database server does not answer."
+STOPPED = "The database server stopped the write because it took too long. Nothing was stored."
 UNKNOWN = (
     "The connection to the database was lost during the commit: the change may or may not be "
     "stored. Send it again with the same idempotency key, or check."
 )
+
+DRIVER = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+"""What asyncpg raises, of the server's and of its own."""
 
 # PostgreSQL, appendix A: the class is in the first two characters.
 _BY_CODE: dict[str, type[Damaged] | type[TimedOut] | str] = {
@@ -39,6 +57,7 @@ _BY_CODE: dict[str, type[Damaged] | type[TimedOut] | str] = {
     "3D000": MISSING,
     "42501": FORBIDDEN,
     "25006": STANDBY,
+    "25P03": LOST,
     "53100": DISK_FULL,
     "53300": CROWDED,
     "57P01": STARTING,
@@ -56,7 +75,7 @@ def translated() -> Iterator[None]:
     """Raise the driver's errors as DomainErrors: see translation()."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except DRIVER as error:
         refusal = translation(error)
         if refusal is error:
             raise
@@ -79,11 +98,18 @@ def translation(error: Exception) -> Exception:
     if isinstance(error, asyncpg.DataError):
         return defect
     log.error("database: %s", type(error).__name__)
-    return Unavailable(LOST if isinstance(error, asyncpg.InterfaceError) else UNREACHABLE)
+    if isinstance(error, ssl.SSLError):
+        return Unavailable(BAD_CERTIFICATE)
+    if isinstance(error, ConnectionError) and "SSL" in str(error):
+        return Unavailable(NO_TLS)
+    if isinstance(error, asyncpg.ClientConfigurationError):
+        return Unavailable(BAD_URL)
+    return Unavailable(UNREACHABLE if isinstance(error, OSError | TimeoutError) else LOST)
 
 
-def lost(error: Exception) -> bool:
+def lost(error: BaseException | None) -> bool:
     """Whether the connection is gone, and with it any work in progress."""
     if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "")[:2] in ("08", "57") and error.sqlstate != "57014"
-    return isinstance(error, asyncpg.InterfaceError | OSError)
+        code = error.sqlstate or ""
+        return code == "25P03" or (code[:2] in ("08", "57") and code != "57014")
+    return isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError | OSError)

@@ -7,18 +7,21 @@ them the same semantics as SQLite's single writer. Writes to different workspace
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
+import sqlalchemy.exc
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
 from domain.errors import Unavailable, invalid
 from domain.instants import Instant
 from domain.storage import migrating
+from domain.storage.cancellation import in_full
 from domain.storage.database import (
     BUSY_SECONDS,
     PATIENT_SECONDS,
@@ -29,22 +32,33 @@ from domain.storage.database import (
     Snapshot,
     Transaction,
 )
-from domain.storage.postgresql.errors import UNKNOWN, lost, translated
-from domain.storage.postgresql.snapshots import Connection, ServerSnapshot, ServerTransaction
+from domain.storage.postgresql.errors import BAD_URL, DRIVER, SILENT, lost, translated
+from domain.storage.postgresql.sessions import CONNECT_SECONDS, Pool, Session
+from domain.storage.postgresql.snapshots import ServerSnapshot, ServerTransaction
 from domain.storage.statements import POSTGRESQL, Fetch, Prepared
 from domain.storage.tables import metadata
 from domain.storage.turns import Turns
-
-log = logging.getLogger("casegraph.sql")
 
 T = TypeVar("T")
 READERS = 8
 """The most read connections in a process, and so the most snapshots open at once."""
 WRITERS = 4
 """The most write connections in a process."""
-CONNECT_SECONDS = 5.0
+OLDEST = 13
+"""The oldest version of PostgreSQL that has what the schema and the statements need."""
 STATEMENTS = 500
 """How many prepared statements a connection keeps."""
+MARGIN_SECONDS = 0.25
+"""How much longer than the server, which may be frozen, we wait before we give up."""
+IDLE_IN_TRANSACTION_SECONDS = 5.0
+"""After which the server ends the transaction of a gateway that sends nothing, as if it were dead:
+until then nobody else can write to the workspace."""
+KEEPALIVES = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+"""For the server to notice within half a minute that a client's machine is gone."""
 
 EVERY = "*"
 """The name of all workspaces together, for the operator's transactions only."""
@@ -60,48 +74,43 @@ _MIGRATOR_TURN = text("SELECT pg_advisory_xact_lock(7381, 2)")
 
 
 class PostgresqlDatabase(Database):
-    """A pool of read connections and a pool of write connections."""
+    """A pool of read connections and a pool of write connections.
+
+    A server's reads and writes end after a while, come what may; a command's are waited for.
+    """
 
     def __init__(self, url: URL, clock: Callable[[], Instant], read_seconds: float | None) -> None:
         super().__init__(url, clock)
-        self._read_seconds = read_seconds
+        self._serves = read_seconds is not None
+        self._read_seconds = PATIENT_SECONDS if read_seconds is None else read_seconds
         self._patience = PATIENT_SECONDS if read_seconds is None else BUSY_SECONDS
-        self._readers: asyncpg.Pool | None = None
-        self._writers: asyncpg.Pool | None = None
-        self._ending: set[asyncio.Task[None]] = set()
+        self._readers: Pool | None = None
+        self._writers: Pool | None = None
         self._turns = Turns(READERS)
-        self._probe: Connection | None = None
+        self._probe: asyncpg.Connection | None = None
         self._probing = asyncio.Lock()
 
     async def open(self, *, migrate: bool = True) -> None:
         with translated():
-            self._readers = await self._pool(READERS, self._read_seconds)
-            if not await self._has_schema(self._readers):
-                work = migrating.upgrade if migrate else migrating.check
-                await migrating.run_on_server(self._connect, _MIGRATOR_TURN, work)
-            self._writers = await self._pool(WRITERS, None)
+            if not await self._has_schema():
+                await self._migrated(migrating.upgrade if migrate else migrating.check)
+        milliseconds = int((self._read_seconds - MARGIN_SECONDS) * 1000) if self._serves else 0
+        self._readers = Pool(partial(self._connect, statement_timeout=str(milliseconds)), READERS)
+        self._writers = Pool(self._connect, WRITERS, writes=True)
 
     async def close(self) -> None:
-        if self._ending:
-            await asyncio.wait(self._ending)
         if self._probe is not None:
             self._probe.terminate()
             self._probe = None
         for pool in (self._readers, self._writers):
             if pool is not None:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(pool.close(), CONNECT_SECONDS)
-                pool.terminate()
+                await pool.close()
         self._readers = self._writers = None
 
     @contextlib.asynccontextmanager
     async def read(self, workspace_id: int | None = None) -> AsyncIterator[Snapshot]:
-        async with self._turns.turn(self._read_seconds or PATIENT_SECONDS):
-            connection = await self._begun(workspace_id)
-            try:
-                yield ServerSnapshot(connection)
-            finally:
-                self._end(connection)
+        async with self._reading(workspace_id, time.monotonic() + self._read_seconds) as snapshot:
+            yield snapshot
 
     async def run(
         self,
@@ -110,35 +119,53 @@ class PostgresqlDatabase(Database):
         workspace_id: int | None = None,
     ) -> T:
         """Runs *work* again if the connection was lost: the server may be back already."""
+        until = time.monotonic() + self._read_seconds
         try:
-            async with self.read(workspace_id) as snapshot:
+            async with self._reading(workspace_id, until) as snapshot:
                 return await work(snapshot)
         except Unavailable as error:
-            if not (isinstance(error.__cause__, Exception) and lost(error.__cause__)):
+            if not lost(error.__cause__):
                 raise
-        async with self.read(workspace_id) as snapshot:
+        async with self._reading(workspace_id, until) as snapshot:
             return await work(snapshot)
 
     async def head(self, workspace_id: int) -> str | None:
-        async with self._turns.turn(self._read_seconds or PATIENT_SECONDS):
-            pool = self._pool_of(self._readers)
-            with translated():
-                async with pool.acquire(timeout=self._read_seconds or PATIENT_SECONDS) as one:
-                    head: str | None = await one.fetchval(_HEAD, workspace_id)
-        return head
+        async def read(session: Session) -> str | None:
+            [(head,)] = await session.fetch(_HEAD, [workspace_id])
+            return head  # type: ignore[no-any-return]
+
+        async with self._session(read, time.monotonic() + self._read_seconds) as (_session, head):
+            return head
 
     @contextlib.asynccontextmanager
     async def write(self, workspace_id: int | None = None) -> AsyncIterator[Transaction]:
-        with translated():
-            connection, last = await self._writing(workspace_id)
-            try:
-                yield ServerTransaction(connection, max(self.clock(), last))
-                await self._in_full(self._commit(connection))
-            except BaseException:
-                await self._in_full(_rolled_back(connection))
-                raise
-            finally:
-                await self._pool_of(self._writers).release(connection)
+        until = time.monotonic() + self._patience
+
+        async def begin(session: Session) -> Instant:
+            milliseconds = max(1, int((until - time.monotonic()) * 1000))
+            await session.execute(
+                f"BEGIN; SET LOCAL lock_timeout = {milliseconds}; {_works_for(workspace_id)}"
+            )
+            if workspace_id is None:
+                await session.execute(_OPERATOR_TURN)
+                [(last,)] = await session.fetch(_LAST)
+            else:
+                [(last,)] = await session.fetch(_TURN, [workspace_id]) or [("",)]
+            return last or ""
+
+        pool = self._pool_of(self._writers)
+        # Waiting for locks ends at the server; the margin lets it say so.
+        deadline = until + MARGIN_SECONDS if self._serves else None
+        session, last = await pool.begun(begin, until, deadline)
+        try:
+            yield ServerTransaction(session, max(self.clock(), last))
+            commit = asyncio.ensure_future(session.commit())
+            cancelled = await in_full(commit)
+            commit.result()
+        finally:
+            session.end()
+        if cancelled is not None:
+            raise cancelled
 
     async def backup(
         self,
@@ -165,11 +192,13 @@ class PostgresqlDatabase(Database):
 
     async def rewrite(self, on_wait: Callable[[str], object] = lambda _what: None) -> None:
         """VACUUM frees the space for reuse. Backups and the WAL are the server's concern."""
-        pool = self._pool_of(self._writers)
         with translated():
-            async with pool.acquire() as connection:
+            connection = await self._connect()
+            try:
                 for name in (*(table.name for table in metadata.sorted_tables), "search_gram"):
                     await connection.execute(f"VACUUM (ANALYZE) {name}")
+            finally:
+                connection.terminate()
 
     async def require_bound(self) -> None:
         async with self.read() as db:
@@ -182,150 +211,116 @@ class PostgresqlDatabase(Database):
 
     async def ready(self) -> None:
         self._pool_of(self._readers)  # raises Unavailable once this is closed
-        async with self._probing:
-            try:
-                with translated():
-                    if self._probe is None or self._probe.is_closed():
-                        self._probe = await self._connect(READY_SECONDS)
-                    sql, _ = _READY.bound(POSTGRESQL, {})
-                    await self._probe.fetch(sql, timeout=READY_SECONDS)
-            except BaseException:
-                if self._probe is not None:
-                    self._probe.terminate()
-                    self._probe = None
-                raise
+        try:
+            # Those who ask meanwhile wait for their turn no longer than for the answer.
+            async with asyncio.timeout(READY_SECONDS), self._probing:
+                await self._probed()
+        except TimeoutError as error:
+            raise Unavailable(SILENT) from error
 
-    async def _begun(self, workspace_id: int | None) -> Connection:
-        """A connection in a read-only transaction, which is one snapshot."""
-        pool = self._pool_of(self._readers)
+    async def _probed(self) -> None:
         try:
             with translated():
-                connection = await pool.acquire(timeout=self._read_seconds or PATIENT_SECONDS)
-        except Unavailable as error:
-            if isinstance(error.__cause__, TimeoutError):
-                raise Unavailable("Too many reads are in progress right now.") from None
-            raise
-        try:
-            with translated():
-                await connection.execute(
-                    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " + _works_for(workspace_id)
-                )
+                if self._probe is None or self._probe.is_closed():
+                    self._probe = await self._connect()
+                sql, _ = _READY.bound(POSTGRESQL, {})
+                await self._probe.fetch(sql)
         except BaseException:
-            self._end(connection)
+            if self._probe is not None:
+                self._probe.terminate()
+                self._probe = None
             raise
-        return connection
 
-    def _end(self, connection: Connection) -> None:
-        """End a snapshot's transaction in the background."""
+    @contextlib.asynccontextmanager
+    async def _reading(self, workspace_id: int | None, until: float) -> AsyncIterator[Snapshot]:
+        """A read-only transaction, which is one snapshot."""
 
-        async def ended() -> None:
-            await _rolled_back(connection)
-            await self._pool_of(self._readers).release(connection)
+        async def begin(session: Session) -> None:
+            await session.execute(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " + _works_for(workspace_id)
+            )
 
-        task = asyncio.get_running_loop().create_task(ended())
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        async with self._session(begin, until) as (session, _begun):
+            yield ServerSnapshot(session)
 
-    async def _writing(self, workspace_id: int | None) -> tuple[Connection, Instant]:
-        """A connection in a transaction whose turn it is to write, and when it was last written."""
-        pool = self._pool_of(self._writers)
-        milliseconds = int(self._patience * 1000)
-        for attempt in (1, 2):
-            connection = await pool.acquire(timeout=self._patience)
+    @contextlib.asynccontextmanager
+    async def _session(
+        self, begin: Callable[[Session], Awaitable[T]], until: float
+    ) -> AsyncIterator[tuple[Session, T]]:
+        """A session for reading. A server's ends at *until* (of time.monotonic())."""
+        async with self._turns.turn(until - time.monotonic()):
+            pool = self._pool_of(self._readers)
+            session, found = await pool.begun(begin, until, until if self._serves else None)
             try:
-                await connection.execute(
-                    f"BEGIN; SET LOCAL lock_timeout = {milliseconds}; {_works_for(workspace_id)}"
-                )
-                if workspace_id is None:
-                    await connection.execute(_OPERATOR_TURN)
-                    last = await connection.fetchval(_LAST)
-                else:
-                    last = await connection.fetchval(_TURN, workspace_id)
-                return connection, last or ""
-            except BaseException as error:
-                await self._in_full(_rolled_back(connection))
-                await pool.release(connection)
-                # Nothing is done yet, so a retry is safe: the server may have restarted since.
-                if attempt == 2 or not (isinstance(error, Exception) and lost(error)):
-                    raise
-        raise AssertionError
+                yield session, found
+            finally:
+                session.end()
 
-    async def _has_schema(self, pool: asyncpg.Pool) -> bool:
+    async def _has_schema(self) -> bool:
         """Whether there is nothing to migrate; Alembic would take longer to find out."""
-        async with pool.acquire() as connection:
-            try:
-                revision = await connection.fetchval("SELECT version_num FROM alembic_version")
-            except asyncpg.UndefinedTableError:
-                return False
+        connection = await self._connect()
+        try:
+            _require_fit(connection)
+            revision = await connection.fetchval("SELECT version_num FROM alembic_version")
+        except asyncpg.UndefinedTableError:
+            return False
+        finally:
+            await connection.close(timeout=CONNECT_SECONDS)
         return bool(revision == migrating.head())
 
-    async def _commit(self, connection: Connection) -> None:
+    async def _migrated(self, work: Callable[[sqlalchemy.Connection], None]) -> None:
+        connect = partial(self._connect, idle_in_transaction_session_timeout="0")
         try:
-            await connection.execute("COMMIT")
-        except Exception as error:
-            if lost(error):
-                raise Unavailable(UNKNOWN) from error
-            raise
+            await migrating.run_on_server(connect, _MIGRATOR_TURN, work)
+        except sqlalchemy.exc.DBAPIError as error:
+            cause = error.orig.__cause__ if error.orig is not None else None
+            raise (cause if isinstance(cause, DRIVER) else error) from None
 
-    async def _in_full(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run *work* to completion even if the caller is cancelled, perhaps more than once."""
-        task = asyncio.ensure_future(work)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            while not task.done():
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.wait([task])
-            raise
-
-    def _pool_of(self, pool: asyncpg.Pool | None) -> asyncpg.Pool:
+    def _pool_of(self, pool: Pool | None) -> Pool:
         if pool is None:
             raise Unavailable  # it was closed, or never opened
         return pool
 
-    async def _pool(self, most: int, seconds: float | None) -> asyncpg.Pool:
-        return await asyncpg.create_pool(
-            min_size=1,
-            max_size=most,
-            max_inactive_connection_lifetime=300,
-            reset=_nothing,
-            connect=lambda *_arguments, **options: self._connect(seconds, **options),
-        )
-
-    async def _connect(self, seconds: float | None = None, **options: Any) -> Connection:
-        settings = {"application_name": "casegraph"}
-        if seconds is not None:
-            settings["statement_timeout"] = str(int(seconds * 1000))
-        return await asyncpg.connect(
-            self._dsn,
-            timeout=CONNECT_SECONDS,
-            statement_cache_size=STATEMENTS,
-            max_cached_statement_lifetime=0,
-            server_settings=settings,
-            **options,
-        )
+    async def _connect(
+        self, seconds: float = CONNECT_SECONDS, **settings: str
+    ) -> asyncpg.Connection:
+        idle = IDLE_IN_TRANSACTION_SECONDS if self._serves else PATIENT_SECONDS
+        try:
+            return await asyncpg.connect(
+                self._dsn,
+                timeout=seconds,
+                statement_cache_size=STATEMENTS,
+                max_cached_statement_lifetime=0,
+                server_settings={
+                    "application_name": "casegraph",
+                    "idle_in_transaction_session_timeout": str(int(idle * 1000)),
+                    **KEEPALIVES,
+                    **settings,
+                },
+            )
+        except (asyncpg.UndefinedObjectError, asyncpg.InvalidParameterValueError) as error:
+            raise Unavailable(BAD_URL) from error  # whose parameters are settings of the session
 
     @property
     def _dsn(self) -> str:
         return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+def _require_fit(connection: asyncpg.Connection) -> None:
+    """Raise Unavailable if the server is too old, or the database cannot hold every text."""
+    version = connection.get_server_version().major
+    if version < OLDEST:
+        raise Unavailable(f"PostgreSQL {OLDEST} or newer is needed; the server is {version}.")
+    encoding = connection.get_settings().server_encoding
+    if encoding != "UTF8":
+        raise Unavailable(
+            f"The encoding of the database is {encoding}; it must be UTF8. Create another one with:"
+            " createdb --encoding=UTF8 --template=template0"
+        )
+
+
 def _works_for(workspace_id: int | None) -> str:
     return f"SET LOCAL casegraph.workspace = '{EVERY if workspace_id is None else workspace_id}'"
-
-
-async def _rolled_back(connection: Connection) -> None:
-    """Roll back the transaction, if one is open. Closes the connection if that fails."""
-    if connection.is_closed() or not connection.is_in_transaction():
-        return
-    try:
-        await connection.execute("ROLLBACK", timeout=CONNECT_SECONDS)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-        connection.terminate()
-
-
-async def _nothing(_connection: Connection) -> None:
-    """The pool's reset hook. Does nothing: connections keep no state but their transactions."""
 
 
 _UNINDEXED = Prepared(

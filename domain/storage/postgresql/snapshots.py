@@ -4,18 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any, cast
 
 from domain.instants import Instant
 from domain.storage.database import Row, Snapshot, Statement, Transaction, Values, prepared
-from domain.storage.postgresql.errors import translated
+from domain.storage.postgresql.sessions import Session
 from domain.storage.statements import POSTGRESQL, Fetch
 from domain.storage.turns import READING
 
 log = logging.getLogger("casegraph.sql")
-
-Connection = Any
-"""asyncpg.Connection, or a pool's proxy for one."""
 
 LONG_SECONDS = 0.05
 """A statement that takes longer is charged by its time."""
@@ -24,23 +20,21 @@ ROWS_A_SECOND = 500_000
 
 
 class ServerSnapshot(Snapshot):
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
         # Concurrent reads may share a snapshot, but a connection runs one statement at a time.
         self._turn = asyncio.Lock()
 
     async def fetch(self, wanted: Fetch) -> list[Row]:
         sql, parameters = wanted.statement.bound(POSTGRESQL, wanted.values)
         log.debug("%s", sql)
-        rows: list[Any] = []
+        rows: list[Row] = []
         begun = time.perf_counter()
         try:
-            with translated():
-                async with self._turn:
-                    begun = time.perf_counter()
-                    rows = await self._connection.fetch(sql, *parameters)
-            # asyncpg's records are not declared as tuples, but support all that is done with rows.
-            return cast("list[Row]", rows)
+            async with self._turn:
+                begun = time.perf_counter()
+                rows = await self._session.fetch(sql, parameters)
+            return rows
         finally:
             _count(time.perf_counter() - begun, len(rows))
 
@@ -53,14 +47,14 @@ def _count(seconds: float, rows: int) -> None:
 
 
 class ServerTransaction(Transaction):
-    def __init__(self, connection: Connection, now: Instant) -> None:
+    def __init__(self, session: Session, now: Instant) -> None:
         super().__init__(now)
-        self._connection = connection
+        self._session = session
 
     async def fetch(self, wanted: Fetch) -> list[Row]:
         sql, parameters = wanted.statement.bound(POSTGRESQL, wanted.values)
         log.debug("%s", sql)
-        return cast("list[Row]", await self._connection.fetch(sql, *parameters))
+        return await self._session.fetch(sql, parameters)
 
     async def run(
         self, statement: Statement, values: Values | Sequence[Values] | None = None
@@ -73,6 +67,5 @@ class ServerTransaction(Transaction):
         elif values:
             sql = compiled.sql(POSTGRESQL)
             log.debug("%s", sql)
-            await self._connection.executemany(
-                sql, [compiled.bound(POSTGRESQL, row)[1] for row in values]
-            )
+            rows = [compiled.bound(POSTGRESQL, row)[1] for row in values]
+            await self._session.fetch_many(sql, rows)

@@ -12,7 +12,8 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Any
+
+from domain.storage.cancellation import in_full
 
 MOST = 32
 """Transactions in a group."""
@@ -128,17 +129,6 @@ class Queue:
     def leave(self) -> None:
         """End leading; the next one leads."""
         self._led = self.call(None)
-
-
-async def in_full(future: asyncio.Future[Any]) -> asyncio.CancelledError | None:
-    """Wait until *future* is done, even if the caller is cancelled: the cancellation, or None."""
-    cancelled = None
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    return cancelled
 
 
 def _looked_at(future: asyncio.Future[None]) -> None:

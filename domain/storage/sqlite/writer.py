@@ -20,9 +20,10 @@ from typing import Any, TypeVar
 
 from domain.errors import Unavailable
 from domain.instants import Instant
+from domain.storage.cancellation import in_full
 from domain.storage.database import BUSY_SECONDS, Row, Statement, Transaction, Values, prepared
 from domain.storage.sqlite.errors import busy, translated
-from domain.storage.sqlite.groups import Group, Queue, in_full
+from domain.storage.sqlite.groups import Group, Queue
 from domain.storage.sqlite.lock import FileLock
 from domain.storage.statements import SQLITE, Fetch
 

@@ -9,7 +9,7 @@ from domain.errors import FileNumberTaken, TimedOut, Unavailable
 from domain.inputs import CaseChanges, CaseFilter, NewCase
 from domain.reading import objects
 from domain.storage.database import Pace
-from domain.storage.opening import opened
+from domain.storage.opening import opened, without_password
 from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import metadata
 from domain.transfer.importing import dumped, import_cases
@@ -199,14 +199,58 @@ async def test_a_cancelled_write_leaves_nothing_behind(database, clerk, given_ca
         ({"database": "nowhere"}, "does not exist"),
         ({"port": 1}, "cannot be reached"),
         ({"username": "nobody_there"}, "rejects the user or the password"),
+        ({"query": {"foo": "1"}}, "a parameter that is not known"),
+        ({"query": {"statement_timeout": "soon"}}, "a parameter that is not known"),
+        ({"query": {"sslmode": "maybe"}}, "a parameter that is not known"),
+        ({"query": {"sslmode": "require"}}, "does not offer TLS"),
+        ({"query": {"sslmode": "verify-full"}}, "TLS|trusted|not known"),
     ],
 )
 async def test_what_is_wrong_with_the_url_is_told(database, change, told):
-    url = database.url.set(drivername="postgresql", **change).render_as_string(hide_password=False)
+    url = database.url.set(drivername="postgresql", password="s3cret", **change)
 
-    with pytest.raises(Unavailable, match=told):
-        async with opened(url):
+    with pytest.raises(Unavailable, match=told) as refused:
+        async with opened(url.render_as_string(hide_password=False)):
             pass
+    assert "s3cret" not in str(refused.value)
+
+
+async def test_of_several_hosts_the_first_that_takes_writes_is_used(database, clerk, given_case):
+    await given_case("Here")
+    one = f"127.0.0.1:{database.url.port}"
+    for hosts in (f"{one},127.0.0.1:1", f"127.0.0.1:1,{one}", f"127.0.0.1:1,{one},{one}"):
+        url = f"postgresql://casegraph@{hosts}/{database.url.database}"
+        async with opened(url, migrate=False, bound=True) as there, there.read() as db:
+            assert await db.fetch(everything("workspace"))
+            assert without_password(url) == url
+            assert without_password(url.replace("@", ":s3cret@")) == url.replace("@", ":***@")
+
+
+async def test_a_database_that_cannot_hold_every_text_is_refused(postgresql):
+    for encoding in ("SQL_ASCII", "LATIN1"):
+        postgresql.sql(
+            f"CREATE DATABASE narrow OWNER casegraph ENCODING '{encoding}'"
+            " LOCALE 'C' TEMPLATE template0"
+        )
+        try:
+            with pytest.raises(Unavailable, match=f"is {encoding}; it must be UTF8"):
+                async with opened(postgresql.url("narrow", "casegraph")):
+                    pass
+        finally:
+            postgresql.sql("DROP DATABASE narrow")
+
+
+async def test_a_role_that_may_not_create_tables_is_told_so(postgresql):
+    postgresql.sql("CREATE ROLE reader LOGIN")
+    postgresql.sql("CREATE DATABASE barred")
+    postgresql.sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC", "barred")
+    try:
+        with pytest.raises(Unavailable, match="CREATE on the schema"):
+            async with opened(postgresql.url("barred", "reader")):
+                pass
+    finally:
+        postgresql.sql("DROP DATABASE barred")
+        postgresql.sql("DROP ROLE reader")
 
 
 async def test_a_database_of_another_program_is_not_touched(postgresql):

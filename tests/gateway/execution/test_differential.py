@@ -116,7 +116,7 @@ async def both(api, document, values):
     context = Context(who, api.services)
     result = await schema.execute(document, variable_values=values, context_value=context)
     await context.end()
-    return mine, orjson.loads(orjson.dumps(response_of(result))), by_plan == [True]
+    return mine, orjson.loads(orjson.dumps(response_of(result, context))), by_plan == [True]
 
 
 def sorted_errors(answer):
