@@ -65,7 +65,7 @@ class Settings(BaseModel):
     query_seconds: int = _seconds(10, "How long one query may read before it is stopped.")
     query_rows: int = _count(200_000, "The most rows one GraphQL operation may read.")
     query_depth: int = _count(30, "How many levels of fields one GraphQL document may have.")
-    query_tokens: int = _count(1_200, "How many tokens one GraphQL document may have.")
+    query_tokens: int = _count(1_000, "How many tokens one GraphQL document may have.")
     query_aliases: int = _count(
         100, "How many aliases one GraphQL operation may have, with fragments spread out."
     )

@@ -4,6 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.settings import Settings
+
+LONG = Settings().query_tokens * 11 // 12
+"""Tokens of a document that is long, but not so long that it is refused for that."""
 MUTATION = """mutation($i: CreateCaseInput!) { createCase(input: $i) { userErrors { code } } }"""
 SEARCH = "query($f: CaseFilter) { cases(filter: $f) { totalCount } }"
 
@@ -32,7 +36,7 @@ def _documents() -> Iterator[tuple[str, str, str]]:
     yield "deep braces", deep, "{ cases { nodes " * 2_000 + "}" * 4_000
     yield "deep brackets", deep, "{ nodes(ids: " + "[" * 30_000 + "]" * 30_000 + ") { id } }"
     yield "deep", deep, _nested("links { nodes { linkedCase", 15)
-    yield "deep through fragments", deep, _chain(60, "links {{ nodes {{ linkedCase {{ {} }} }} }}")
+    yield "deep through fragments", deep, _chain(50, "links {{ nodes {{ linkedCase {{ {} }} }} }}")
     there_and_back = "parties(first: 100) { nodes { party { cases(first: 100) { nodes { case"
     yield "costly", cost, _nested(there_and_back, 4)
     yield (
@@ -41,25 +45,25 @@ def _documents() -> Iterator[tuple[str, str, str]]:
         _chain(3, "parties {{ nodes {{ party {{ cases {{ nodes {{ case {{ {} }} }} }} }} }} }}"),
     )
     yield "wide", large, _each(20_000, "a{0}: viewer {{ mode }}")
-    yield "wide, short of the limit", invalid, _each(1_100, "wrong{0}")
-    yield "alias flood", aliases, _each(180, "a{0}: viewer {{ mode }}")
+    yield "wide, short of the limit", invalid, _each(LONG, "wrong{0}")
+    yield "alias flood", aliases, _each(150, "a{0}: viewer {{ mode }}")
     yield "aliases multiplied", aliases, _chain(30, "a: name {} {}", "...{}")
-    yield "fragment chain", deep, _chain(130, "{}")
-    yield "fragment chain, doubled", deep, _chain(110, "{} {}")
+    yield "fragment chain", deep, _chain(105, "{}")
+    yield "fragment chain, doubled", duplicates, _chain(85, "{} {}")
     yield "fragment cycle", invalid, _cycle(60)
     yield "fragment cycles", invalid, _cycle(30, spread=4)
-    yield "fragments side by side", duplicates, _side_by_side(100)
-    yield "fragments, each in each", duplicates, _each_in_each(30)
+    yield "fragments side by side", duplicates, _side_by_side(80)
+    yield "fragments, each in each", duplicates, _each_in_each(27)
     yield "unused fragments", large, "{ viewer { mode } } " + "fragment F on Query { a } " * 600
-    yield "directive flood", directives, "{ viewer " + "@include(if: true) " * 150 + "{ mode } }"
-    yield "unknown directive flood", directives, "{ viewer " + "@no " * 550 + "{ mode } }"
-    yield "duplicate fields", duplicates, "{ " + "viewer { mode } " * 280 + "}"
-    yield "duplicate leaves", duplicates, "{ viewer { " + "mode " * 1_100 + "} }"
+    yield "directive flood", directives, "{ viewer " + "@include(if: true) " * 125 + "{ mode } }"
+    yield "unknown directive flood", directives, "{ viewer " + "@no " * (LONG // 2) + "{ mode } }"
+    yield "duplicate fields", duplicates, "{ " + "viewer { mode } " * (LONG // 4) + "}"
+    yield "duplicate leaves", duplicates, "{ viewer { " + "mode " * LONG + "} }"
     yield "duplicate fields, nested", duplicates, "{ case(id: 1) { " + _doubled(5) + " } }"
     yield (
         "duplicates through fragments",
         duplicates,
-        _chain(6, "links {{ nodes {{ linkedCase {{ {} }} }} }} " * 17),
+        _chain(5, "links {{ nodes {{ linkedCase {{ {} }} }} }} " * 17),
     )
     yield "wide literal", "VALIDATION_ERROR", _wide(95, '{search: "xyz"}')
     yield "wider literal", large, _wide(900, "{}")
@@ -76,7 +80,7 @@ def _documents() -> Iterator[tuple[str, str, str]]:
     yield "open string", invalid, '{ node(id: "' + "x" * 60_000
     yield "open block string", large, '{ node(id: """' + '\\"""' * 15_000
     yield "operations", large, _each(600, "query Q{0} {{ viewer {{ mode }} }}")[1:-1]
-    yield "variables", invalid, f"query({_each(280, '$v{0}: Int')[1:-1]}) {{ viewer {{ mode }} }}"
+    yield "variables", invalid, f"query({_each(225, '$v{0}: Int')[1:-1]}) {{ viewer {{ mode }} }}"
     yield "misspelt", invalid, _each(590, "cases{0}")
     yield "misspelt types", invalid, _each(60, "... on Case{0} {{ id }}")
 
