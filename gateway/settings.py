@@ -75,9 +75,9 @@ class Settings(BaseModel):
     query_duplicates: int = _count(
         2_000, "How many pairs of fields may share a response name at the same place."
     )
-    query_objects: int = _count(100, "How many input objects one GraphQL document may contain.")
+    query_objects: int = _count(64, "How many input objects one GraphQL document may contain.")
     variable_objects: int = _count(
-        250, "How many objects the variables of one GraphQL request may contain."
+        200, "How many objects the variables of one GraphQL request may contain."
     )
     variable_values: int = _count(
         2_000, "How many values the variables of one GraphQL request may contain."

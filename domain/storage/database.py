@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,6 +86,19 @@ class Pace:
         self._threaded = THREADED_AFTER_OVERRUN
 
 
+@dataclass(frozen=True, slots=True)
+class Pooling:
+    """How a process uses a PostgreSQL server."""
+
+    readers: int = 8
+    """The most read connections, and so the most snapshots open at once."""
+    writers: int = 4
+    """The most write connections."""
+    statements: int = 500
+    """How many prepared statements a connection keeps. With 0 nothing outlasts a transaction, as a
+    pooler between them may want it that gives each transaction another connection."""
+
+
 class Database(ABC):
     """An open database. Open one with opening.opened().
 
@@ -134,6 +148,13 @@ class Database(ABC):
         """One transaction: committed durably when the block ends, rolled back if it raises.
 
         Writes to one workspace run one at a time.
+        """
+
+    @abstractmethod
+    async def analyze(self) -> None:
+        """Count what there is, after many rows were written, for the planner of statements.
+
+        SQLite's plans depend on no statistics. PostgreSQL counts by itself, but only after a while.
         """
 
     @abstractmethod

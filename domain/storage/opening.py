@@ -12,7 +12,9 @@ from sqlalchemy.engine import URL
 from domain import instants
 from domain.errors import Unavailable
 from domain.instants import Instant
-from domain.storage.database import Database
+from domain.storage.database import Database, Pooling
+
+_POOLING = Pooling()
 
 
 @contextlib.asynccontextmanager
@@ -23,6 +25,7 @@ async def opened(
     clock: Callable[[], Instant] = instants.now,
     read_seconds: float | None = None,
     bound: bool = False,
+    pooling: Pooling = _POOLING,
 ) -> AsyncIterator[Database]:
     """The database at *url*, open for the length of the block.
 
@@ -30,7 +33,7 @@ async def opened(
     it; its writes do not wait long either. If *bound*, a role that PostgreSQL's row-level policies
     do not bind is refused. Raises Unavailable, Damaged.
     """
-    database = _database(parse_url(url), clock, read_seconds)
+    database = _database(parse_url(url), clock, read_seconds, pooling)
     try:
         await database.open(migrate=migrate)
         if bound:
@@ -85,12 +88,14 @@ _WRONG_URL = (
 )
 
 
-def _database(url: URL, clock: Callable[[], Instant], read_seconds: float | None) -> Database:
+def _database(
+    url: URL, clock: Callable[[], Instant], read_seconds: float | None, pooling: Pooling
+) -> Database:
     # Imported here so that an unused driver is not loaded.
     if url.get_backend_name() == "postgresql":
         from domain.storage.postgresql.server import PostgresqlDatabase
 
-        return PostgresqlDatabase(url, clock, read_seconds)
+        return PostgresqlDatabase(url, clock, read_seconds, pooling)
     from domain.storage.sqlite.file import SqliteDatabase
 
     return SqliteDatabase(url, clock, read_seconds)

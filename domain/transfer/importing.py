@@ -83,6 +83,7 @@ async def import_cases(
         done += len(block)
         on_progress(Progress(done, report.rejected))
     report.links = await import_links(who, database, linked, reject)
+    await database.analyze()
     return report
 
 

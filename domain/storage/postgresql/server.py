@@ -8,7 +8,7 @@ them the same semantics as SQLite's single writer. Writes to different workspace
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ from domain.storage.database import (
     READY_SECONDS,
     Database,
     Pace,
+    Pooling,
     Row,
     Snapshot,
     Transaction,
@@ -35,19 +36,13 @@ from domain.storage.database import (
 from domain.storage.postgresql.errors import BAD_URL, DRIVER, SILENT, lost, translated
 from domain.storage.postgresql.sessions import CONNECT_SECONDS, Pool, Session
 from domain.storage.postgresql.snapshots import ServerSnapshot, ServerTransaction
-from domain.storage.statements import POSTGRESQL, Fetch, Prepared
+from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import metadata
 from domain.storage.turns import Turns
 
 T = TypeVar("T")
-READERS = 8
-"""The most read connections in a process, and so the most snapshots open at once."""
-WRITERS = 4
-"""The most write connections in a process."""
 OLDEST = 13
 """The oldest version of PostgreSQL that has what the schema and the statements need."""
-STATEMENTS = 500
-"""How many prepared statements a connection keeps."""
 MARGIN_SECONDS = 0.25
 """How much longer than the server, which may be frozen, we wait before we give up."""
 IDLE_IN_TRANSACTION_SECONDS = 5.0
@@ -62,7 +57,7 @@ KEEPALIVES = {
 
 EVERY = "*"
 """The name of all workspaces together, for the operator's transactions only."""
-_READY = Prepared(text("SELECT 1 FROM alembic_version"))
+_READY = "SELECT 1 FROM alembic_version"
 _ROLE = Prepared(
     text("SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
 )
@@ -79,14 +74,21 @@ class PostgresqlDatabase(Database):
     A server's reads and writes end after a while, come what may; a command's are waited for.
     """
 
-    def __init__(self, url: URL, clock: Callable[[], Instant], read_seconds: float | None) -> None:
+    def __init__(
+        self,
+        url: URL,
+        clock: Callable[[], Instant],
+        read_seconds: float | None,
+        pooling: Pooling,
+    ) -> None:
         super().__init__(url, clock)
+        self._pooling = pooling
         self._serves = read_seconds is not None
         self._read_seconds = PATIENT_SECONDS if read_seconds is None else read_seconds
         self._patience = PATIENT_SECONDS if read_seconds is None else BUSY_SECONDS
         self._readers: Pool | None = None
         self._writers: Pool | None = None
-        self._turns = Turns(READERS)
+        self._turns = Turns(pooling.readers)
         self._probe: asyncpg.Connection | None = None
         self._probing = asyncio.Lock()
 
@@ -94,9 +96,9 @@ class PostgresqlDatabase(Database):
         with translated():
             if not await self._has_schema():
                 await self._migrated(migrating.upgrade if migrate else migrating.check)
-        milliseconds = int((self._read_seconds - MARGIN_SECONDS) * 1000) if self._serves else 0
-        self._readers = Pool(partial(self._connect, statement_timeout=str(milliseconds)), READERS)
-        self._writers = Pool(self._connect, WRITERS, writes=True)
+                await self.analyze()
+        self._readers = Pool(partial(self._connect, reads=True), self._pooling.readers)
+        self._writers = Pool(self._connect, self._pooling.writers, writes=True)
 
     async def close(self) -> None:
         if self._probe is not None:
@@ -134,8 +136,12 @@ class PostgresqlDatabase(Database):
             [(head,)] = await session.fetch(_HEAD, [workspace_id])
             return head  # type: ignore[no-any-return]
 
-        async with self._session(read, time.monotonic() + self._read_seconds) as (_session, head):
-            return head
+        until = time.monotonic() + self._read_seconds
+        if self._pooling.statements:
+            async with self._session(read, until) as (_session, head):
+                return head
+        async with self._reading(workspace_id, until) as snapshot:
+            return await read(snapshot.session)
 
     @contextlib.asynccontextmanager
     async def write(self, workspace_id: int | None = None) -> AsyncIterator[Transaction]:
@@ -143,9 +149,8 @@ class PostgresqlDatabase(Database):
 
         async def begin(session: Session) -> Instant:
             milliseconds = max(1, int((until - time.monotonic()) * 1000))
-            await session.execute(
-                f"BEGIN; SET LOCAL lock_timeout = {milliseconds}; {_works_for(workspace_id)}"
-            )
+            local = self._local(reads=False) | {"lock_timeout": str(milliseconds)}
+            await session.execute(f"BEGIN; {_set(local)}{_works_for(workspace_id)}")
             if workspace_id is None:
                 await session.execute(_OPERATOR_TURN)
                 [(last,)] = await session.fetch(_LAST)
@@ -166,6 +171,10 @@ class PostgresqlDatabase(Database):
             session.end()
         if cancelled is not None:
             raise cancelled
+
+    async def analyze(self) -> None:
+        """Needs the owner of the tables: others are warned by the server, and nothing happens."""
+        await self._of_each_table("ANALYZE")
 
     async def backup(
         self,
@@ -192,13 +201,16 @@ class PostgresqlDatabase(Database):
 
     async def rewrite(self, on_wait: Callable[[str], object] = lambda _what: None) -> None:
         """VACUUM frees the space for reuse. Backups and the WAL are the server's concern."""
+        await self._of_each_table("VACUUM (ANALYZE)")
+
+    async def _of_each_table(self, command: str) -> None:
         with translated():
             connection = await self._connect()
             try:
                 for name in (*(table.name for table in metadata.sorted_tables), "search_gram"):
-                    await connection.execute(f"VACUUM (ANALYZE) {name}")
+                    await connection.execute(f"{command} {name}")
             finally:
-                connection.terminate()
+                await connection.close(timeout=CONNECT_SECONDS)
 
     async def require_bound(self) -> None:
         async with self.read() as db:
@@ -223,8 +235,7 @@ class PostgresqlDatabase(Database):
             with translated():
                 if self._probe is None or self._probe.is_closed():
                     self._probe = await self._connect()
-                sql, _ = _READY.bound(POSTGRESQL, {})
-                await self._probe.fetch(sql)
+                await self._probe.execute(_READY)
         except BaseException:
             if self._probe is not None:
                 self._probe.terminate()
@@ -232,13 +243,14 @@ class PostgresqlDatabase(Database):
             raise
 
     @contextlib.asynccontextmanager
-    async def _reading(self, workspace_id: int | None, until: float) -> AsyncIterator[Snapshot]:
+    async def _reading(
+        self, workspace_id: int | None, until: float
+    ) -> AsyncIterator[ServerSnapshot]:
         """A read-only transaction, which is one snapshot."""
 
         async def begin(session: Session) -> None:
-            await session.execute(
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " + _works_for(workspace_id)
-            )
+            settings = _set(self._local(reads=True)) + _works_for(workspace_id)
+            await session.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {settings}")
 
         async with self._session(begin, until) as (session, _begun):
             yield ServerSnapshot(session)
@@ -261,7 +273,8 @@ class PostgresqlDatabase(Database):
         connection = await self._connect()
         try:
             _require_fit(connection)
-            revision = await connection.fetchval("SELECT version_num FROM alembic_version")
+            async with connection.transaction():
+                revision = await connection.fetchval("SELECT version_num FROM alembic_version")
         except asyncpg.UndefinedTableError:
             return False
         finally:
@@ -269,9 +282,8 @@ class PostgresqlDatabase(Database):
         return bool(revision == migrating.head())
 
     async def _migrated(self, work: Callable[[sqlalchemy.Connection], None]) -> None:
-        connect = partial(self._connect, idle_in_transaction_session_timeout="0")
         try:
-            await migrating.run_on_server(connect, _MIGRATOR_TURN, work)
+            await migrating.run_on_server(self._connect, _MIGRATOR_TURN, work)
         except sqlalchemy.exc.DBAPIError as error:
             cause = error.orig.__cause__ if error.orig is not None else None
             raise (cause if isinstance(cause, DRIVER) else error) from None
@@ -282,24 +294,33 @@ class PostgresqlDatabase(Database):
         return pool
 
     async def _connect(
-        self, seconds: float = CONNECT_SECONDS, **settings: str
+        self, seconds: float = CONNECT_SECONDS, *, reads: bool = False
     ) -> asyncpg.Connection:
-        idle = IDLE_IN_TRANSACTION_SECONDS if self._serves else PATIENT_SECONDS
+        settings = {"application_name": "casegraph"}
+        if self._pooling.statements:
+            settings |= KEEPALIVES | self._timeouts(reads=reads)
         try:
             return await asyncpg.connect(
                 self._dsn,
                 timeout=seconds,
-                statement_cache_size=STATEMENTS,
+                statement_cache_size=self._pooling.statements,
                 max_cached_statement_lifetime=0,
-                server_settings={
-                    "application_name": "casegraph",
-                    "idle_in_transaction_session_timeout": str(int(idle * 1000)),
-                    **KEEPALIVES,
-                    **settings,
-                },
+                server_settings=settings,
             )
         except (asyncpg.UndefinedObjectError, asyncpg.InvalidParameterValueError) as error:
             raise Unavailable(BAD_URL) from error  # whose parameters are settings of the session
+
+    def _local(self, *, reads: bool) -> dict[str, str]:
+        """The settings that each transaction makes, because its connection does not have them."""
+        return {} if self._pooling.statements else self._timeouts(reads=reads)
+
+    def _timeouts(self, *, reads: bool) -> dict[str, str]:
+        if not self._serves:
+            return {}  # a command may think for long, as a migration does
+        found = {"idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_SECONDS}
+        if reads:
+            found["statement_timeout"] = self._read_seconds - MARGIN_SECONDS
+        return {name: str(int(seconds * 1000)) for name, seconds in found.items()}
 
     @property
     def _dsn(self) -> str:
@@ -317,6 +338,10 @@ def _require_fit(connection: asyncpg.Connection) -> None:
             f"The encoding of the database is {encoding}; it must be UTF8. Create another one with:"
             " createdb --encoding=UTF8 --template=template0"
         )
+
+
+def _set(settings: Mapping[str, str]) -> str:
+    return "".join(f"SET LOCAL {name} = {value}; " for name, value in settings.items())
 
 
 def _works_for(workspace_id: int | None) -> str:

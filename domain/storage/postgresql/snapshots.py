@@ -21,7 +21,7 @@ ROWS_A_SECOND = 500_000
 
 class ServerSnapshot(Snapshot):
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self.session = session
         # Concurrent reads may share a snapshot, but a connection runs one statement at a time.
         self._turn = asyncio.Lock()
 
@@ -33,7 +33,7 @@ class ServerSnapshot(Snapshot):
         try:
             async with self._turn:
                 begun = time.perf_counter()
-                rows = await self._session.fetch(sql, parameters)
+                rows = await self.session.fetch(sql, parameters)
             return rows
         finally:
             _count(time.perf_counter() - begun, len(rows))
@@ -49,12 +49,12 @@ def _count(seconds: float, rows: int) -> None:
 class ServerTransaction(Transaction):
     def __init__(self, session: Session, now: Instant) -> None:
         super().__init__(now)
-        self._session = session
+        self.session = session
 
     async def fetch(self, wanted: Fetch) -> list[Row]:
         sql, parameters = wanted.statement.bound(POSTGRESQL, wanted.values)
         log.debug("%s", sql)
-        return await self._session.fetch(sql, parameters)
+        return await self.session.fetch(sql, parameters)
 
     async def run(
         self, statement: Statement, values: Values | Sequence[Values] | None = None
@@ -68,4 +68,4 @@ class ServerTransaction(Transaction):
             sql = compiled.sql(POSTGRESQL)
             log.debug("%s", sql)
             rows = [compiled.bound(POSTGRESQL, row)[1] for row in values]
-            await self._session.fetch_many(sql, rows)
+            await self.session.fetch_many(sql, rows)

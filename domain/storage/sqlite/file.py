@@ -105,6 +105,9 @@ class SqliteDatabase(Database):
         """One at a time, whatever the workspace."""
         return self._writer.transaction(self.clock, workspace_id)
 
+    async def analyze(self) -> None:
+        pass
+
     async def backup(
         self,
         target: Path,

@@ -8,6 +8,8 @@ from gateway.settings import Settings
 
 LONG = Settings().query_tokens * 11 // 12
 """Tokens of a document that is long, but not so long that it is refused for that."""
+MANY = Settings().variable_objects - 10
+"""The same of the objects of variables."""
 MUTATION = """mutation($i: CreateCaseInput!) { createCase(input: $i) { userErrors { code } } }"""
 SEARCH = "query($f: CaseFilter) { cases(filter: $f) { totalCount } }"
 
@@ -65,7 +67,8 @@ def _documents() -> Iterator[tuple[str, str, str]]:
         duplicates,
         _chain(5, "links {{ nodes {{ linkedCase {{ {} }} }} }} " * 17),
     )
-    yield "wide literal", "VALIDATION_ERROR", _wide(95, '{search: "xyz"}')
+    objects = Settings().query_objects - 1  # beside the filter itself
+    yield "wide literal", "VALIDATION_ERROR", _wide(objects, '{search: "xyz"}')
     yield "wider literal", large, _wide(900, "{}")
     yield "huge list", large, "{ nodes(ids: [" + '"x" ' * 20_000 + "]) { id } }"
     yield "huge string", large, '{ node(id: "' + "x" * 1_000_000 + '") { id } }'
@@ -94,10 +97,10 @@ def _requests() -> Iterator[Abuse]:
     yield Abuse(
         "huge input",
         "GRAPHQL_VALIDATION_FAILED",
-        {"query": MUTATION, "variables": {"i": {"name": "x", "parties": [{}] * 240}}},
+        {"query": MUTATION, "variables": {"i": {"name": "x", "parties": [{}] * MANY}}},
     )
     nested: dict[str, Any] = {"search": "x"}
-    for _ in range(200):
+    for _ in range(MANY):
         nested = {"and": [nested]}
     yield Abuse(
         "deep input", "GRAPHQL_VALIDATION_FAILED", {"query": SEARCH, "variables": {"f": nested}}
@@ -105,12 +108,12 @@ def _requests() -> Iterator[Abuse]:
     yield Abuse(
         "wide input",
         "VALIDATION_ERROR",
-        {"query": SEARCH, "variables": {"f": {"or": [{"status": "CLOSED"}] * 240}}},
+        {"query": SEARCH, "variables": {"f": {"or": [{"status": "CLOSED"}] * MANY}}},
     )
     yield Abuse(
         "wide input of nothing",
         "VALIDATION_ERROR",
-        {"query": SEARCH, "variables": {"f": {"or": [{}] * 240}}},
+        {"query": SEARCH, "variables": {"f": {"or": [{}] * MANY}}},
     )
     yield Abuse(
         "many objects",

@@ -1,0 +1,112 @@
+"""PostgreSQL reads no more for a page while it has no statistics of the tables than with them.
+
+Autovacuum counts a table after 50 new rows, and so a new firm's staff never.
+"""
+
+from functools import partial
+
+import orjson
+import pytest
+
+from benchmarks import works
+from domain.demo.firm import demo_cases
+from domain.storage.postgresql.sessions import Session
+from domain.transfer.importing import dumped, import_cases
+
+pytestmark = pytest.mark.postgresql
+
+CASES = 1_500
+MORE = 1.3
+"""How much more may be read."""
+FREE = 30
+"""Pages that do not matter: the roots of indexes, and what is small anyway."""
+MOST = 6_000
+"""Pages for any of them."""
+WORKS = ("Q1", "Q2", "Q3", "Q4", "Q5", "R1", "R2")
+MORE_DOCUMENTS = {
+    "people": "{ parties(first: 20) { nodes { name cases(first: 20) { totalCount nodes"
+    " { role case { name links(first: 5) { nodes { linkedCase { name } } } } } } } } }",
+    "staff": "{ staff(first: 20) { nodes { name cases(first: 20, role: CLERK) { nodes"
+    " { case { name timeline(first: 5) { nodes { type } } } } } } } }",
+}
+
+
+@pytest.fixture
+async def large(api, monkeypatch):
+    """The firm with many cases, of which PostgreSQL has counted nothing."""
+    database = api.services.database
+    who = await api.services.keys.authenticate(api.keys["all"])
+
+    async def nothing():
+        pass
+
+    monkeypatch.setattr(database, "analyze", nothing)
+    lines = [dumped(case) for case in demo_cases(CASES)]
+    report = await import_cases(who, database, lines, source="test")
+    assert report.rejected == 0
+    monkeypatch.undo()
+    return api
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """The statements that are sent, with their parameters."""
+    statements = []
+    fetch = Session.fetch
+
+    async def watched(self, sql, parameters=()):
+        statements.append((sql, parameters))
+        return await fetch(self, sql, parameters)
+
+    monkeypatch.setattr(Session, "fetch", watched)
+    return statements
+
+
+async def asked(api):
+    """What to ask, by name: functions."""
+    listed = await api.data("{ cases(first: 30) { nodes { id uuid } } }")
+    one = listed["cases"]["nodes"][20]
+    variables = {"Q2": {"id": one["id"]}, "Q5": {"term": "müller"}}
+    found = {}
+    for name in WORKS:
+        document = works.BY_NAME[name].document
+        if document is not None:
+            found[name] = partial(api.data, document, variables.get(name))
+    found["R1"] = partial(api.rest, "GET", "/cases?limit=50")
+    found["R2"] = partial(api.rest, "GET", f"/cases/{one['uuid']}")
+    for name, document in MORE_DOCUMENTS.items():
+        found[name] = partial(api.data, document)
+    return found
+
+
+async def pages(database, who, statements):
+    """How many pages of tables and indexes the statements read."""
+    total = 0
+    async with database.read(who.workspace_id) as db:
+        for sql, parameters in statements:
+            [(plan,)] = await db.session.fetch(
+                f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {sql}", parameters
+            )
+            [read] = orjson.loads(plan)
+            total += read["Plan"]["Shared Hit Blocks"] + read["Plan"]["Shared Read Blocks"]
+    return total
+
+
+async def test_pages_cost_no_more_without_statistics(large, sent):
+    database = large.services.database
+    who = await large.services.keys.authenticate(large.keys["all"])
+    of = {}
+    for name, ask in (await asked(large)).items():
+        sent.clear()
+        await ask()
+        of[name] = [(sql, values) for sql, values in sent if "casegraph_head" not in sql]
+        assert of[name], name
+
+    before = {name: await pages(database, who, statements) for name, statements in of.items()}
+    await database.analyze()
+    after = {name: await pages(database, who, statements) for name, statements in of.items()}
+
+    print(before, after)
+    for name, read in before.items():
+        assert read <= MORE * after[name] + FREE, (name, read, after[name])
+        assert read <= MOST, (name, read)
