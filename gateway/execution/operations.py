@@ -128,7 +128,6 @@ class Operation:
             ]
         else:
             raise NotCovered("it is a subscription")
-        _part_tokens(document)
 
     @property
     def document(self) -> DocumentNode:
@@ -284,15 +283,6 @@ def _planned_mutations(
         definition = root.fields[node.name.value]
         plan = plan_payload(schema, fragments, get_named_type(definition.type), selected)
         yield name, when, definition, node, plan
-
-
-def _part_tokens(document: DocumentNode) -> None:
-    """Break the reference cycles between the tokens of the text; see Operation."""
-    token = document.loc.start_token if document.loc else None
-    while token is not None:
-        following = token.next
-        token.prev = token.next = None
-        token = following
 
 
 def _line_of(error: BaseException) -> int:
