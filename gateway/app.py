@@ -117,6 +117,7 @@ def create_app(chosen: Settings) -> Starlette:
                 chosen.database_url,
                 read_seconds=chosen.query_seconds,
                 bound=not chosen.bypass_policies,
+                pooling=chosen.pooling,
             ) as database,
             anchored(database),
         ):

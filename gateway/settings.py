@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.access.keys import FAILURES_A_MINUTE
+from domain.storage.database import Pooling
 
 PREFIX = "CASEGRAPH_"
 MOST = 10**9
@@ -105,6 +106,17 @@ class Settings(BaseModel):
         description="Whether to serve as a PostgreSQL role that row-level policies do not bind, a "
         "superuser or one with BYPASSRLS: true or false.",
     )
+    pg_readers: int = _count(
+        Pooling().readers, "How many connections one process reads PostgreSQL by.", least=1
+    )
+    pg_writers: int = _count(
+        Pooling().writers, "How many connections one process writes to PostgreSQL by.", least=1
+    )
+    pg_statements: int = _count(
+        Pooling().statements,
+        "How many prepared statements a connection to PostgreSQL keeps; 0 for a pooler between "
+        "them that pools transactions, like PgBouncer.",
+    )
     header_seconds: int = _seconds(10, "How long a request may take to send its head.")
     body_seconds: int = _seconds(30, "How long a request may take to send its body.")
     idle_seconds: int = _seconds(30, "How long a connection may wait for the next request.")
@@ -132,6 +144,10 @@ class Settings(BaseModel):
         if not isinstance(value, str):
             return value
         return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @property
+    def pooling(self) -> Pooling:
+        return Pooling(self.pg_readers, self.pg_writers, self.pg_statements)
 
     def but(self, **changes: Any) -> Self:
         """A copy with other values. Raises BadSetting."""

@@ -14,7 +14,6 @@ import typer
 
 from domain.errors import Unavailable, invalid
 from domain.models import Mode
-from domain.storage.opening import opened
 from domain.transfer import exporting, importing
 from domain.transfer.formats import TOO_LONG, lines_of
 from domain.transfer.importing import OnConflict, Rejected, Report
@@ -185,7 +184,7 @@ async def _import(
     mode: Mode,
     rejects: _Rejects,
 ) -> Report:
-    async with opened(url) as database:
+    async with terminal.opened(url) as database:
         if workspace == WORKSPACE:
             await administration.create_workspace(database, workspace)
         who = await administration.operator(database, workspace, mode)
@@ -203,7 +202,7 @@ async def _import(
 
 
 async def _export(url: str, stream: BinaryIO, workspace: str, mode: Mode) -> int:
-    async with opened(url, migrate=False) as database:
+    async with terminal.opened(url, migrate=False) as database:
         who = await administration.operator(database, workspace, mode)
         with progress() as bar:
             task = bar.add_task("Exporting", total=None)

@@ -10,7 +10,7 @@ from domain.errors import invalid
 from domain.models import Mode
 from domain.reading import anchors
 from domain.reading.anchors import Anchor
-from domain.storage.opening import opened, without_password
+from domain.storage.opening import without_password
 from domain.upkeep import administration, forgetting, purging, verifying
 from gateway.commands import terminal
 from gateway.commands.terminal import (
@@ -48,7 +48,7 @@ def init(
     url = terminal.chosen(database).database_url
 
     async def work() -> list[verifying.Finding]:
-        async with opened(url) as open_database:
+        async with terminal.opened(url) as open_database:
             await administration.create_workspace(open_database, workspace, name)
             return await verifying.shared_numbers(open_database)
 
@@ -88,7 +88,7 @@ def verify(
     wanted = {one for text in anchor or () for one in _anchors(text)}
 
     async def work() -> verifying.Verification:
-        async with opened(url, migrate=False) as open_database:
+        async with terminal.opened(url, migrate=False) as open_database:
             with progress() as bar:
                 task = bar.add_task("Verifying", total=None)
                 return await verifying.verify(
@@ -180,7 +180,7 @@ def purge(
         return
 
     async def work() -> purging.Purged:
-        async with opened(url, migrate=False) as open_database:
+        async with terminal.opened(url, migrate=False) as open_database:
             who = await administration.operator(open_database, workspace, mode)
             with progress() as bar:
                 task = bar.add_task("Purging", total=None)
@@ -204,7 +204,7 @@ def purge(
 async def _forget(
     url: str, party: str, names: list[str], workspace: str, mode: Mode
 ) -> forgetting.Forgotten:
-    async with opened(url, migrate=False) as open_database:
+    async with terminal.opened(url, migrate=False) as open_database:
         who = await administration.operator(open_database, workspace, mode)
         forgotten = await forgetting.forget_party(who, open_database, party, names)
         await open_database.rewrite(err.print)
@@ -242,7 +242,7 @@ def backup(
     url = terminal.chosen(database).database_url
 
     async def work() -> list[anchors.Head]:
-        async with opened(url, migrate=False) as open_database:
+        async with terminal.opened(url, migrate=False) as open_database:
             with progress() as bar:
                 task = bar.add_task("Copying pages", total=None)
                 rows = await open_database.backup(

@@ -8,7 +8,6 @@ from rich.table import Column, Table
 from domain import instants
 from domain.access.principal import Scope
 from domain.models import ApiKey, Mode
-from domain.storage.opening import opened
 from domain.upkeep import administration
 from gateway.commands import terminal
 from gateway.commands.terminal import WORKSPACE, DatabaseUrl, Workspace, err, out
@@ -113,7 +112,7 @@ async def _create(
     workspace: str,
     expires_at: str | None,
 ) -> str:
-    async with opened(url) as database:
+    async with terminal.opened(url) as database:
         if workspace == WORKSPACE:
             await administration.create_workspace(database, workspace)
         mode = Mode.TEST if test else Mode.LIVE
@@ -129,10 +128,10 @@ async def _create(
 
 
 async def _list(url: str) -> list[ApiKey]:
-    async with opened(url, migrate=False) as database:
+    async with terminal.opened(url, migrate=False) as database:
         return await administration.list_keys(database)
 
 
 async def _revoke(url: str, key: str) -> ApiKey:
-    async with opened(url, migrate=False) as database:
+    async with terminal.opened(url, migrate=False) as database:
         return await administration.revoke_key(database, key)

@@ -12,7 +12,6 @@ from domain.models import DeletedCase, Mode
 from domain.reading import lists, objects
 from domain.reading.paging import MAX_LIMIT, Paging
 from domain.storage.database import Database
-from domain.storage.opening import opened
 from domain.upkeep import administration
 from domain.writing import cases as writing
 from domain.writing import merging, register
@@ -129,7 +128,7 @@ def _run(
     work: Callable[[Principal, Database], Awaitable[T]],
 ) -> T:
     async def run() -> T:
-        async with opened(terminal.chosen(url).database_url, migrate=False) as database:
+        async with terminal.opened(url, migrate=False) as database:
             mode = Mode.TEST if test else Mode.LIVE
             return await work(await administration.operator(database, workspace, mode), database)
 

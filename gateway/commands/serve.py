@@ -14,7 +14,7 @@ import typer
 from domain.access.principal import Scope
 from domain.demo.firm import demo_cases
 from domain.errors import Unavailable
-from domain.storage.opening import opened, parse_url
+from domain.storage.opening import parse_url
 from domain.transfer import importing
 from domain.upkeep import administration
 from gateway.commands import terminal
@@ -108,13 +108,15 @@ def demo(
 
 async def _prepare(settings: Settings) -> None:
     """Prepare the database here, to fail with a clear message before any worker starts."""
-    async with opened(settings.database_url, bound=not settings.bypass_policies) as database:
+    async with terminal.opened(
+        settings.database_url, bound=not settings.bypass_policies
+    ) as database:
         await administration.create_workspace(database, administration.DEFAULT_SLUG)
 
 
 async def _fill(settings: Settings, count: int) -> str:
     """Import the demo cases unless they exist; return a new key."""
-    async with opened(settings.database_url) as database:
+    async with terminal.opened(settings.database_url) as database:
         slug = administration.DEFAULT_SLUG
         await administration.create_workspace(database, slug, "Kanzlei Brandt & Hartley")
         who = await administration.operator(database)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -17,6 +18,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from domain.storage import opening
+from domain.storage.database import Database
 from domain.upkeep.administration import DEFAULT_SLUG
 from gateway import settings
 from gateway.settings import DESCRIPTIONS, Settings
@@ -71,6 +74,12 @@ def chosen(database: str | None = None, **flags: Any) -> Settings:
     if database is not None:
         overrides["database_url"] = database
     return settings.from_environment().but(**overrides)
+
+
+def opened(url: str | None, **options: Any) -> AbstractAsyncContextManager[Database]:
+    """The database that the flag or the environment names; see domain.storage.opening.opened()."""
+    found = chosen(url)
+    return opening.opened(found.database_url, pooling=found.pooling, **options)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -26,6 +26,10 @@ FORBIDDEN = (
 )
 NO_TLS = "The database server does not offer TLS, which the sslmode in the database URL requires."
 BAD_CERTIFICATE = "The certificate of the database server is not trusted: see sslmode, sslrootcert."
+POOLER = (
+    "The database server refuses the settings of a session. If it is a pooler, like PgBouncer, set "
+    "CASEGRAPH_PG_STATEMENTS=0."
+)
 BAD_URL = "The database URL has a parameter that is not known or has a wrong value."
 STARTING = "The database server is starting or stopping."
 CROWDED = "The database server has no connection left for casegraph: see max_connections."

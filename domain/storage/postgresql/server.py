@@ -33,7 +33,7 @@ from domain.storage.database import (
     Snapshot,
     Transaction,
 )
-from domain.storage.postgresql.errors import BAD_URL, DRIVER, SILENT, lost, translated
+from domain.storage.postgresql.errors import BAD_URL, DRIVER, POOLER, SILENT, lost, translated
 from domain.storage.postgresql.sessions import CONNECT_SECONDS, Pool, Session
 from domain.storage.postgresql.snapshots import ServerSnapshot, ServerTransaction
 from domain.storage.statements import Fetch, Prepared
@@ -309,6 +309,8 @@ class PostgresqlDatabase(Database):
             )
         except (asyncpg.UndefinedObjectError, asyncpg.InvalidParameterValueError) as error:
             raise Unavailable(BAD_URL) from error  # whose parameters are settings of the session
+        except asyncpg.ProtocolViolationError as error:
+            raise Unavailable(POOLER) from error
 
     def _local(self, *, reads: bool) -> dict[str, str]:
         """The settings that each transaction makes, because its connection does not have them."""

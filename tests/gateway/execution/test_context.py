@@ -6,12 +6,12 @@ import contextlib
 import pytest
 
 from domain.errors import Unavailable
-from domain.storage.postgresql.server import READERS as SERVER_READERS
+from domain.storage.database import Pooling
 from domain.storage.sqlite.readers import READERS
 from gateway.execution.context import Context
 
 # Two SQLite readers or four connections of a server are what one key may hold at most.
-MANY = 2 * max(READERS, SERVER_READERS)
+MANY = 2 * max(READERS, Pooling().readers)
 
 
 async def context_of(api):
