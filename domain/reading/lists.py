@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select, true
 
 from domain.access.principal import Principal, Scope
 from domain.inputs import CaseFilter, CaseOrder, CaseOrderField
@@ -18,7 +18,7 @@ from domain.reading.filters import Compiled, Shape
 from domain.reading.lookups import Kind
 from domain.reading.paging import Paging, Window, outside, page_values
 from domain.storage.database import Snapshot
-from domain.storage.spellings import aside
+from domain.storage.spellings import aside, each
 from domain.storage.statements import Fetch, Prepared
 
 FEW = 500
@@ -177,12 +177,12 @@ def _page(
     """The two parts of the key if *keyed*, then *columns*."""
     c = kind.table.c
     key = _key(kind, order, shape)
-    statement = _matching(
-        select(*(key if keyed else ()), *(c[name] for name in columns)), kind, shape
+    statement = (
+        select(*(key if keyed else ()), *(c[name] for name in columns))
+        .where(*window.conditions(key, descending=order.descending))
+        .order_by(*window.order(key, descending=order.descending))
     )
-    statement = statement.where(*window.conditions(key, descending=order.descending))
-    statement = statement.order_by(*window.order(key, descending=order.descending))
-    return Prepared(statement.limit(bindparam("limit")))
+    return _matching(statement.limit(bindparam("limit")), kind, shape)
 
 
 @lru_cache(maxsize=192)
@@ -190,23 +190,50 @@ def _outside(kind: Kind, order: CaseOrder, shape: Shape, name: str) -> Prepared:
     c = kind.table.c
     key = _key(kind, order, shape)
     condition, nearest = outside(key, name, descending=order.descending)
-    statement = _matching(select(c.id), kind, shape).where(condition)
-    return Prepared(statement.order_by(*nearest).limit(1))
+    return _matching(select(c.id).where(condition).order_by(*nearest).limit(1), kind, shape)
 
 
 def _key(kind: Kind, order: CaseOrder, shape: Shape) -> list[Any]:
     """The columns that a list is ordered by: not what the hits of a search are found by."""
     first = kind.table.c[_ordered_by(kind, order)]
-    hits = any(part[0] == "hits" for part in shape[1:])
-    return [aside(first) if hits else first, kind.table.c.id]
+    return [aside(first) if _hits(shape) else first, kind.table.c.id]
 
 
 @lru_cache(maxsize=192)
 def _count(kind: Kind, shape: Shape) -> Prepared:
-    return Prepared(_matching(select(func.count()).select_from(kind.table), kind, shape))
+    return _matching(select(func.count()).select_from(kind.table), kind, shape)
 
 
-def _matching(statement: Select[Any], kind: Kind, shape: Shape) -> Select[Any]:
+def _matching(statement: Select[Any], kind: Kind, shape: Shape) -> Prepared:
+    """The statement for what matches the shape.
+
+    PostgreSQL fetches hits that are known first, each by its id, and looks at nothing else: the
+    name of the table stands for them. If it may choose, it reads the whole list while it has no
+    statistics of it; see also related.py.
+    """
+    hits = _hits(shape)
+    if hits is None:
+        return Prepared(_conditioned(statement, kind, shape))
+    c = kind.table.c
+    ids = each.value(bindparam(hits[1]))
+    mine = (c.workspace_id == bindparam("workspace_id"), c.id == ids.c.value)
+    one = select(kind.table).where(*mine).correlate(ids).offset(literal_column("0")).lateral("one")
+    found = select(one).select_from(ids.join(one, true()))
+    rest = tuple(part for part in shape if part is not hits)
+    return Prepared(
+        _conditioned(statement, kind, shape),
+        postgresql=_conditioned(statement, kind, rest).add_cte(
+            found.cte(kind.table.name).prefix_with("MATERIALIZED")
+        ),
+    )
+
+
+def _hits(shape: Shape) -> Shape | None:
+    """The part of a shape that tells of hits whose ids are known."""
+    return next((part for part in shape[1:] if part[0] == "hits"), None)
+
+
+def _conditioned(statement: Select[Any], kind: Kind, shape: Shape) -> Select[Any]:
     matches: ColumnElement[bool] = (
         filters.condition(shape)
         if kind is lookups.CASE

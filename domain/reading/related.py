@@ -237,18 +237,7 @@ def _fenced(
     """
     edges = relation.edges
     key = [edges.c[name] for name in relation.key]
-    source: FromClause = edges
-    objects: dict[str, Any] = {}
-    for one in relation.joined:
-        if one is relation.to or any(name.startswith(f"{one.name}.") for name in columns):
-            is_wanted = _is_visible if one is relation.to else _is
-            found = select(one.table).where(is_wanted(one, edges, one.table))
-            objects[one.name] = _behind_a_fence(found, edges, one.name)
-            source = source.join(objects[one.name], true())
-    if relation.hidden_with_parent:
-        here = tables.cases.alias()
-        visible = select(here.c.id).where(_is_visible_parent(edges, here))
-        source = source.join(_behind_a_fence(visible, edges, "here"), true())
+    source, objects = _fenced_objects(relation, columns)
 
     def column(name: str) -> Any:
         whose, dot, its = name.rpartition(".")
@@ -271,8 +260,29 @@ def _fenced(
     return page.where(*bounds).limit(bindparam("limit"))
 
 
-def _behind_a_fence(objects: Select[Any], edges: Any, name: str) -> Any:
-    return objects.correlate(edges).offset(_NOTHING).lateral(name)
+def _fenced_objects(
+    relation: Relation, columns: tuple[str, ...]
+) -> tuple[FromClause, dict[str, Any]]:
+    """The edges with the objects whose columns are needed, and these by name."""
+    source: FromClause = relation.edges
+    objects: dict[str, Any] = {}
+    for one in relation.joined:
+        if one is relation.to or any(name.startswith(f"{one.name}.") for name in columns):
+            found = _behind_a_fence(one.table, relation.edges, one.id, one.name)
+            objects[one.name] = found
+            visible = found.c.deleted_at.is_(None) if one is relation.to else true()
+            source = source.join(found, visible)
+    if relation.hidden_with_parent:
+        here = _behind_a_fence(tables.cases.alias(), relation.edges, "case_id", "here")
+        source = source.join(here, here.c.deleted_at.is_(None))
+    return source, objects
+
+
+def _behind_a_fence(table: Any, edges: Any, id: str, name: str) -> Any:
+    """The one row that the edges' column *id* refers to. With no other condition: indexes of some
+    rows only, like those of visible cases, look as good as the primary key."""
+    mine = (table.c.workspace_id == bindparam("workspace_id"), table.c.id == edges.c[id])
+    return select(table).where(*mine).correlate(edges).offset(_NOTHING).lateral(name)
 
 
 _NOTHING: ColumnElement[int] = literal_column("0")
@@ -412,7 +422,23 @@ def _count(relation: Relation, *, narrowed: bool) -> Prepared:
     )
     statement = select(parents.c.key, func.count()).select_from(source)
     statement = statement.where(*_narrowing(relation, edges, narrowed))
-    return Prepared(statement.group_by(parents.c.key))
+    fenced, _objects = _fenced_objects(relation, ())
+    mine = (
+        edges.c.workspace_id == bindparam("workspace_id"),
+        edges.c[relation.parent] == parents.c.value,
+    )
+    of_one = (
+        select(func.count().label("count"))
+        .select_from(fenced)
+        .where(*mine, *_narrowing(relation, edges, narrowed))
+        .correlate(parents)
+        .lateral("counted")
+    )
+    counted = parents.join(of_one, of_one.c.count > 0)
+    return Prepared(
+        statement.group_by(parents.c.key),
+        postgresql=select(parents.c.key, of_one.c.count).select_from(counted),
+    )
 
 
 def _visible(relation: Relation, edges: Any, cases: Any) -> FromClause:
@@ -428,14 +454,13 @@ def _with_visible_parents(relation: Relation, edges: Any, source: FromClause) ->
     if not relation.hidden_with_parent:
         return source
     here = tables.cases.alias()
-    return source.join(here, _is_visible_parent(edges, here))
-
-
-def _is_visible_parent(edges: Any, here: Any) -> ColumnElement[bool]:
-    return and_(
-        here.c.workspace_id == edges.c.workspace_id,
-        here.c.id == edges.c.case_id,
-        here.c.deleted_at.is_(None),
+    return source.join(
+        here,
+        and_(
+            here.c.workspace_id == edges.c.workspace_id,
+            here.c.id == edges.c.case_id,
+            here.c.deleted_at.is_(None),
+        ),
     )
 
 

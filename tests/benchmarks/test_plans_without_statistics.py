@@ -26,7 +26,7 @@ WORKS = ("Q1", "Q2", "Q3", "Q4", "Q5", "R1", "R2")
 MORE_DOCUMENTS = {
     "people": "{ parties(first: 20) { nodes { name cases(first: 20) { totalCount nodes"
     " { role case { name links(first: 5) { nodes { linkedCase { name } } } } } } } } }",
-    "staff": "{ staff(first: 20) { nodes { name cases(first: 20, role: \"lawyer\") { nodes"
+    "staff": '{ staff(first: 20) { nodes { name cases(first: 20, role: "lawyer") { nodes'
     " { case { name timeline(first: 5) { nodes { type } } } } } } } }",
 }
 
