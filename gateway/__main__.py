@@ -5,7 +5,7 @@ import sys
 import typer
 
 from domain.errors import DomainError
-from gateway.commands import cases, database, explain, keys, records, schema, serve
+from gateway.commands import cases, copying, database, explain, keys, records, schema, serve
 from gateway.commands.terminal import err
 from gateway.settings import BadSetting
 
@@ -30,6 +30,7 @@ app.command()(cases.export)
 app.command()(database.verify)
 app.command()(database.purge)
 app.command()(database.backup)
+app.command()(copying.copy)
 app.command()(schema.schema)
 app.command()(explain.explain)
 

@@ -60,7 +60,7 @@ FLOORS = {
         },
         {
             "domain.transfer": "importing batches lines links marks formats kinds exporting",
-            "domain.upkeep": "administration comparing erasing forgetting purging replaying"
+            "domain.upkeep": "administration comparing copying erasing forgetting purging replaying"
             " verifying",
             "domain.demo": "firm words",
             "domain": "services",
@@ -80,7 +80,7 @@ FLOORS = {
         {"gateway.http": "endpoint accept parameters pipeline introspection graphiql"},
         {
             "gateway.root": "app",
-            "gateway.commands": "cases database explain keys records schema serve terminal",
+            "gateway.commands": "cases copying database explain keys records schema serve terminal",
             "gateway.commands.entry": "__main__",
         },
     ],

@@ -47,6 +47,8 @@ async def run_on_server(
         async with engine.begin() as connection:
             await connection.execute(turn)
             await connection.execute(text("SET LOCAL casegraph.workspace = '*'"))
+            # It may think for long between two statements.
+            await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             await connection.run_sync(work)
     finally:
         await engine.dispose()

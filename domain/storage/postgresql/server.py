@@ -41,13 +41,13 @@ from domain.storage.tables import metadata
 from domain.storage.turns import Turns
 
 T = TypeVar("T")
-OLDEST = 13
-"""The oldest version of PostgreSQL that has what the schema and the statements need."""
+OLDEST = 15
+"""The oldest version of PostgreSQL that is tested."""
 MARGIN_SECONDS = 0.25
 """How much longer than the server, which may be frozen, we wait before we give up."""
-IDLE_IN_TRANSACTION_SECONDS = 5.0
+IDLE_SECONDS = 5.0
 """After which the server ends the transaction of a gateway that sends nothing, as if it were dead:
-until then nobody else can write to the workspace."""
+until then nobody else can write to the workspace. It waits for a command as long as for a turn."""
 KEEPALIVES = {
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
@@ -86,6 +86,7 @@ class PostgresqlDatabase(Database):
         self._serves = read_seconds is not None
         self._read_seconds = PATIENT_SECONDS if read_seconds is None else read_seconds
         self._patience = PATIENT_SECONDS if read_seconds is None else BUSY_SECONDS
+        self._idle_seconds = PATIENT_SECONDS if read_seconds is None else IDLE_SECONDS
         self._readers: Pool | None = None
         self._writers: Pool | None = None
         self._turns = Turns(pooling.readers)
@@ -317,10 +318,10 @@ class PostgresqlDatabase(Database):
         return {} if self._pooling.statements else self._timeouts(reads=reads)
 
     def _timeouts(self, *, reads: bool) -> dict[str, str]:
-        if not self._serves:
-            return {}  # a command may think for long, as a migration does
-        found = {"idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_SECONDS}
-        if reads:
+        found = {}
+        if self._serves or not reads:  # what a command reads may go to a slow pipe
+            found["idle_in_transaction_session_timeout"] = self._idle_seconds
+        if self._serves and reads:
             found["statement_timeout"] = self._read_seconds - MARGIN_SECONDS
         return {name: str(int(seconds * 1000)) for name, seconds in found.items()}
 

@@ -152,10 +152,8 @@ async def test_a_read_that_lasts_too_long_is_told_from_a_server_that_hangs(behin
     assert took.seconds < 2
 
 
-async def test_a_gateway_that_dies_in_a_write_does_not_keep_the_turn(
-    behind, database, clerk, monkeypatch
-):
-    monkeypatch.setattr(server, "IDLE_IN_TRANSACTION_SECONDS", 0.5)
+async def test_a_gateway_that_dies_in_a_write_does_not_keep_the_turn(behind, database, clerk):
+    behind._idle_seconds = 0.5
     held = behind.write(clerk.workspace_id)
     db = await held.__aenter__()
 
