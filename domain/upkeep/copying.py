@@ -32,6 +32,12 @@ _NEXT_WORKSPACE = Prepared(
 )
 
 
+_NOT_EMPTY = (
+    "The target is not empty: copy to a database of its own. If a copy was ended while it was being "
+    "verified, it is whole: check it with casegraph verify."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Copied:
     """How many rows were copied of each table, and what is wrong with the copy."""
@@ -58,7 +64,7 @@ async def copy(
         await there.rows(_HOLD)
         for table in _TABLES:
             if await here.first(select(table.c[0]).limit(1)) is not None:
-                raise invalid("The target is not empty: copy to a database of its own.", "target")
+                raise invalid(_NOT_EMPTY, "target")
         counts = {table.name: await _count(there, table) for table in _TABLES}
         total, done = sum(counts.values()), 0
         on_progress(0, total)

@@ -4,6 +4,7 @@ CASEGRAPH_COMMAND_KILLS says how often each is tried.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -23,7 +24,9 @@ from domain.transfer.importing import dumped, import_cases
 from domain.upkeep import administration
 from domain.upkeep.verifying import verify
 from domain.writing import cases
+from tests.conftest import DATABASES
 from tests.fault.servers import COMMAND, Gateway
+from tests.postgresql import fresh_database
 
 KILLS = int(os.environ.get("CASEGRAPH_COMMAND_KILLS", "2"))
 SEED = int(os.environ.get("CASEGRAPH_SEED", "0")) or time.time_ns() % 1_000_000
@@ -151,3 +154,45 @@ def test_a_backup(office):
 
     assert interrupted or KILLS < MANY
     office.command("verify", "--database", copy)
+
+
+def test_a_copy(office, request):
+    """What was killed left an empty target behind, and the next one is whole."""
+    lines = office.database.parent / "cases.jsonl"
+    made = [
+        {"name": f"Case {n}", "parties": [{"name": f"P {n % 97}", "role": "client"}]}
+        for n in range(LINES)
+    ]
+    lines.write_text("\n".join(map(json.dumps, made)))
+    office.command("import", lines)
+    interrupted = 0
+    for number, delay in enumerate(delays(2.5)):
+        with target_of(number, office, request) as url:
+            arguments = ("copy", "--from", f"sqlite:///{office.database}", "--to", url)
+            interrupted += killed(office, delay, *arguments)
+            again = subprocess.run(
+                [*COMMAND, *arguments],
+                cwd=office.database.parent,
+                env=office.environment,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            # It may have been killed after it had copied everything.
+            told = "The copy is verified." if again.returncode == 0 else "casegraph verify"
+            assert told in again.stdout + again.stderr
+            assert f"{LINES:,} cases" in office.command("verify", "--database", url)
+
+    assert interrupted or KILLS < MANY
+    sound(office)
+
+
+@contextlib.contextmanager
+def target_of(number, office, request):
+    """The URL of a new database: a file, or one on a server, in turn."""
+    if number % 2 and "postgresql" in DATABASES:
+        with fresh_database(request.getfixturevalue("postgresql")) as url:
+            yield url
+    else:
+        yield f"sqlite:///{office.database.parent / f'copy-{number}.db'}"
