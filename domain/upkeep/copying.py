@@ -33,8 +33,8 @@ _NEXT_WORKSPACE = Prepared(
 
 
 _NOT_EMPTY = (
-    "The target is not empty: copy to a database of its own. If a copy was ended while it was being "
-    "verified, it is whole: check it with casegraph verify."
+    "The target is not empty: copy to a database of its own. A copy that was ended while it was "
+    "being verified is whole: check it with casegraph verify."
 )
 
 
