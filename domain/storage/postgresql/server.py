@@ -100,6 +100,7 @@ class PostgresqlDatabase(Database):
                 await self.analyze()
         self._readers = Pool(partial(self._connect, reads=True), self._pooling.readers)
         self._writers = Pool(self._connect, self._pooling.writers, writes=True)
+        self._readers.beside, self._writers.beside = self._writers, self._readers
 
     async def close(self) -> None:
         if self._probe is not None:
@@ -174,8 +175,8 @@ class PostgresqlDatabase(Database):
             raise cancelled
 
     async def analyze(self) -> None:
-        """Needs the owner of the tables: others are warned by the server, and nothing happens."""
-        await self._of_each_table("ANALYZE")
+        """Needs the owner of the tables: for others the server skips them."""
+        await self._maintained("ANALYZE")
 
     async def backup(
         self,
@@ -202,14 +203,16 @@ class PostgresqlDatabase(Database):
 
     async def rewrite(self, on_wait: Callable[[str], object] = lambda _what: None) -> None:
         """VACUUM frees the space for reuse. Backups and the WAL are the server's concern."""
-        await self._of_each_table("VACUUM (ANALYZE)")
+        names = (*(table.name for table in metadata.sorted_tables), "search_gram")
+        await self._maintained(*(f"VACUUM (ANALYZE) {name}" for name in names))
 
-    async def _of_each_table(self, command: str) -> None:
+    async def _maintained(self, *commands: str) -> None:
+        """Execute commands that no transaction may contain."""
         with translated():
             connection = await self._connect()
             try:
-                for name in (*(table.name for table in metadata.sorted_tables), "search_gram"):
-                    await connection.execute(f"{command} {name}")
+                for command in commands:
+                    await connection.execute(command)
             finally:
                 await connection.close(timeout=CONNECT_SECONDS)
 

@@ -154,6 +154,8 @@ class Pool:
         self._closed = False
         self._ending: set[asyncio.Task[None]] = set()
         self.writes = writes
+        self.beside: Pool | None = None
+        """Another pool of the process: at the server's limit it gives up what it does not use."""
 
     async def begun(
         self, begin: Callable[[Session], Awaitable[T]], until: float, deadline: float | None = None
@@ -198,8 +200,7 @@ class Pool:
             await asyncio.wait(self._ending)
         idle, self._idle = self._idle, []
         for connection, _since in idle:
-            with contextlib.suppress(*DRIVER):
-                await connection.close(timeout=CONNECT_SECONDS)
+            await self._close(connection)
 
     async def _taken(self, until: float) -> asyncpg.Connection:
         if self._closed:
@@ -235,4 +236,15 @@ class Pool:
                     raise translation(error) from error
             except DRIVER as error:
                 raise translation(error) from error
+            if self.beside is not None:
+                self.beside.shed()
             await asyncio.sleep(CROWDED_SECONDS)
+
+    def shed(self) -> None:
+        """Close a connection that nobody uses, if there is one."""
+        if self._idle:
+            self.later(self._close(self._idle.pop(0)[0]))
+
+    async def _close(self, connection: asyncpg.Connection) -> None:
+        with contextlib.suppress(*DRIVER):
+            await connection.close(timeout=CONNECT_SECONDS)

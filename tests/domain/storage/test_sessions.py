@@ -117,7 +117,7 @@ async def test_a_server_that_hangs_is_not_waited_for(behind, network, clerk, raw
     ):
         with Took() as took, pytest.raises(Unavailable, match=r"answer|reached"):
             await ask()
-        assert took.seconds < most + 0.5
+        assert took.seconds < most + 1.5
 
     network.frozen = False
     await behind.ready()
@@ -135,13 +135,13 @@ async def test_many_who_ask_whether_it_is_ready_do_not_wait_for_one_another(behi
         answers = await asyncio.gather(*asked, return_exceptions=True)
 
     assert {type(answer) for answer in answers} == {Unavailable}
-    assert took.seconds < 2.5
+    assert took.seconds < 5
 
 
 async def test_a_read_that_lasts_too_long_is_told_from_a_server_that_hangs(behind, network):
     with Took() as took, pytest.raises(TimedOut):
         await behind.run(lambda db: db.fetch(SLEEP), Pace())
-    assert took.seconds < 2
+    assert took.seconds < 4
 
     async def many(db):
         for _ in range(100):
@@ -149,7 +149,7 @@ async def test_a_read_that_lasts_too_long_is_told_from_a_server_that_hangs(behin
 
     with Took() as took, pytest.raises(TimedOut):
         await behind.run(many, Pace())
-    assert took.seconds < 2
+    assert took.seconds < 4
 
 
 async def test_a_gateway_that_dies_in_a_write_does_not_keep_the_turn(behind, database, clerk):
@@ -160,7 +160,7 @@ async def test_a_gateway_that_dies_in_a_write_does_not_keep_the_turn(behind, dat
     with Took() as took:
         await create(clerk, database, "Others")
 
-    assert 0.2 < took.seconds < 3
+    assert 0.2 < took.seconds < 5
     with pytest.raises(Unavailable) as refused:
         await db.run(text("UPDATE cases SET name = 'late'"))
     assert not isinstance(refused.value, InDoubt)
@@ -177,10 +177,12 @@ async def test_a_limit_of_connections_is_waited_at(database, clerk, postgresql, 
             async def read():
                 await crowded.run(lambda db: db.fetch(ONE), Pace(), clerk.workspace_id)
 
-            works = [read() for _ in range(40)]
-            works += [create(clerk, crowded, f"{number}") for number in range(20)]
-            found = await asyncio.gather(*works, return_exceptions=True)
-            assert [one for one in found if isinstance(one, Exception)] == []
+            for _ in range(2):  # the readers take all of them first
+                works = [read() for _ in range(40)]
+                await asyncio.gather(*works[:10])
+                works[:10] = [create(clerk, crowded, f"{number}") for number in range(20)]
+                found = await asyncio.gather(*works, return_exceptions=True)
+                assert [one for one in found if isinstance(one, Exception)] == []
     finally:
         postgresql.sql("DROP ROLE crowded")
 
@@ -200,7 +202,7 @@ async def test_the_waits_of_a_write_do_not_add_up(behind, database, clerk):
         await blocker.close()
 
     assert {type(one) for one in refused} == {Unavailable}
-    assert took.seconds < 2
+    assert took.seconds < 2.5
     await create(clerk, behind)
 
 
