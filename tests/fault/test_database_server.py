@@ -22,8 +22,8 @@ from tests.proxies import proxy
 
 pytestmark = pytest.mark.postgresql
 
-RESTARTS = int(os.environ.get("CASEGRAPH_RESTARTS", "4"))
-KILLS = int(os.environ.get("CASEGRAPH_BACKEND_KILLS", "10"))
+RESTARTS = int(os.environ.get("CASEGRAPH_RESTARTS", "2"))
+KILLS = int(os.environ.get("CASEGRAPH_BACKEND_KILLS", "6"))
 SEED = int(os.environ.get("CASEGRAPH_SEED", "20261128"))
 WRITERS = 6
 QUERY_SECONDS = 3

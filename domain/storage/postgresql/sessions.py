@@ -92,7 +92,11 @@ class Session:
         if self._watch is not None:
             self._watch.cancel()
         connection = self._connection
-        if connection.is_closed() or not (self._busy or connection.is_in_transaction()):
+        if (
+            self._pool.closed
+            or connection.is_closed()
+            or not (self._busy or connection.is_in_transaction())
+        ):
             self._pool.give_back(connection)
         else:
             self._pool.later(self._roll_back())
@@ -151,7 +155,7 @@ class Pool:
         self._connect = connect
         self._free = asyncio.Semaphore(most)
         self._idle: list[tuple[asyncpg.Connection, float]] = []
-        self._closed = False
+        self.closed = False
         self._ending: set[asyncio.Task[None]] = set()
         self.writes = writes
         self.beside: Pool | None = None
@@ -179,7 +183,7 @@ class Pool:
     def give_back(self, connection: asyncpg.Connection) -> None:
         """Keep a connection for the next one, if it is as good as new."""
         now = time.monotonic()
-        if self._closed or connection.is_closed() or connection.is_in_transaction():
+        if self.closed or connection.is_closed() or connection.is_in_transaction():
             connection.terminate()
         else:
             self._idle.append((connection, now))
@@ -195,15 +199,15 @@ class Pool:
 
     async def close(self) -> None:
         """Close the connections that nobody uses now, and the others when they are given back."""
-        self._closed = True
-        if self._ending:
+        self.closed = True
+        while self._ending:
             await asyncio.wait(self._ending)
         idle, self._idle = self._idle, []
         for connection, _since in idle:
             await self._close(connection)
 
     async def _taken(self, until: float) -> asyncpg.Connection:
-        if self._closed:
+        if self.closed:
             raise Unavailable
         if self._free.locked():
             try:
