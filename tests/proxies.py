@@ -39,6 +39,8 @@ class Proxy:
 
     def close(self) -> None:
         self._over = True
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # ends accept(), as close() does not
         self._listener.close()
         self.cut()
 

@@ -253,25 +253,24 @@ def test_a_gateway_that_freezes_in_a_write_keeps_nobody_else_from_writing(
     (tmp_path / "other").mkdir()
     other.key = gateway.key
     other.start()
+    told, others, over = Told(), Told(), threading.Event()
     try:
-        told = Told()
-        over = threading.Event()
         with ThreadPoolExecutor(WRITERS) as pool:
             writers = [Writer(gateway, n, told) for n in range(WRITERS)]
             tasks = [pool.submit(writer.run, over, may_hang=True) for writer in writers]
-            freeze_in_a_write(gateway, machine)
-            frozen = time.monotonic()
-            others = Told()
-            writer = Writer(other, 101, others)
-            while not others.acknowledged:
-                writer.create(f"other {time.monotonic()}")
-                assert time.monotonic() - frozen < 10
-            gateway.process.send_signal(signal.SIGCONT)
-            over.set()
+            try:
+                freeze_in_a_write(gateway, machine)
+                frozen = time.monotonic()
+                writer = Writer(other, 101, others)
+                while not others.acknowledged:
+                    writer.create(f"other {time.monotonic()}")
+                    assert time.monotonic() - frozen < 10
+            finally:
+                over.set()
+                gateway.process.send_signal(signal.SIGCONT)
             for task in tasks:
                 task.result()
     finally:
-        gateway.process.send_signal(signal.SIGCONT)
         other.kill()
 
     told.acknowledged |= others.acknowledged

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import asyncpg
 import sqlalchemy.exc
@@ -90,6 +91,8 @@ class PostgresqlDatabase(Database):
         self._readers: Pool | None = None
         self._writers: Pool | None = None
         self._turns = Turns(pooling.readers)
+        # By workspace, for as long as anybody writes or waits.
+        self._writing: WeakValueDictionary[int | None, asyncio.Lock] = WeakValueDictionary()
         self._probe: asyncpg.Connection | None = None
         self._probing = asyncio.Lock()
 
@@ -160,19 +163,42 @@ class PostgresqlDatabase(Database):
                 [(last,)] = await session.fetch(_TURN, [workspace_id]) or [("",)]
             return last or ""
 
-        pool = self._pool_of(self._writers)
         # Waiting for locks ends at the server; the margin lets it say so.
         deadline = until + MARGIN_SECONDS if self._serves else None
-        session, last = await pool.begun(begin, until, deadline)
-        try:
-            yield ServerTransaction(session, max(self.clock(), last))
-            commit = asyncio.ensure_future(session.commit())
-            cancelled = await in_full(commit)
-            commit.result()
-        finally:
-            session.end()
+        async with self._alone(workspace_id, until):
+            pool = self._pool_of(self._writers)
+            session, last = await pool.begun(begin, until, deadline)
+            try:
+                yield ServerTransaction(session, max(self.clock(), last))
+                commit = asyncio.ensure_future(session.commit())
+                cancelled = await in_full(commit)
+                commit.result()
+            finally:
+                session.end()
         if cancelled is not None:
             raise cancelled
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, workspace_id: int | None, until: float) -> AsyncIterator[None]:
+        """The turn of one workspace's writers in this process.
+
+        At the server only one of them waits: the others would take the connections of the writers
+        of other workspaces, and if this process froze, each would get the workspace's turn there,
+        one after another, and keep it until it is taken for dead.
+        """
+        turn = self._writing.setdefault(workspace_id, asyncio.Lock())
+        if turn.locked():
+            try:
+                async with asyncio.timeout(until - time.monotonic()):
+                    await turn.acquire()
+            except TimeoutError:
+                raise Unavailable("Too many writes are in progress right now.") from None
+        else:
+            await turn.acquire()
+        try:
+            yield
+        finally:
+            turn.release()
 
     async def analyze(self) -> None:
         """Needs the owner of the tables: for others the server skips them."""

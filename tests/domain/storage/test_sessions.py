@@ -167,6 +167,19 @@ async def test_a_gateway_that_dies_in_a_write_does_not_keep_the_turn(behind, dat
     await held.__aexit__(type(refused.value), refused.value, None)
 
 
+async def test_writers_of_one_workspace_do_not_keep_another_one_waiting(
+    behind, database, clerk, stranger
+):
+    async with database.write(clerk.workspace_id):
+        waiting = [asyncio.ensure_future(create(clerk, behind, f"{n}")) for n in range(20)]
+        await asyncio.sleep(0.2)
+        with Took() as took:
+            await create(stranger, behind)
+        assert took.seconds < 2
+    for made in waiting:
+        await made
+
+
 async def test_a_limit_of_connections_is_waited_at(database, clerk, postgresql, given_case):
     await given_case("First")
     postgresql.sql("CREATE ROLE crowded LOGIN CONNECTION LIMIT 3 IN ROLE casegraph")
