@@ -107,15 +107,17 @@ class Settings(BaseModel):
         "superuser or one with BYPASSRLS: true or false.",
     )
     pg_readers: int = _count(
-        Pooling().readers, "How many connections one process reads PostgreSQL by.", least=1
+        Pooling().readers, "The most connections on which one process reads PostgreSQL.", least=1
     )
     pg_writers: int = _count(
-        Pooling().writers, "How many connections one process writes to PostgreSQL by.", least=1
+        Pooling().writers,
+        "The most connections on which one process writes to PostgreSQL.",
+        least=1,
     )
     pg_statements: int = _count(
         Pooling().statements,
-        "How many prepared statements a connection to PostgreSQL keeps; 0 for a pooler between "
-        "them that pools transactions, like PgBouncer.",
+        "How many prepared statements a connection to PostgreSQL keeps; 0 behind a pooler of "
+        "transactions, like PgBouncer.",
     )
     header_seconds: int = _seconds(10, "How long a request may take to send its head.")
     body_seconds: int = _seconds(30, "How long a request may take to send its body.")

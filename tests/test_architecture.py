@@ -42,17 +42,17 @@ FLOORS = {
             "domain.storage": "database opening statements spellings tables seals turns"
             " cancellation migrating",
             "domain.storage.sqlite": "file readers writer groups lock errors backup",
-            "domain.storage.postgresql": "server snapshots sessions errors",
+            "domain.storage.postgresql": "server snapshots sessions damage errors",
             "domain.storage.migrations": "env",
             "domain.storage.migrations.versions": "0001_first_schema 0002_number_keys"
             " 0003_numbers_of_roles 0004_events_of_people 0005_last_instants"
             " 0006_provable_record 0007_merged_parties 0008_secured_search"
-            " 0009_read_heads 0010_expiry_by_workspace",
+            " 0009_counted_writes 0010_expiry_by_workspace 0011_read_heads",
         },
         {"domain.access": "principal keys rates"},
         {
             "domain.reading": "lists lookups relations related objects revisions filters search"
-            " paging cursors anchors sizes kept"
+            " paging cursors anchors sizes kept fences"
         },
         {
             "domain.writing": "cases roles wanted register merging links rows"

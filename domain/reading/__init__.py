@@ -5,5 +5,5 @@ relations  the nested lists, declared as data; related loads them for many paren
 objects    the same queries, returning domain objects; revisions tell when a case looks otherwise
 filters    CaseFilter to SQL; search by folded keys; sizes, how much there is
 paging     keyset pagination; cursors encode a position; anchors end a timeline; kept has
-           finished answers, which hold until their workspace is written
+           finished answers of a state; fences keep PostgreSQL's plans to one way
 """

@@ -31,6 +31,7 @@ from domain.checks import Check
 from domain.inputs import CaseFilter, DateRange, PartyFilter, StaffFilter
 from domain.models import CaseStatus, PartyKind
 from domain.reading import search
+from domain.reading.fences import once
 from domain.storage.spellings import each, filed_under
 from domain.storage.tables import (
     case_party,
@@ -225,7 +226,7 @@ def condition(shape: Shape) -> ColumnElement[bool]:
             filed = filed_under.of(
                 bindparam("workspace_id", type_=Integer), bindparam(rest[0], type_=Text)
             )
-            return c.id.in_(select(filed.c.id))
+            return c.id.in_(once(select(filed.c.id)))
         case "created_at" | "updated_at":
             return _compare(c[kind], *rest)
         case "search":
@@ -274,7 +275,7 @@ def _has(edges: Any, nodes: Any, kind: str, shape: Sequence[Any]) -> ColumnEleme
         # Few roles: find them once. Asked for each case, SQLite would look up each person found.
         mine = edges.c.workspace_id == bindparam("workspace_id", type_=Integer)
         found = select(edges.c.case_id).select_from(through).where(mine, *conditions)
-        return cases.c.id.in_(found)
+        return cases.c.id.in_(once(found))
     of_case = (edges.c.workspace_id == cases.c.workspace_id, edges.c.case_id == cases.c.id)
     return exists(select(1).select_from(through).where(*of_case, *conditions).correlate(cases))
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select, true
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 
 from domain.access.principal import Principal, Scope
 from domain.inputs import CaseFilter, CaseOrder, CaseOrderField
 from domain.reading import cursors, filters, lookups, search
 from domain.reading.cursors import Seal
+from domain.reading.fences import rows_of
 from domain.reading.filters import Compiled, Shape
 from domain.reading.lookups import Kind
 from domain.reading.paging import Paging, Window, outside, page_values
@@ -207,24 +208,16 @@ def _count(kind: Kind, shape: Shape) -> Prepared:
 def _matching(statement: Select[Any], kind: Kind, shape: Shape) -> Prepared:
     """The statement for what matches the shape.
 
-    PostgreSQL fetches hits that are known first, each by its id, and looks at nothing else: the
-    name of the table stands for them. If it may choose, it reads the whole list while it has no
-    statistics of it; see also related.py.
+    PostgreSQL fetches hits that are known first, each by its id, and looks at nothing else.
     """
     hits = _hits(shape)
     if hits is None:
         return Prepared(_conditioned(statement, kind, shape))
-    c = kind.table.c
-    ids = each.value(bindparam(hits[1]))
-    mine = (c.workspace_id == bindparam("workspace_id"), c.id == ids.c.value)
-    one = select(kind.table).where(*mine).correlate(ids).offset(literal_column("0")).lateral("one")
-    found = select(one).select_from(ids.join(one, true()))
+    found = rows_of(kind.table, each.value(bindparam(hits[1])))
     rest = tuple(part for part in shape if part is not hits)
     return Prepared(
         _conditioned(statement, kind, shape),
-        postgresql=_conditioned(statement, kind, rest).add_cte(
-            found.cte(kind.table.name).prefix_with("MATERIALIZED")
-        ),
+        postgresql=_conditioned(statement, kind, rest).add_cte(found),
     )
 
 

@@ -38,6 +38,7 @@ from domain.models import (
     Staff,
     TimelineEvent,
 )
+from domain.reading.fences import rows_of
 from domain.reading.relations import CASE_LINKS, CASE_PARTIES, CASE_STAFF, CASE_TIMELINE, Relation
 from domain.storage import tables
 from domain.storage.spellings import Text, each, filed_under
@@ -175,7 +176,7 @@ def _statement_by_id(kind: Kind, columns: tuple[str, ...], *, single: bool) -> P
     source: FromClause = kind.table
     listed_ids = select(each.value(bindparam("ids")).c.value)
     matches = c.id == bindparam("id") if single else c.id.in_(listed_ids)
-    mine = [c.workspace_id == bindparam("workspace_id"), matches, *kind.visible(kind.table)]
+    mine = [c.workspace_id == bindparam("workspace_id"), *kind.visible(kind.table)]
     cases = tables.cases
     if kind is LINK:
         here = cases.alias("here")
@@ -186,18 +187,23 @@ def _statement_by_id(kind: Kind, columns: tuple[str, ...], *, single: bool) -> P
         mine.append(or_(c.case_id.is_(None), cases.c.id.is_not(None)))
     elif kind.merges:
         return Prepared(_with_merged(kind, columns, single=single))
-    return Prepared(select(*_columns(kind, columns)).select_from(source).where(*mine))
+    statement = select(*_columns(kind, columns)).select_from(source).where(*mine)
+    found = rows_of(kind.table, _asked(single=single))
+    return Prepared(statement.where(matches), postgresql=statement.add_cte(found))
+
+
+def _asked(*, single: bool) -> Any:
+    """The ids that are asked for, as a column *value*."""
+    if single:
+        return select(bindparam("id", type_=Text).label("value")).subquery("asked")
+    return each.value(bindparam("ids"), "asked")
 
 
 def _with_merged(kind: Kind, columns: tuple[str, ...], *, single: bool) -> Select[Any]:
     """The same, if an id may be one of an object that was merged into another."""
     alias, c = tables.party_alias, kind.table.c
     workspace_id = bindparam("workspace_id", type_=Integer)
-    asked: Any = (
-        select(bindparam("id", type_=Text).label("value")).subquery("asked")
-        if single
-        else each.value(bindparam("ids"), "asked")
-    )
+    asked = _asked(single=single)
     merged = and_(alias.c.workspace_id == workspace_id, alias.c.id == asked.c.value)
     kept = and_(
         c.workspace_id == workspace_id, c.id == func.coalesce(alias.c.party_id, asked.c.value)

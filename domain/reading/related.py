@@ -2,6 +2,9 @@
 
 One statement loads a relation for all parents of a layer; both surfaces and both GraphQL execution
 paths read through it.
+
+This is one file because it is one page, in the forms that the two databases read fast: for one
+parent or many, whole or bounded.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,6 +31,7 @@ from domain.access.principal import Principal, Scope
 from domain.checks import Check
 from domain.reading import cursors
 from domain.reading.cursors import Seal
+from domain.reading.fences import NOTHING, row_of
 from domain.reading.paging import Paging, Window, outside, page_values
 from domain.reading.relations import Joined, Relation
 from domain.storage import tables
@@ -232,8 +236,7 @@ def _fenced(
 ) -> Select[Any]:
     """One parent's page, then its key: the edges in order, then each object by its id.
 
-    PostgreSQL chooses another way if it is free to, and a bad one for tables that it has no
-    statistics of yet. It does not look behind an OFFSET, even of 0.
+    PostgreSQL chooses another way if it is free to: see fences.py.
     """
     edges = relation.edges
     key = [edges.c[name] for name in relation.key]
@@ -255,7 +258,7 @@ def _fenced(
         .order_by(*(window or _WHOLE).order(key, descending=relation.descending))
     )
     if window is None:
-        return page.offset(_NOTHING)
+        return page.offset(NOTHING)
     bounds = window.conditions(key, descending=relation.descending)
     return page.where(*bounds).limit(bindparam("limit"))
 
@@ -268,24 +271,14 @@ def _fenced_objects(
     objects: dict[str, Any] = {}
     for one in relation.joined:
         if one is relation.to or any(name.startswith(f"{one.name}.") for name in columns):
-            found = _behind_a_fence(one.table, relation.edges, one.id, one.name)
+            found = row_of(one.table, relation.edges, one.id, one.name)
             objects[one.name] = found
             visible = found.c.deleted_at.is_(None) if one is relation.to else true()
             source = source.join(found, visible)
     if relation.hidden_with_parent:
-        here = _behind_a_fence(tables.cases.alias(), relation.edges, "case_id", "here")
+        here = row_of(tables.cases.alias(), relation.edges, "case_id", "here")
         source = source.join(here, here.c.deleted_at.is_(None))
     return source, objects
-
-
-def _behind_a_fence(table: Any, edges: Any, id: str, name: str) -> Any:
-    """The one row that the edges' column *id* refers to. With no other condition: indexes of some
-    rows only, like those of visible cases, look as good as the primary key."""
-    mine = (table.c.workspace_id == bindparam("workspace_id"), table.c.id == edges.c[id])
-    return select(table).where(*mine).correlate(edges).offset(_NOTHING).lateral(name)
-
-
-_NOTHING: ColumnElement[int] = literal_column("0")
 
 
 @lru_cache(maxsize=512)
@@ -312,7 +305,7 @@ def _page_of_one(
     )
     fenced = _fenced(relation, window, columns, bindparam("parent"), narrowed=narrowed, keyed=keyed)
     shown, order = _shown(relation, window, fenced.subquery("page"))
-    postgresql = select(_NOTHING, *shown).order_by(*order)
+    postgresql = select(NOTHING, *shown).order_by(*order)
     if window is None:
         return Prepared(statement, postgresql=postgresql)
     if relation.clustered:

@@ -152,9 +152,9 @@ class Database(ABC):
 
     @abstractmethod
     async def analyze(self) -> None:
-        """Count what there is, after many rows were written, for the planner of statements.
+        """Gather statistics for the query planner, after many rows were written.
 
-        SQLite's plans depend on no statistics. PostgreSQL counts by itself, but only after a while.
+        SQLite's plans depend on none. PostgreSQL gathers its own, but only after a while.
         """
 
     @abstractmethod

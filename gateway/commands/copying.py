@@ -68,6 +68,9 @@ def copy(
         markup=False,
     )
     if copied.findings:
-        err.print(f"{len(copied.findings):,} findings: the source has them, too, or do not use it.")
+        err.print(
+            f"{len(copied.findings):,} findings. Verify the source: if it has none, do not use the "
+            "copy."
+        )
         raise typer.Exit(1)
     out.print("The copy is verified.")

@@ -18,12 +18,16 @@ pytestmark = pytest.mark.postgresql
 CASES = 1_500
 MORE = 1.3
 """How much more may be read."""
-FREE = 30
+FREE = 5
 """Pages that do not matter: the roots of indexes, and what is small anyway."""
 MOST = 6_000
 """Pages for any of them."""
 WORKS = ("Q1", "Q2", "Q3", "Q4", "Q5", "R1", "R2")
 MORE_DOCUMENTS = {
+    "of a party": '{ cases(first: 20, filter: {party: {search: "gmbh"}}) { totalCount'
+    " nodes { name } } }",
+    "of a role": '{ cases(first: 20, filter: {staff: {role: "lawyer"}}) { nodes { name } } }',
+    "searched people": '{ parties(first: 20, search: "muller") { totalCount nodes { name } } }',
     "people": "{ parties(first: 20) { nodes { name cases(first: 20) { totalCount nodes"
     " { role case { name links(first: 5) { nodes { linkedCase { name } } } } } } } } }",
     "staff": '{ staff(first: 20) { nodes { name cases(first: 20, role: "lawyer") { nodes'
@@ -74,6 +78,12 @@ async def asked(api):
             found[name] = partial(api.data, document, variables.get(name))
     found["R1"] = partial(api.rest, "GET", "/cases?limit=50")
     found["R2"] = partial(api.rest, "GET", f"/cases/{one['uuid']}")
+    ids = [node["id"] for node in listed["cases"]["nodes"]]
+    found["nodes"] = partial(
+        api.data,
+        "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Case { name } } }",
+        {"ids": ids},
+    )
     for name, document in MORE_DOCUMENTS.items():
         found[name] = partial(api.data, document)
     return found

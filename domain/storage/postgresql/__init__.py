@@ -3,5 +3,6 @@
 server     the database itself: its checks and migrations
 sessions   a connection's life: taken, in a transaction, given back or cut off
 snapshots  what reads and writes run their statements in
+damage     what only the server knows to be wrong
 errors     translates the driver's errors into the domain's
 """

@@ -21,8 +21,8 @@ UNREACHABLE = "The database server cannot be reached."
 REFUSED = "The database server rejects the user or the password in the database URL."
 MISSING = "The database in the database URL does not exist. Create it with: createdb"
 FORBIDDEN = (
-    "The database user may not do this: it must own casegraph's tables, and CREATE on the schema "
-    "be granted to it."
+    "The database user may not do this: it must own casegraph's tables and have CREATE on the "
+    "schema."
 )
 NO_TLS = "The database server does not offer TLS, which the sslmode in the database URL requires."
 BAD_CERTIFICATE = "The certificate of the database server is not trusted: see sslmode, sslrootcert."

@@ -34,6 +34,7 @@ from domain.storage.database import (
     Snapshot,
     Transaction,
 )
+from domain.storage.postgresql.damage import found
 from domain.storage.postgresql.errors import BAD_URL, DRIVER, POOLER, SILENT, lost, translated
 from domain.storage.postgresql.sessions import CONNECT_SECONDS, Pool, Session
 from domain.storage.postgresql.snapshots import ServerSnapshot, ServerTransaction
@@ -46,7 +47,7 @@ OLDEST = 15
 """The oldest version of PostgreSQL that is tested."""
 MARGIN_SECONDS = 0.25
 """How much longer than the server, which may be frozen, we wait before we give up."""
-IDLE_SECONDS = 5.0
+ABANDONED_SECONDS = 5.0
 """After which the server ends the transaction of a gateway that sends nothing, as if it were dead:
 until then nobody else can write to the workspace. It waits for a command as long as for a turn."""
 KEEPALIVES = {
@@ -87,7 +88,7 @@ class PostgresqlDatabase(Database):
         self._serves = read_seconds is not None
         self._read_seconds = PATIENT_SECONDS if read_seconds is None else read_seconds
         self._patience = PATIENT_SECONDS if read_seconds is None else BUSY_SECONDS
-        self._idle_seconds = PATIENT_SECONDS if read_seconds is None else IDLE_SECONDS
+        self._idle_seconds = PATIENT_SECONDS if read_seconds is None else ABANDONED_SECONDS
         self._readers: Pool | None = None
         self._writers: Pool | None = None
         self._turns = Turns(pooling.readers)
@@ -216,16 +217,8 @@ class PostgresqlDatabase(Database):
 
     async def damage(self) -> list[tuple[str, str]]:
         """Invalid indexes and dangling references; verify() checks everything else."""
-        problems: list[tuple[str, str]] = []
         async with self.read() as db:
-            for (name,) in await db.fetch(Fetch(_INVALID_INDEXES, {})):
-                problems.append((f"index {name}", "it is not valid. See: REINDEX"))
-            if await db.fetch(Fetch(_UNINDEXED, {})):
-                problems.append(("search index", "it does not match the search entries."))
-            for table, parent, statement in _references():
-                if await db.fetch(Fetch(statement, {})):
-                    problems.append((f"table {table}", f"a row refers to nothing in {parent}."))
-        return problems
+            return await found(db)
 
     async def rewrite(self, on_wait: Callable[[str], object] = lambda _what: None) -> None:
         """VACUUM frees the space for reuse. Backups and the WAL are the server's concern."""
@@ -378,30 +371,3 @@ def _set(settings: Mapping[str, str]) -> str:
 
 def _works_for(workspace_id: int | None) -> str:
     return f"SET LOCAL casegraph.workspace = '{EVERY if workspace_id is None else workspace_id}'"
-
-
-_UNINDEXED = Prepared(
-    text(
-        "SELECT 1 FROM search_entry AS e FULL JOIN search_gram AS g ON g.entry = e.entry "
-        "WHERE g.grams IS DISTINCT FROM casegraph_grams(e.scope, e.plain, e.loose, e.number) "
-        "OR e.entry IS NULL LIMIT 1"
-    )
-)
-_INVALID_INDEXES = Prepared(
-    text("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1")
-)
-
-
-def _references() -> list[tuple[str, str, Prepared]]:
-    """For each foreign key: its table, the parent table, and a query for a dangling reference."""
-    references = []
-    for table in metadata.sorted_tables:
-        for key in table.foreign_key_constraints:
-            parent = key.referred_table.alias("parent")
-            pairs = [(element.parent, parent.c[element.column.name]) for element in key.elements]
-            there = [mine == theirs for mine, theirs in pairs]
-            missing = [mine.is_not(None) for mine, _theirs in pairs]
-            nobody = ~parent.select().where(*there).correlate(table).exists()
-            statement = table.select().where(*missing, nobody).with_only_columns(pairs[0][0])
-            references.append((table.name, key.referred_table.name, Prepared(statement.limit(1))))
-    return references

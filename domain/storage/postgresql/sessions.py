@@ -44,35 +44,15 @@ class Session:
 
     async def execute(self, sql: str) -> str:
         """Execute statements; the tag of the last one. Raises TimedOut, Unavailable, Damaged."""
-        self._busy = True
-        try:
-            tag: str = await self._connection.execute(sql)
-        except DRIVER as error:
-            raise self._refusal(error)  # noqa: B904
-        self._busy = False
-        self._answered = time.monotonic()
-        return tag
+        return await self._sent(self._connection.execute(sql))
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """The rows of a statement. Raises TimedOut, Unavailable, Damaged."""
-        self._busy = True
-        try:
-            rows: list[Row] = await self._connection.fetch(sql, *parameters)
-        except DRIVER as error:
-            raise self._refusal(error)  # noqa: B904
-        self._busy = False
-        self._answered = time.monotonic()
-        return rows
+        return await self._sent(self._connection.fetch(sql, *parameters))
 
     async def fetch_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Execute a statement for each row of parameters. Raises TimedOut, Unavailable, Damaged."""
-        self._busy = True
-        try:
-            await self._connection.executemany(sql, rows)
-        except DRIVER as error:
-            raise self._refusal(error)  # noqa: B904
-        self._busy = False
-        self._answered = time.monotonic()
+        await self._sent(self._connection.executemany(sql, rows))
 
     async def commit(self) -> None:
         """Raises InDoubt if the transaction may be stored; after any other error it is not."""
@@ -100,6 +80,16 @@ class Session:
             self._pool.give_back(connection)
         else:
             self._pool.later(self._roll_back())
+
+    async def _sent(self, work: Awaitable[T]) -> T:
+        self._busy = True
+        try:
+            result = await work
+        except DRIVER as error:
+            raise self._refusal(error)  # noqa: B904
+        self._busy = False
+        self._answered = time.monotonic()
+        return result
 
     async def _roll_back(self) -> None:
         watch = self._cut_in(CONNECT_SECONDS)
