@@ -19,11 +19,13 @@ from domain.access.keys import KeyRing
 from domain.access.principal import Scope
 from domain.models import Mode
 from domain.services import Services
+from domain.storage.database import Database
 from domain.storage.opening import opened
 from domain.upkeep import administration
 from gateway.app import create_app
 from gateway.settings import Settings
-from tests.postgresql import TEMPLATE, Server, fresh_database, migrate, postgresql
+from tests.databases import fresh_database
+from tests.postgresql import APP_ROLE, TEMPLATE, Server, migrate, postgresql
 
 __all__ = ["postgresql"]
 
@@ -193,6 +195,8 @@ async def furnish(url: str) -> dict[str, str]:
         for raw in made.values():
             await ring.authenticate(raw)
         await ring.settled()
+        if database.url.get_backend_name() == "postgresql":
+            await database.grant(APP_ROLE)
     return made
 
 
@@ -232,11 +236,19 @@ def firms(
 
 @pytest.fixture
 def settings(firms: tuple[str, dict[str, str]]) -> Settings:
+    """On PostgreSQL, a role serves that owns nothing, as README recommends."""
     return Settings(
-        database_url=firms[0],
+        database_url=firms[0].replace("//casegraph@", f"//{APP_ROLE}@"),
         rate_limit=1_000_000,
         failed_auth_limit=1_000_000,
     )
+
+
+@pytest.fixture
+async def owner(firms: tuple[str, dict[str, str]]) -> AsyncIterator[Database]:
+    """The same database for what commands do: on PostgreSQL, as the owner of the tables."""
+    async with opened(firms[0]) as database:
+        yield database
 
 
 @pytest.fixture

@@ -27,6 +27,8 @@ from domain.storage.tables import metadata
 OWNER = 65534
 """Who runs the server where the tests are root, which PostgreSQL refuses: nobody."""
 TEMPLATE = "template_casegraph"
+APP_ROLE = "casegraph_app"
+"""The role that serves in the tests of the surfaces; casegraph owns the tables."""
 BINARIES = "CASEGRAPH_TEST_POSTGRESQL"
 """An environment variable: the folder of another version's programs."""
 
@@ -87,14 +89,21 @@ class Server:
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
-    def _signal(self, how: int) -> None:
+    def processes(self) -> list[int]:
+        """Its process and those of its connections."""
         assert self._process is not None
-        mine = str(self._process.pid)
+        mine, found = str(self._process.pid), []
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
                 parent = stat.read_text().rpartition(")")[2].split()[1]
                 if mine in (parent, stat.parent.name):
-                    os.kill(int(stat.parent.name), how)
+                    found.append(int(stat.parent.name))
+        return found
+
+    def _signal(self, how: int) -> None:
+        for process in self.processes():
+            with contextlib.suppress(OSError):
+                os.kill(process, how)
 
     @cached_property
     def past(self) -> "Raw":
@@ -196,6 +205,7 @@ def postgresql() -> Iterator[Server]:
         synchronous_commit="off", full_page_writes="off", autovacuum="off", jit="off"
     ) as made:
         made.sql("CREATE ROLE casegraph LOGIN CREATEDB")
+        made.sql(f"CREATE ROLE {APP_ROLE} LOGIN")
         made.sql(f"CREATE DATABASE {TEMPLATE} OWNER casegraph")
         asyncio.run(migrate(made.url(TEMPLATE, "casegraph")))
         yield made
@@ -204,21 +214,6 @@ def postgresql() -> Iterator[Server]:
 async def migrate(url: str) -> None:
     async with opened(url):
         pass
-
-
-@contextlib.contextmanager
-def fresh_database(server: Server, template: str = TEMPLATE) -> Iterator[str]:
-    """The URL of a new database, with the schema and nothing in it."""
-    name = f"cases_{next(_NUMBERS)}"
-    past = server.past
-    past.execute(f"CREATE DATABASE {name} OWNER casegraph TEMPLATE {template} STRATEGY FILE_COPY")
-    try:
-        yield server.url(name, "casegraph")
-    finally:
-        past.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-_NUMBERS = itertools.count(1)
 
 
 def _owner() -> dict[str, object]:

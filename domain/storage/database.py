@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ClauseElement
 from sqlalchemy.engine import URL
 
+from domain.errors import invalid
 from domain.instants import Instant
 from domain.storage.statements import Fetch, Prepared
 
@@ -185,6 +186,13 @@ class Database(ABC):
         *on_wait* is told, in a sentence, what this waits for. Raises Unavailable if others read an
         older state of the database for too long, which keeps what was erased.
         """
+
+    async def grant(self, role: str) -> None:
+        """Let a role of the database serve that does not own the tables, and can do no more.
+
+        Raises Invalid for a role that there is not or that may do more, and where there are none.
+        """
+        raise invalid("SQLite has no roles.", "app_role")
 
     async def require_bound(self) -> None:
         """Raise Unavailable if the schema's policies, where it has any, do not bind its role."""

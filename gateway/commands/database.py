@@ -32,6 +32,15 @@ def init(
     name: Annotated[
         str | None, typer.Option(help="The firm's name, for display.", show_default=False)
     ] = None,
+    app_role: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROLE",
+            help="On PostgreSQL, let this role serve: it can neither change the schema, nor leave "
+            "a workspace, nor edit a timeline.",
+            show_default=False,
+        ),
+    ] = None,
     database: DatabaseUrl = None,
 ) -> None:
     """Create a database and a workspace with its sandbox; bring an older schema up to date.
@@ -44,17 +53,23 @@ def init(
         casegraph init
 
         casegraph init --workspace brandt --name "Kanzlei Brandt"
+
+        casegraph init --app-role casegraph_app --database postgresql://owner@db.internal/cases
     """
     url = terminal.chosen(database).database_url
 
     async def work() -> list[verifying.Finding]:
         async with terminal.opened(url) as open_database:
             await administration.create_workspace(open_database, workspace, name)
+            if app_role is not None:
+                await open_database.grant(app_role)
             return await verifying.shared_numbers(open_database)
 
     for finding in terminal.run(work()):
         err.print(str(finding), markup=False)
     out.print(f"{without_password(url)} is ready and has the workspace {workspace}.")
+    if app_role is not None:
+        out.print(f"Serve it as the role {app_role}.", markup=False)
 
 
 def verify(

@@ -114,9 +114,9 @@ async def test_no_other_workspace_and_no_other_scope_gets_it(api, given_case, as
         b'{"query": "query { ...F } fragment F on Query { viewer { keyName } }"}',
     ],
 )
-async def test_each_key_sees_itself(api, body):
+async def test_each_key_sees_itself(api, owner, body):
     # Two keys of one workspace with the same scopes.
-    raw, _ = await administration.create_key(api.services.database, "second", list(Scope))
+    raw, _ = await administration.create_key(owner, "second", list(Scope))
     bearers = {"all": api.bearer("all"), "second": {"Authorization": f"Bearer {raw}"}}
     for _ in range(AGAIN):
         for name, bearer in bearers.items():

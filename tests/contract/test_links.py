@@ -73,17 +73,17 @@ async def test_a_deleted_case_takes_its_links_along(api, cases):
     assert (await api.rest("GET", f"/cases/{c}")).headers["ETag"] == '"3"'
 
 
-async def test_an_import_makes_no_circle(api, cases):
+async def test_an_import_makes_no_circle(api, owner, cases):
     a, b, c, _ = cases
     await link(api, a, b, "parent")
     await link(api, b, c, "parent")
     line = {"name": "N", "links": [{"type": "parent", "linked_case_id": a}]}
     rejects = []
-    who = await administration.operator(api.services.database)
+    who = await administration.operator(owner)
 
     report = await import_cases(
         who,
-        api.services.database,
+        owner,
         [json.dumps(line | {"id": "019bc8f0-4c00-7000-8000-0123456789ab"}).encode()],
         source="s",
         on_reject=rejects.append,
@@ -91,7 +91,7 @@ async def test_an_import_makes_no_circle(api, cases):
     assert (report.links, rejects) == (1, [])
     report = await import_cases(
         who,
-        api.services.database,
+        owner,
         [
             json.dumps(
                 {

@@ -24,12 +24,10 @@ query Page($first: Int, $after: String, $last: Int, $before: String, $search: St
 
 
 @pytest.fixture
-async def imported(api):
-    who = await administration.operator(api.services.database)
+async def imported(api, owner):
+    who = await administration.operator(owner)
     with REAL_FILE.open("rb") as lines:
-        return await import_cases(
-            who, api.services.database, lines, source="real", on_conflict=OnConflict.SKIP
-        )
+        return await import_cases(who, owner, lines, source="real", on_conflict=OnConflict.SKIP)
 
 
 async def pages(api, *, backwards, meanwhile):

@@ -13,11 +13,9 @@ from domain.upkeep import administration
 REAL_FILE = Path(__file__).parents[3] / "shared" / "data" / "supreme-court-cases.jsonl"
 
 
-async def imported(api, lines):
-    who = await administration.operator(api.services.database)
-    await import_cases(
-        who, api.services.database, lines, source="test", on_conflict=OnConflict.SKIP
-    )
+async def imported(api, owner, lines):
+    who = await administration.operator(owner)
+    await import_cases(who, owner, lines, source="test", on_conflict=OnConflict.SKIP)
 
 
 async def every_case(api):
@@ -53,17 +51,17 @@ async def nothing_is_lost(api):
     return count
 
 
-async def test_every_demo_case_can_be_written_back_as_it_was_read(api):
+async def test_every_demo_case_can_be_written_back_as_it_was_read(api, owner):
     cases = demo_cases(120)
-    await imported(api, [json.dumps(case).encode() + b"\n" for case in cases])
+    await imported(api, owner, [json.dumps(case).encode() + b"\n" for case in cases])
 
     assert await nothing_is_lost(api) == len(cases)
 
 
 @pytest.mark.skipif(not REAL_FILE.exists(), reason="the real cases are not beside this checkout")
-async def test_every_real_case_can_be_written_back_as_it_was_read(api):
+async def test_every_real_case_can_be_written_back_as_it_was_read(api, owner):
     with REAL_FILE.open("rb") as lines:
-        await imported(api, lines)
+        await imported(api, owner, lines)
 
     assert await nothing_is_lost(api) > 2_000
 

@@ -215,10 +215,9 @@ class Office:
 
 
 @pytest.fixture
-async def office(api, given_case) -> Office:
-    database = api.services.database
-    revoked, entry = await administration.create_key(database, "revoked", list(Scope))
-    await administration.revoke_key(database, entry.id)
+async def office(api, owner, given_case) -> Office:
+    revoked, entry = await administration.create_key(owner, "revoked", list(Scope))
+    await administration.revoke_key(owner, entry.id)
 
     async def objects(whose: str) -> Ids:
         if whose == "missing":

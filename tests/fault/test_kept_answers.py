@@ -16,10 +16,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import pytest
 
 from domain.access.principal import Scope
+from tests.databases import fresh_database
 from tests.fault.exchanges import Line, Request
 from tests.fault.pairs import two_gateways
 from tests.fault.servers import Gateway
-from tests.postgresql import fresh_database
 
 READS = int(os.environ.get("CASEGRAPH_READS", "2000"))
 SEED = int(os.environ.get("CASEGRAPH_SEED", "20261128"))

@@ -25,8 +25,8 @@ from domain.upkeep import administration
 from domain.upkeep.verifying import verify
 from domain.writing import cases
 from tests.conftest import DATABASES
+from tests.databases import fresh_database
 from tests.fault.servers import COMMAND, Gateway
-from tests.postgresql import fresh_database
 
 KILLS = int(os.environ.get("CASEGRAPH_COMMAND_KILLS", "2"))
 SEED = int(os.environ.get("CASEGRAPH_SEED", "0")) or time.time_ns() % 1_000_000

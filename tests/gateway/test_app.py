@@ -161,16 +161,10 @@ async def test_without_the_setting_no_other_origin_may_call(api):
     assert "Access-Control-Allow-Origin" not in response.headers
 
 
-async def test_a_key_is_limited_over_both_surfaces_together(settings):
-    from domain.access.principal import Scope
-    from domain.upkeep import administration
-
+async def test_a_key_is_limited_over_both_surfaces_together(settings, firms):
     app = create_app(settings.but(rate_limit=3))
     async with app.router.lifespan_context(app):
-        database = app.state.services.database
-        await administration.create_workspace(database, "default")
-        key, _ = await administration.create_key(database, "limited", list(Scope))
-        headers = {"Authorization": f"Bearer {key}"}
+        headers = {"Authorization": f"Bearer {firms[1]['all']}"}
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://testserver") as http:
             first = await http.get("/api/v1/cases", headers=headers)

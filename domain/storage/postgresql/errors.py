@@ -21,8 +21,12 @@ UNREACHABLE = "The database server cannot be reached."
 REFUSED = "The database server rejects the user or the password in the database URL."
 MISSING = "The database in the database URL does not exist. Create it with: createdb"
 FORBIDDEN = (
-    "The database user may not do this: it must own casegraph's tables and have CREATE on the "
-    "schema."
+    "The database user may not do this. Commands need the owner of casegraph's tables, with CREATE "
+    "on the schema; a user that only serves is let in by casegraph init --app-role."
+)
+NOT_THE_OWNER = (
+    "The database has another schema than this version, and its user does not own the tables. Run "
+    "casegraph init as the owner."
 )
 NO_TLS = "The database server does not offer TLS, which the sslmode in the database URL requires."
 BAD_CERTIFICATE = "The certificate of the database server is not trusted: see sslmode, sslrootcert."

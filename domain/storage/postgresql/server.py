@@ -34,8 +34,17 @@ from domain.storage.database import (
     Snapshot,
     Transaction,
 )
+from domain.storage.postgresql import grants
 from domain.storage.postgresql.damage import found
-from domain.storage.postgresql.errors import BAD_URL, DRIVER, POOLER, SILENT, lost, translated
+from domain.storage.postgresql.errors import (
+    BAD_URL,
+    DRIVER,
+    NOT_THE_OWNER,
+    POOLER,
+    SILENT,
+    lost,
+    translated,
+)
 from domain.storage.postgresql.sessions import CONNECT_SECONDS, Pool, Session
 from domain.storage.postgresql.snapshots import ServerSnapshot, ServerTransaction
 from domain.storage.statements import Fetch, Prepared
@@ -98,12 +107,13 @@ class PostgresqlDatabase(Database):
         self._probing = asyncio.Lock()
 
     async def open(self, *, migrate: bool = True) -> None:
-        with translated():
-            if not await self._has_schema():
-                await self._migrated(migrating.upgrade if migrate else migrating.check)
-                await self.analyze()
         self._readers = Pool(partial(self._connect, reads=True), self._pooling.readers)
         self._writers = Pool(self._connect, self._pooling.writers, writes=True)
+        with translated():
+            if not await self._has_schema(self._readers):
+                await self._migrated(migrating.upgrade if migrate else migrating.check)
+                await self._as_owner(grants.grant_again)
+                await self.analyze()
         self._readers.beside, self._writers.beside = self._writers, self._readers
 
     async def close(self) -> None:
@@ -225,13 +235,24 @@ class PostgresqlDatabase(Database):
         names = (*(table.name for table in metadata.sorted_tables), "search_gram")
         await self._maintained(*(f"VACUUM (ANALYZE) {name}" for name in names))
 
+    async def grant(self, role: str) -> None:
+        await self._as_owner(partial(grants.grant, role=role))
+
     async def _maintained(self, *commands: str) -> None:
         """Execute commands that no transaction may contain."""
+
+        async def maintain(connection: asyncpg.Connection) -> None:
+            for command in commands:
+                await connection.execute(command)
+
+        await self._as_owner(maintain)
+
+    async def _as_owner(self, work: Callable[[asyncpg.Connection], Awaitable[None]]) -> None:
+        """Do what only the owner of the tables may do, on a connection for it alone."""
         with translated():
             connection = await self._connect()
             try:
-                for command in commands:
-                    await connection.execute(command)
+                await work(connection)
             finally:
                 await connection.close(timeout=CONNECT_SECONDS)
 
@@ -291,17 +312,22 @@ class PostgresqlDatabase(Database):
             finally:
                 session.end()
 
-    async def _has_schema(self) -> bool:
-        """Whether there is nothing to migrate; Alembic would take longer to find out."""
-        connection = await self._connect()
+    async def _has_schema(self, pool: Pool) -> bool:
+        """Whether there is nothing to migrate; Alembic would take longer to find out.
+
+        The connection is the first one of *pool*.
+        """
+        connection = await self._connect(reads=True)
         try:
             _require_fit(connection)
             async with connection.transaction():
                 revision = await connection.fetchval("SELECT version_num FROM alembic_version")
+            if revision != migrating.head() and not await grants.may_migrate(connection):
+                raise Unavailable(NOT_THE_OWNER)
         except asyncpg.UndefinedTableError:
-            return False
+            revision = None
         finally:
-            await connection.close(timeout=CONNECT_SECONDS)
+            pool.keep(connection)
         return bool(revision == migrating.head())
 
     async def _migrated(self, work: Callable[[sqlalchemy.Connection], None]) -> None:

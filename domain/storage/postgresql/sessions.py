@@ -171,6 +171,11 @@ class Pool:
         raise AssertionError
 
     def give_back(self, connection: asyncpg.Connection) -> None:
+        """Take back what begun() gave away."""
+        self.keep(connection)
+        self._free.release()
+
+    def keep(self, connection: asyncpg.Connection) -> None:
         """Keep a connection for the next one, if it is as good as new."""
         now = time.monotonic()
         if self.closed or connection.is_closed() or connection.is_in_transaction():
@@ -179,7 +184,6 @@ class Pool:
             self._idle.append((connection, now))
         while self._idle and now - self._idle[0][1] > IDLE_SECONDS:
             self._idle.pop(0)[0].terminate()
-        self._free.release()
 
     def later(self, work: Any) -> None:
         """Run a coroutine in the background; close() waits for it."""

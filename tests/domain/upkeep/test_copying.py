@@ -18,7 +18,7 @@ from domain.upkeep.copying import BATCH, copy
 from domain.upkeep.forgetting import forget_party
 from domain.upkeep.verifying import verify
 from domain.writing import cases
-from tests.postgresql import fresh_database
+from tests.databases import fresh_database
 
 CASES = 120
 

@@ -278,6 +278,12 @@ def test_the_kinds_that_were_guessed_are_told(casegraph, lines):
     assert "The kind of 1 of 2 new parties was guessed" in done.stderr
 
 
+def test_an_app_role_is_for_postgresql(casegraph):
+    said = casegraph("init", "--app-role", "app", status=1).stderr
+
+    assert "SQLite has no roles." in said
+
+
 def test_numbers_that_two_cases_share_are_named_by_init_and_verify(casegraph, lines, tmp_path):
     casegraph("import", lines({"name": "One", "file_number": "AZ-1"}, {"name": "Two"}))
     with closing(sqlite3.connect(tmp_path / "cases.db")) as raw, raw:

@@ -152,13 +152,13 @@ async def test_what_an_operation_costs_is_told_on_request(api):
     assert again == first | {"visited": visited}
 
 
-async def many_cases(api, count):
-    who = await administration.operator(api.services.database)
+async def many_cases(api, owner, count):
+    who = await administration.operator(owner)
     lines = [
         dumped({"name": f"Case {n}", "parties": [{"name": f"P {n % 50}", "role": "client"}]})
         for n in range(count)
     ]
-    await import_cases(who, api.services.database, lines, source="test")
+    await import_cases(who, owner, lines, source="test")
 
 
 async def remaining(api, query):
@@ -167,8 +167,8 @@ async def remaining(api, query):
     return int(response.headers["x-ratelimit-remaining"])
 
 
-async def test_an_operation_takes_of_the_rate_what_it_has_visited(api):
-    await many_cases(api, 2_000)
+async def test_an_operation_takes_of_the_rate_what_it_has_visited(api, owner):
+    await many_cases(api, owner, 2_000)
     nothing = "{ viewer { mode } }"
     cheap = "{ cases(first: 100) { nodes { parties(first: 100) { nodes { role } } } } }"
     dear = '{ cases(filter: {or: [{search: "qx"}, {type: ["none"]}]}) { totalCount } }'
@@ -183,8 +183,8 @@ async def test_an_operation_takes_of_the_rate_what_it_has_visited(api):
 
 
 @pytest.mark.sqlite
-async def test_a_search_takes_of_the_rate_what_it_has_visited_over_rest_too(api):
-    await many_cases(api, 2_000)
+async def test_a_search_takes_of_the_rate_what_it_has_visited_over_rest_too(api, owner):
+    await many_cases(api, owner, 2_000)
     left = []
     for search in ("qx", "qx", "Case 17"):
         answer = await api.rest("GET", f"/cases?search={search}")
@@ -230,8 +230,8 @@ class TestAFewPoints:
         assert error["extensions"]["code"] == "RATE_LIMIT_EXCEEDED"
         assert int(response.headers["retry-after"]) == error["extensions"]["retryAfter"]
 
-    async def test_an_operation_that_visits_more_than_a_minute_has_takes_it_all(self, api):
-        await many_cases(api, 3_000)
+    async def test_an_operation_that_visits_more_than_a_minute_has_takes_it_all(self, api, owner):
+        await many_cases(api, owner, 3_000)
         first = await api.http.post(
             "/graphql",
             json={

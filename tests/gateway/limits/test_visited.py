@@ -89,10 +89,10 @@ def steps_of(path, statements):
     return count
 
 
-async def test_the_charge_is_within_a_factor_of_what_is_visited(api, settings, statements):
-    who = await administration.operator(api.services.database)
+async def test_the_charge_is_within_a_factor_of_what_is_visited(api, owner, settings, statements):
+    who = await administration.operator(owner)
     lines = [dumped(case) for case in demo_cases(CASES)]
-    await import_cases(who, api.services.database, lines, source="demo")
+    await import_cases(who, owner, lines, source="demo")
     path = settings.database_url.removeprefix("sqlite:///")
     wrong = {}
     for name, query in (LEGITIMATE | ABUSIVE).items():
