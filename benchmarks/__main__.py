@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -12,18 +13,23 @@ from rich.console import Console
 
 from benchmarks import data, load, report, runs, works
 from benchmarks.runs import Plan
-from benchmarks.servers import SERVERS, BenchmarkError, pinned
+from benchmarks.servers import ON_POSTGRESQL, SERVERS, BenchmarkError, pinned
 
-TINY = 200  # cases
+TINY, LEAST = 200, 100  # cases
 TINY_CALLS = 20
 FOLDER = Path.home() / ".cache" / "casegraph-benchmarks"
 out, err = Console(), Console(stderr=True)
 
 
+class Database(StrEnum):
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+
+
 def main(
     cases: Annotated[
         list[int] | None,
-        typer.Option(min=TINY, help="How many cases; repeatable.", show_default="10000"),
+        typer.Option(min=LEAST, help="How many cases; repeatable.", show_default="10000"),
     ] = None,
     seconds: Annotated[int, typer.Option(min=1, help="How long each cell is measured.")] = 4,
     rounds: Annotated[int, typer.Option(min=1, help="How often; medians are taken.")] = 3,
@@ -37,6 +43,12 @@ def main(
     folder: Annotated[
         Path, typer.Option(help="Where generated databases are kept for the next time.")
     ] = FOLDER,
+    database: Annotated[
+        Database, typer.Option(help="Where the cases are; a PostgreSQL server is started for it.")
+    ] = Database.SQLITE,
+    firms: Annotated[
+        int, typer.Option(min=1, help="How many firms have so many cases; the first is asked.")
+    ] = 1,
     tiny: Annotated[
         bool, typer.Option("--tiny", help=f"{TINY} cases, and only whether answers are right.")
     ] = False,
@@ -51,20 +63,26 @@ def main(
         python -m benchmarks --tiny
 
         python -m benchmarks --cases 10000 --cases 100000 --json figures.json
+
+        python -m benchmarks --database postgresql --only Q1,R1 --firms 1000 --cases 100
     """
+    postgresql = database is Database.POSTGRESQL
+    known = ON_POSTGRESQL if postgresql else SERVERS
     plan = Plan(
-        [SERVERS[name] for name in _chosen(servers, list(SERVERS), "--servers")],
+        [known[name] for name in _chosen(servers, list(SERVERS), "--servers") if name in known],
         [works.BY_NAME[name] for name in _chosen(only, list(works.BY_NAME), "--only")],
         [_number(part) for part in connections.split(",")],
         rounds,
         seconds,
+        postgresql,
     )
     # Ended in order, servers first, also when somebody else ends us.
     signal.signal(signal.SIGTERM, _end)
     folder = folder.absolute()
     if tiny:
         with err.status("Starting") as status:
-            runs.run(data.firm(folder, TINY), plan, status.update, timed=False, calls=TINY_CALLS)
+            firm = data.firm(folder, TINY, firms=firms)
+            runs.run(firm, plan, status.update, timed=False, calls=TINY_CALLS)
         out.print(f"All answers of {len(plan.works)} works by {len(plan.servers)} servers agree.")
         return
     load.require_wrk()
@@ -73,7 +91,7 @@ def main(
     sizes = []
     for size in cases or [report.SMALL]:
         with err.status("Starting") as status:
-            firm = data.firm(folder, size, status.update)
+            firm = data.firm(folder, size, status.update, firms=firms)
             sizes.append(runs.run(firm, plan, status.update))
         report.show(out, sizes[-1], plan)
     report.show_goals(out, report.goals(sizes))

@@ -54,7 +54,9 @@ _LINK_TYPES = (LinkType.RELATED, LinkType.PREDECESSOR, LinkType.PARENT, LinkType
 class Firm:
     """A generated database: where it is, and what a client needs to know of it.
 
-    *seal* is what casegraph seals the cursors of the list of all cases with.
+    *seal* is what casegraph seals the cursors of the list of all cases with. *cases* are one
+    firm's; the others in the database have as many. Of a copy on a server, *server_url* says where
+    it is, and *path* is the file that it was copied from.
     """
 
     path: Path
@@ -62,25 +64,37 @@ class Firm:
     workspace_id: int
     key: str
     seal: str
+    server_url: str | None = None
+
+    @property
+    def url(self) -> str:
+        return self.server_url or f"sqlite:///{self.path}"
 
     def copied(self, folder: Path, name: str) -> "Firm":
         """A copy for one server."""
         path = folder / f"{name}.db"
         shutil.copyfile(self.path, path)
-        return Firm(path, self.cases, self.workspace_id, self.key, self.seal)
+        return replace(self, path=path)
 
 
-def firm(folder: Path, cases: int, tell: Callable[[str], object] = lambda _line: None) -> Firm:
-    """The database with *cases* cases in *folder*; it is made if it is not there yet."""
+def firm(
+    folder: Path,
+    cases: int,
+    tell: Callable[[str], object] = lambda _line: None,
+    *,
+    firms: int = 1,
+) -> Firm:
+    """The database with *cases* cases in each of its *firms*; it is made if it is not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"cases-{cases}-{_fingerprint()}.db"
+    several = f"{firms}-firms-" if firms > 1 else ""
+    path = folder / f"{several}cases-{cases}-{_fingerprint()}.db"
     about = path.with_suffix(".json")
     if not about.exists():
-        tell(f"Making {cases:,} cases in {path} ...")
+        tell(f"Making {cases * firms:,} cases in {path} ...")
         unfinished = path.with_suffix(".unfinished")
         for left in folder.glob(f"{unfinished.name}*"):
             left.unlink()
-        found = asyncio.run(_make(unfinished, cases))
+        found = asyncio.run(_make(unfinished, cases, firms))
         unfinished.rename(path)
         for left in folder.glob(f"{unfinished.name}*"):
             left.unlink()
@@ -92,15 +106,19 @@ def firm(folder: Path, cases: int, tell: Callable[[str], object] = lambda _line:
 
 def _fingerprint() -> str:
     """Changes with the schema and with what is generated."""
-    versions = _ROOT / "domain" / "migrations" / "versions"
+    versions = _ROOT / "domain" / "storage" / "migrations" / "versions"
     here = Path(__file__).parent
     sources = [*sorted(versions.glob("*.py")), here / "data.py", here / "people.py"]
     digest = hashlib.blake2s(b"".join(path.read_bytes() for path in sources), digest_size=5)
     return digest.hexdigest()
 
 
-async def _make(path: Path, cases: int) -> dict[str, object]:
+async def _make(path: Path, cases: int, firms: int) -> dict[str, object]:
     async with opened(f"sqlite:///{path}", clock=lambda: _NOW) as database:
+        for number in range(1, firms):
+            slug = f"firm-{number}"
+            await administration.create_workspace(database, slug)
+            await _fill(database, await administration.operator(database, slug), cases, number)
         await administration.create_workspace(database, administration.DEFAULT_SLUG, "Benchmark")
         who = await administration.operator(database)
         await _fill(database, who, cases)
@@ -126,8 +144,8 @@ class _File:
     steps: tuple[words.Step, ...]
 
 
-async def _fill(database: Database, who: Principal, cases: int) -> None:
-    rng = random.Random(SEED)  # noqa: S311 (believable, not secret)
+async def _fill(database: Database, who: Principal, cases: int, number: int = 0) -> None:
+    rng = random.Random(SEED + number)  # noqa: S311 (believable, not secret)
     people = People(rng, cases, instants.of(_FIRST_DAY))
     async with database.write() as db:
         await rows.insert_staff(db, who.workspace_id, people.staff)

@@ -6,12 +6,10 @@ is as durable as what casegraph writes, and the same rows: casegraph verify find
 files. One file, as that engineer would have it.
 """
 
-import base64
 import gc
 import hashlib
 import sqlite3
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +17,10 @@ import orjson
 import typer
 import uvicorn
 
+from benchmarks import shapes
 from benchmarks.data import ACTOR
+from benchmarks.shapes import global_id
+from benchmarks.works import local_id
 from domain import folding, ids, instants
 from domain.reading import search
 
@@ -96,17 +97,6 @@ STATUS = """
     WHERE workspace_id = ? AND id = ? AND deleted_at IS NULL"""
 UPDATE_CASE = """
     UPDATE cases SET status = ?, updated_at = ?, version = ? WHERE workspace_id = ? AND id = ?"""
-REST_CASE = (
-    "id",
-    "name",
-    "file_number",
-    "status",
-    "type",
-    "description",
-    "dezernat",
-    "created_at",
-    "updated_at",
-)
 
 
 class Floor:
@@ -141,153 +131,35 @@ class Floor:
 
     def q1(self) -> Any:
         rows = self.reader.execute(CASES, (self.workspace_id,)).fetchall()
-        page = rows[:50]
-        ids = [row[0] for row in page]
-        parties = self._people(PARTIES, "Party", ids)
-        staff = self._people(STAFF, "Staff", ids)
-        edges = [
-            {
-                "node": {
-                    "id": global_id("Case", id),
-                    "name": name,
-                    "fileNumber": file_number,
-                    "status": status.upper(),
-                    "type": type,
-                    "dezernat": dezernat,
-                    "createdAt": created_at,
-                    "updatedAt": updated_at,
-                    "parties": {"nodes": parties[id][:10]},
-                    "staff": {"nodes": staff[id][:10]},
-                }
-            }
-            for id, name, file_number, status, type, dezernat, created_at, updated_at in page
-        ]
-        end = self._cursor(page[-1][0], page[-1][6]) if page else None
-        return {
-            "cases": {
-                "edges": edges,
-                "pageInfo": {"hasNextPage": len(rows) > 50, "endCursor": end},
-            }
-        }
+        ids = [row[0] for row in rows[:50]]
+        parties = shapes.people("Party", self._of_cases(PARTIES, ids))
+        staff = shapes.people("Staff", self._of_cases(STAFF, ids))
+        return shapes.listed(rows, parties, staff, self.seal)
 
     def q2(self, id: str) -> Any:
-        id = local_id(id)
-        row = self.reader.execute(ONE_CASE, (self.workspace_id, id)).fetchone()
+        one = (self.workspace_id, local_id(id))
+        row = self.reader.execute(ONE_CASE, one).fetchone()
         if row is None:
             return {"case": None}
-        links = self.reader.execute(LINKS, (self.workspace_id, id)).fetchall()
-        events = self.reader.execute(TIMELINE, (self.workspace_id, id)).fetchall()
-        return {
-            "case": {
-                "id": global_id("Case", id),
-                "uuid": id,
-                "name": row[1],
-                "fileNumber": row[2],
-                "status": row[3].upper(),
-                "type": row[4],
-                "description": row[5],
-                "dezernat": row[6],
-                "createdAt": row[7],
-                "updatedAt": row[8],
-                "version": row[9],
-                "parties": {"nodes": self._people_of_one(PARTIES_OF_ONE, "Party", id)},
-                "staff": {"nodes": self._people_of_one(STAFF_OF_ONE, "Staff", id)},
-                "links": {
-                    "nodes": [
-                        {
-                            "id": global_id("CaseLink", f"{id}/{link_id}"),
-                            "type": kind.upper(),
-                            "linkedCase": {
-                                "id": global_id("Case", other),
-                                "name": name,
-                                "fileNumber": file_number,
-                                "status": status.upper(),
-                            },
-                        }
-                        for link_id, kind, other, name, file_number, status in links
-                    ]
-                },
-                "timeline": {
-                    "nodes": [
-                        {
-                            "id": global_id("TimelineEvent", event_id),
-                            "seq": seq,
-                            "type": kind,
-                            "actor": actor,
-                            "at": at,
-                            "occurredAt": occurred_at,
-                            "title": title,
-                            "changes": orjson.loads(changes),
-                        }
-                        for event_id, seq, kind, actor, at, occurred_at, title, changes in events
-                    ]
-                },
-            }
-        }
+        parties = shapes.people_of_one("Party", self.reader.execute(PARTIES_OF_ONE, one))
+        staff = shapes.people_of_one("Staff", self.reader.execute(STAFF_OF_ONE, one))
+        links = self.reader.execute(LINKS, one).fetchall()
+        return shapes.whole(row, parties, staff, links, self.reader.execute(TIMELINE, one))
 
     def q3(self) -> Any:
-        rows = self.reader.execute(SHORT_CASES, (self.workspace_id, 100))
-        return {
-            "cases": {
-                "nodes": [
-                    {
-                        "id": global_id("Case", id),
-                        "name": name,
-                        "fileNumber": file_number,
-                        "status": status.upper(),
-                    }
-                    for id, name, file_number, status in rows
-                ]
-            }
-        }
+        return shapes.short(self.reader.execute(SHORT_CASES, (self.workspace_id, 100)))
 
     def q4(self) -> Any:
         rows = self.reader.execute(SHORT_CASES, (self.workspace_id, 20)).fetchall()
-        parties = self._rows(PARTIES, [row[0] for row in rows])
+        parties = shapes.by_case(self._of_cases(PARTIES, [row[0] for row in rows]))
         # One bounded walk a party: a single statement would read all cases of a court.
         cases = {
             party_id: self.reader.execute(PARTY_CASES, (self.workspace_id, party_id)).fetchall()
             for party_id in {row[2] for rows in parties.values() for row in rows[:10]}
         }
         listed = {row[0] for rows in cases.values() for row in rows}
-        staff = self._people(STAFF, "Staff", [*listed])
-        nodes = {
-            party_id: [
-                {
-                    "case": {
-                        "id": global_id("Case", id),
-                        "name": name,
-                        "staff": {"nodes": staff[id][:10]},
-                    }
-                }
-                for id, name in found
-            ]
-            for party_id, found in cases.items()
-        }
-        return {
-            "cases": {
-                "nodes": [
-                    {
-                        "id": global_id("Case", row[0]),
-                        "name": row[1],
-                        "parties": {
-                            "nodes": [
-                                {
-                                    "role": role,
-                                    "party": {
-                                        "id": global_id("Party", party_id),
-                                        "name": name,
-                                        "cases": {"nodes": nodes[party_id]},
-                                    },
-                                }
-                                for _case_id, role, party_id, name in parties[row[0]][:10]
-                            ]
-                        },
-                    }
-                    for row in rows
-                ]
-            }
-        }
+        staff = shapes.people("Staff", self._of_cases(STAFF, [*listed]))
+        return shapes.met(rows, parties, cases, staff)
 
     def q5(self, term: str) -> Any:
         terms = search.terms(self.workspace_id, "case", term)
@@ -295,24 +167,11 @@ class Floor:
         wanted = (self.workspace_id, terms[1]["query"], self.workspace_id)
         rows = self.reader.execute(SEARCH, wanted).fetchall()
         [total] = self.reader.execute(COUNT, wanted).fetchone()
-        return {
-            "cases": {
-                "totalCount": total,
-                "nodes": [
-                    {"id": global_id("Case", id), "name": name, "fileNumber": file_number}
-                    for id, name, file_number in rows[:20]
-                ],
-                "pageInfo": {"hasNextPage": len(rows) > 20},
-            }
-        }
+        return shapes.found(rows, total)
 
     def rest_cases(self) -> Any:
         rows = self.reader.execute(WHOLE_CASES, (self.workspace_id,)).fetchall()
-        page = rows[:50]
-        pagination: dict[str, Any] = {"has_more": len(rows) > 50}
-        if len(rows) > 50:
-            pagination["cursor"] = self._cursor(page[-1][0], page[-1][7])
-        return {"data": self._rest(page), "pagination": pagination}
+        return shapes.rest_page(rows, self._rest(rows[:50]), self.seal)
 
     def rest_case(self, id: str) -> Any:
         row = self.reader.execute(ONE_CASE, (self.workspace_id, id)).fetchone()
@@ -378,64 +237,14 @@ class Floor:
         self.writer.execute(INSERT_EVENT, row)
         self.writer.execute(UPDATE_HEAD, (seq, digest, now, self.workspace_id))
 
-    def _rows(self, sql: str, ids: list[str]) -> dict[str, list[tuple[str, ...]]]:
-        found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    def _of_cases(self, sql: str, ids: list[str]) -> sqlite3.Cursor:
         places = ",".join("?" * len(ids))
-        for row in self.reader.execute(sql.format(places), (self.workspace_id, *ids)):
-            found[row[0]].append(row)
-        return found
+        return self.reader.execute(sql.format(places), (self.workspace_id, *ids))
 
-    def _people(self, sql: str, kind: str, ids: list[str]) -> dict[str, list[Any]]:
-        """Roles of parties or staff, by case."""
-        found: dict[str, list[Any]] = defaultdict(list)
-        places = ",".join("?" * len(ids))
-        for case_id, role, id, name in self.reader.execute(
-            sql.format(places), (self.workspace_id, *ids)
-        ):
-            person = {"id": global_id(kind, id), "name": name}
-            found[case_id].append({"role": role, kind.lower(): person})
-        return found
-
-    def _people_of_one(self, sql: str, kind: str, case_id: str) -> list[Any]:
-        """The first ten roles of parties or staff of one case."""
-        name = kind.lower()
-        return [
-            {"role": role, name: {"id": global_id(kind, id), "name": its_name}}
-            for role, id, its_name in self.reader.execute(sql, (self.workspace_id, case_id))
-        ]
-
-    def _rest(self, rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
-        """Case objects of the REST contract."""
-        rows = list(rows)
+    def _rest(self, rows: Sequence[shapes.Row]) -> list[dict[str, Any]]:
         ids = [row[0] for row in rows]
-        parties = self._rows(PARTIES, ids)
-        staff = self._rows(STAFF, ids)
-        return [
-            {
-                **dict(zip(REST_CASE, row, strict=True)),
-                "parties": [
-                    {"id": id, "role": role, "name": name}
-                    for _case_id, role, id, name in parties[row[0]]
-                ],
-                "staff": [
-                    {"id": id, "name": name, "role": role}
-                    for _case_id, role, id, name in staff[row[0]]
-                ],
-            }
-            for row in rows
-        ]
-
-    def _cursor(self, id: str, created_at: str) -> str:
-        content = orjson.dumps({"id": id, "k": [created_at], "f": self.seal})
-        return base64.b64encode(content).decode()
-
-
-def global_id(name: str, id: str) -> str:
-    return base64.b64encode(f"{name}:{id}".encode()).decode()
-
-
-def local_id(global_id: str) -> str:
-    return base64.b64decode(global_id).decode().partition(":")[2]
+        parties = shapes.by_case(self._of_cases(PARTIES, ids))
+        return shapes.rest(rows, parties, shapes.by_case(self._of_cases(STAFF, ids)))
 
 
 def application(floor: Floor) -> Callable[[Scope, Receive, Send], Awaitable[None]]:

@@ -7,14 +7,13 @@ something from slow servers: a cell with few requests is measured again for long
 import json
 import secrets
 import shutil
-import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.data import Firm
+from benchmarks.databases import raw
 from benchmarks.servers import LOAD_CORE, BenchmarkError, Request, Running, pinned
 from benchmarks.works import NUMBER, Call, Work
 
@@ -67,6 +66,10 @@ class Cell:
     seconds: float
     p50: float
     p99: float
+    sent: int = 0
+    """All requests, those of a cell that was measured again, too."""
+    database_ms: float | None = None
+    """Processor time of the database's server for each request."""
 
     @property
     def rate(self) -> float:
@@ -88,7 +91,8 @@ def measure(
     cell = _measure_once(running, work, calls, connections, seconds)
     # Writes are not repeated: their calls are good for one cell.
     if cell.requests < FEW * connections and not work.writes:
-        cell = _measure_once(running, work, calls, connections, seconds * LONGER)
+        longer = _measure_once(running, work, calls, connections, seconds * LONGER)
+        cell = replace(longer, sent=cell.sent + longer.sent)
     if not cell.requests:
         raise BenchmarkError(
             f"{running.server.name} answered nothing of {work.name} at {connections} connections "
@@ -122,7 +126,8 @@ def _measure_once(
             f"{place}: {found['requests']} answers, of which {found['refused']} are refusals, "
             f"and {found['lost']} requests without an answer."
         )
-    return Cell(found["requests"], found["seconds"], found["p50"], found["p99"])
+    count = found["requests"]
+    return Cell(count, found["seconds"], found["p50"], found["p99"], count)
 
 
 def _script(running: Running, work: Work, calls: Sequence[Call]) -> str:
@@ -168,7 +173,7 @@ def _quoted(text: str | bytes) -> str:
 
 def written(firm: Firm) -> int:
     """How many events the timeline has: every write is one."""
-    with closing(sqlite3.connect(f"{firm.path.as_uri()}?mode=ro", uri=True)) as connection:
+    with raw(firm) as connection:
         [seq] = connection.execute(
             "SELECT seq FROM timeline_head WHERE workspace_id = ?", [firm.workspace_id]
         ).fetchone()

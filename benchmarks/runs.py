@@ -9,13 +9,14 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from statistics import median
 
 from benchmarks import checking, load, works
 from benchmarks.data import Firm
+from benchmarks.databases import Databases, in_files, on_postgresql
 from benchmarks.load import Cell
 from benchmarks.servers import BenchmarkError, Running, Server, running
 from benchmarks.works import Sample, Work
@@ -35,6 +36,7 @@ class Plan:
     connections: Sequence[int]
     rounds: int
     seconds: int
+    postgresql: bool = False
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class Figures:
 
     cases: int
     deep_page: int
+    postgresql: bool = False
     cells: dict[tuple[str, int, str], list[Cell]] = field(default_factory=dict)
     bytes: dict[str, dict[str, int]] = field(default_factory=dict)
     memory: dict[str, int] = field(default_factory=dict)
@@ -59,6 +62,12 @@ class Figures:
             return None
         return median(cell.p50 for cell in cells), median(cell.p99 for cell in cells)
 
+    def database_ms(self, work: str, connections: int, server: str) -> float | None:
+        """The median of the database server's processor time for each request, in milliseconds."""
+        cells = self.cells.get((work, connections, server), ())
+        found = [cell.database_ms for cell in cells if cell.database_ms is not None]
+        return median(found) if found else None
+
     def ratio(
         self, work: str, connections: int, other: str, *, server: str = "casegraph"
     ) -> float | None:
@@ -73,13 +82,14 @@ class Figures:
 def run(firm: Firm, plan: Plan, tell: Tell, *, timed: bool = True, calls: int = 5) -> Figures:
     """Check every work on every server, and time them if *timed*. Raises BenchmarkError."""
     sample = Sample.of(firm)
-    figures = Figures(firm.cases, sample.deep_page)
+    figures = Figures(firm.cases, sample.deep_page, plan.postgresql)
     cells = count(1)
     with ExitStack() as stack:
-        temporary = tempfile.TemporaryDirectory(prefix="run-", dir=firm.path.parent)
-        folder = Path(stack.enter_context(temporary))
+        logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="logs-")))
+        made = on_postgresql(firm, tell) if plan.postgresql else in_files(firm)
+        databases = stack.enter_context(made)
         started = [
-            stack.enter_context(running(server, firm.copied(folder, server.name), folder))
+            stack.enter_context(running(server, databases.copied(server.name), logs))
             for server in plan.servers
         ]
         for writes in (False, True):
@@ -90,7 +100,7 @@ def run(firm: Firm, plan: Plan, tell: Tell, *, timed: bool = True, calls: int = 
             for cell in _cells(plan, chosen, started) if timed else ():
                 tell(f"{firm.cases:,} cases, {cell}")
                 calls_of_cell = works.calls(cell.work, sample, next(cells))
-                measured = _measured(cell, calls_of_cell, plan.seconds)
+                measured = _measured(cell, calls_of_cell, plan.seconds, databases)
                 key = (cell.work.name, cell.connections, cell.running.server.name)
                 figures.cells.setdefault(key, []).append(measured)
         for one in started:
@@ -125,12 +135,17 @@ def _cells(plan: Plan, chosen: Sequence[Work], started: Sequence[Running]) -> It
                         yield _Planned(round, work, connections, one)
 
 
-def _measured(cell: _Planned, calls: Sequence[works.Call], seconds: int) -> Cell:
+def _measured(
+    cell: _Planned, calls: Sequence[works.Call], seconds: int, databases: Databases
+) -> Cell:
     one, work = cell.running, cell.work
+    taken = databases.seconds()
     counted = work.writes and one.server.name != "finished"
     before = load.written(one.firm) if counted else 0
     with _written(one) if one.server.written else nullcontext():
         measured = load.measure(one, work, calls, cell.connections, seconds)
+    if taken is not None and (now := databases.seconds()) is not None:
+        measured = replace(measured, database_ms=(now - taken) * 1000 / measured.sent)
     if counted:
         # wrk does not look into answers: each that it counted must have written its event.
         events = load.written(one.firm) - before
@@ -160,7 +175,7 @@ def _written(one: Running) -> Iterator[None]:
 
 
 async def _verify(one: Running) -> None:
-    async with opened(f"sqlite:///{one.firm.path}") as database:
+    async with opened(one.firm.url) as database:
         found = (await verify(database)).findings
     if found:
         raise BenchmarkError(f"{one.server.name}: casegraph verify finds: {found[0]}")

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -55,12 +55,14 @@ class Server:
 
     def command(self, firm: Firm, port: int) -> list[str]:
         if self.is_ours:
-            url = f"sqlite:///{firm.path}"
-            return ["gateway", "serve", "--database", url, "--port", str(port)]
-        given = ["--database", str(firm.path), "--workspace", str(firm.workspace_id)]
+            return ["gateway", "serve", "--database", firm.url, "--port", str(port)]
+        database, module = str(firm.path), self.name
+        if self.name == "floor" and firm.server_url is not None:
+            database, module = firm.server_url, "floor_postgresql"
+        given = ["--database", database, "--workspace", str(firm.workspace_id)]
         if self.name != "stock":
             given += ["--seal", firm.seal]
-        return [f"benchmarks.{self.name}", *given, "--port", str(port)]
+        return [f"benchmarks.{module}", *given, "--port", str(port)]
 
 
 SERVERS = {
@@ -88,6 +90,13 @@ SERVERS = {
         Server("stock", "stock Strawberry", frozenset(works.STOCK)),
     )
 }
+
+ON_POSTGRESQL = {
+    name: replace(server, works=_READS & _BY_HAND) if name == "floor" else server
+    for name, server in SERVERS.items()
+    if name != "stock"
+}
+"""The same where the cases are on PostgreSQL; the floor only reads there."""
 
 
 @dataclass(frozen=True, slots=True)

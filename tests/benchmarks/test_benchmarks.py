@@ -74,9 +74,14 @@ def floor(copy):
         yield floor
 
 
-def test_all_servers_give_the_right_answers_to_all_works(tmp_path):
+@pytest.mark.parametrize(
+    ("options", "servers"),
+    [((), 7), (("--database", "postgresql", "--firms", "2", "--servers", "casegraph,floor"), 2)],
+    ids=["files", "postgresql"],
+)
+def test_all_servers_give_the_right_answers_to_all_works(tmp_path, options, servers):
     ended = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--tiny", "--folder", tmp_path],
+        [sys.executable, "-m", "benchmarks", "--tiny", "--folder", tmp_path, *options],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -84,7 +89,7 @@ def test_all_servers_give_the_right_answers_to_all_works(tmp_path):
     )
 
     assert (ended.returncode, ended.stderr.strip()) == (0, "")
-    assert "All answers of 10 works by 7 servers agree." in ended.stdout
+    assert f"All answers of 10 works by {servers} servers agree." in ended.stdout
     assert not list(tmp_path.glob("run-*"))
 
 
