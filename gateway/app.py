@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.access.keys import KeyRing
+from domain.access.leases import Leases
 from domain.access.rates import RateLimiter
 from domain.errors import DomainError
 from domain.reading.kept import KeptAnswers
@@ -121,10 +122,13 @@ def create_app(chosen: Settings) -> Starlette:
             ) as database,
             anchored(database),
         ):
+            # A file that one process serves needs nobody to share with.
+            is_shared = database.is_shared or chosen.workers > 1
+            ledger = Leases(database) if is_shared else None
             services = Services(
                 database,
-                KeyRing(database, chosen.failed_auth_limit),
-                RateLimiter(chosen.rate_limit),
+                KeyRing(database, chosen.failed_auth_limit, ledger),
+                RateLimiter(chosen.rate_limit, ledger),
                 Sizes(database),
                 KeptAnswers(database, chosen.answer_mib << 20),
             )

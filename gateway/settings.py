@@ -58,7 +58,7 @@ class Settings(BaseModel):
         "X-Forwarded-Proto are believed; * for all. Nobody's if absent.",
     )
     rate_limit: int = _count(
-        6_000, "Points that one API key may spend per minute in one process.", least=1
+        6_000, "Points that one API key may spend per minute, in all processes together.", least=1
     )
     failed_auth_limit: int = _count(
         FAILURES_A_MINUTE, "Calls with a wrong key that one address may make per minute.", least=1

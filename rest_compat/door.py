@@ -122,7 +122,7 @@ async def _caller(request: Request, services: Services) -> Principal:
     try:
         who = await services.keys.authenticate(sent, address)
         state["key_id"] = who.key_id
-        state["allowance"] = services.rates.take(who.key_id)
+        state["allowance"] = await services.rates.take(who.key_id)
     except RateLimited as error:
         state["allowance"] = services.rates.used_up(error)
         raise

@@ -29,7 +29,7 @@ CATALOGS = (
 )
 ROOM = 1 << 20
 """Bytes that a database may grow by."""
-_TABLES = [*(table.name for table in metadata.sorted_tables), "search_gram"]
+_TABLES = [*(table.name for table in metadata.sorted_tables), "search_gram", "rate_window"]
 _NUMBERS = itertools.count(1)
 _IDLE: dict[tuple[Path, str], list["Fresh"]] = {}
 """What may be used again, by the server and the template."""

@@ -47,9 +47,10 @@ FLOORS = {
             "domain.storage.migrations.versions": "0001_first_schema 0002_number_keys"
             " 0003_numbers_of_roles 0004_events_of_people 0005_last_instants"
             " 0006_provable_record 0007_merged_parties 0008_secured_search"
-            " 0009_counted_writes 0010_expiry_by_workspace 0011_read_heads 0012_two_roles",
+            " 0009_counted_writes 0010_expiry_by_workspace 0011_read_heads"
+            " 0012_two_roles 0013_rate_windows",
         },
-        {"domain.access": "principal keys rates"},
+        {"domain.access": "principal keys rates leases"},
         {
             "domain.reading": "lists lookups relations related objects revisions filters search"
             " paging cursors anchors sizes kept fences"

@@ -19,7 +19,7 @@ from sqlalchemy import bindparam, or_, select, text, update
 
 from domain import instants
 from domain.access.principal import Principal, Scope
-from domain.access.rates import RateLimiter, network
+from domain.access.rates import Ledger, RateLimiter, network
 from domain.errors import DomainError, InvalidKey, RateLimited
 from domain.ids import crockford
 from domain.models import Mode
@@ -96,13 +96,19 @@ async def change_key(db: Transaction, workspace_id: int, id: str, **values: Any)
 class KeyRing:
     """Looks up the keys of a database, and caches the valid ones for a moment.
 
-    An address that tries many wrong keys is told to wait for the rest of the minute. A valid key
-    is looked up first: nobody is refused because of what others send from the same address.
+    An address that tries many wrong keys is told to wait for the rest of the minute, by all
+    processes that have the same *ledger*. A valid key is looked up first: nobody is refused because
+    of what others send from the same address.
     """
 
-    def __init__(self, database: Database, failures: int = FAILURES_A_MINUTE) -> None:
+    def __init__(
+        self,
+        database: Database,
+        failures: int = FAILURES_A_MINUTE,
+        ledger: Ledger | None = None,
+    ) -> None:
         self._database = database
-        self._failures = RateLimiter(failures)
+        self._failures = RateLimiter(failures, ledger)
         self._pace = Pace()
         # By digest: when to ask the database again, and the key's principal. Kept after that.
         self._cached: dict[str, tuple[float, Principal]] = {}
@@ -118,7 +124,7 @@ class KeyRing:
         if not raw:
             raise InvalidKey
         if len(raw) > _LONGEST or not raw.isascii():
-            raise self._failed(address)
+            raise await self._failed(address)
         digest = key_digest(raw)
         until, principal = self._cached.get(digest, (0.0, None))
         if principal is not None and time.monotonic() < until:
@@ -127,12 +133,12 @@ class KeyRing:
         turns.READING.set(None)
         id = key_id(raw)
         if id is None:
-            raise self._failed(address)
+            raise await self._failed(address)
         query = Fetch(KEY_BY_ID, {"id": id, "now": self._database.clock()})
         rows = await self._database.run(lambda db: db.fetch(query), self._pace)
         if not rows or not hmac.compare_digest(rows[0][0], digest):
             self._cached.pop(digest, None)
-            raise self._failed(address)
+            raise await self._failed(address)
         principal = _principal(id, rows[0])
         self._note_use(principal, rows[0][-1])
         if len(self._cached) >= _CACHED_KEYS:
@@ -162,9 +168,9 @@ class KeyRing:
         while self._writing:
             await asyncio.wait(self._writing)
 
-    def _failed(self, address: str) -> InvalidKey | RateLimited:
+    async def _failed(self, address: str) -> InvalidKey | RateLimited:
         try:
-            self._failures.take(network(address))
+            await self._failures.take(network(address))
         except RateLimited as error:
             return RateLimited(error.retry_after, _TOO_MANY)
         return InvalidKey()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import ClauseElement
 from sqlalchemy.engine import URL
@@ -107,6 +107,9 @@ class Database(ABC):
     commands and the lookup of a key use it.
     """
 
+    is_shared: ClassVar[bool]
+    """Whether other hosts may use it, too."""
+
     def __init__(self, url: URL, clock: Callable[[], Instant]) -> None:
         self.url = url
         self.clock = clock
@@ -149,6 +152,14 @@ class Database(ABC):
         """One transaction: committed durably when the block ends, rolled back if it raises.
 
         Writes to one workspace run one at a time.
+        """
+
+    @abstractmethod
+    async def note(self, wanted: Fetch) -> list[Row]:
+        """The rows of a statement that keeps something for a moment, and no workspace's.
+
+        It is a transaction of its own, may run twice, and a crash may lose what it did.
+        Raises TimedOut, Unavailable, Damaged.
         """
 
     @abstractmethod

@@ -40,7 +40,7 @@ from gateway.http.parameters import (
     read_content,
 )
 from gateway.http.pipeline import answer
-from gateway.limits.points import Meter
+from gateway.limits.points import Meter, metered
 from gateway.schema.refusals import extensions_of
 from gateway.settings import Settings
 
@@ -107,7 +107,7 @@ class Endpoint:
                 key = self._demo_key(parameters_of(content, method, self._settings))
             who = await services.keys.authenticate(key, _address(scope))
             state["key_id"] = who.key_id
-            meter = Meter(services.rates, who.key_id)
+            meter = await metered(services.rates, who.key_id)
             try:
                 if content is None:
                     content = await read_content(scope, receive, headers)
@@ -142,7 +142,7 @@ class Endpoint:
             question = await services.kept.ask(who, "graphql", method, content)
         if question is not None and question.kept is not None:
             body, rows, visited = question.kept
-            meter.admit(rows, 0)
+            await meter.admit(rows, 0)
             meter.settle(visited)
             return Response(200, media_type, body, lasting=True)
         visited = 0

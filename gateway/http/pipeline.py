@@ -146,7 +146,7 @@ async def admit(
     slow = measure.cost.is_slow(asked.variables)
     context.entries = await context.services.sizes.entries(context.who) if slow else 0
     rows = measure.check(asked.variables, settings.query_rows, context.entries)
-    meter.admit(rows, measure.cost.writes)
+    await meter.admit(rows, measure.cost.writes)
     if slow and (reading := READING.get()) is not None:
         # Sure to be visited; PostgreSQL does not tell.
         reading.least = measure.cost.slow_visits(asked.variables, context.entries)

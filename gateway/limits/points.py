@@ -14,23 +14,28 @@ def points(rows: int, writes: int = 0) -> int:
     return max(points_of(rows), writes)
 
 
+async def metered(rates: RateLimiter, key_id: str) -> "Meter":
+    """Charge the first point of a request. Raises RateLimited."""
+    return Meter(rates, key_id, await rates.take(key_id))
+
+
 class Meter:
     """Charges one request: a point when it arrives, what it may cost before it is executed, and
     what it has cost in the end."""
 
-    def __init__(self, rates: RateLimiter, key_id: str) -> None:
-        """Charge the first point. Raises RateLimited."""
+    def __init__(self, rates: RateLimiter, key_id: str, allowance: Allowance) -> None:
+        """*allowance* is what the key has left after the first point: see metered()."""
         self._rates = rates
         self._key_id = key_id
         self._charged = 1
         self._least = 1
-        self.allowance: Allowance = rates.take(key_id)
+        self.allowance = allowance
 
-    def admit(self, rows: int, writes: int) -> None:
+    async def admit(self, rows: int, writes: int) -> None:
         """Charge an operation that may read and write so much. Raises RateLimited."""
         wanted = min(points(rows, writes), self._rates.limit)
         if wanted > 1:
-            self.allowance = self._rates.take_more(self._key_id, wanted - 1)
+            self.allowance = await self._rates.take_more(self._key_id, wanted - 1)
         self._charged = wanted
         self._least = max(1, writes)
 

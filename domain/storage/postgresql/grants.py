@@ -28,6 +28,7 @@ TABLES = {
     "idempotency_key": _ALL,
     "imported": _ALL,
     "search_entry": _ALL,
+    "rate_window": _ALL,
 }
 FUNCTIONS = (
     "casegraph_candidates(text, text[])",

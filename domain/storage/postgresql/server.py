@@ -47,7 +47,7 @@ from domain.storage.postgresql.errors import (
 )
 from domain.storage.postgresql.sessions import CONNECT_SECONDS, Pool, Session
 from domain.storage.postgresql.snapshots import ServerSnapshot, ServerTransaction
-from domain.storage.statements import Fetch, Prepared
+from domain.storage.statements import POSTGRESQL, Fetch, Prepared
 from domain.storage.tables import metadata
 from domain.storage.turns import Turns
 
@@ -84,6 +84,8 @@ class PostgresqlDatabase(Database):
 
     A server's reads and writes end after a while, come what may; a command's are waited for.
     """
+
+    is_shared = True
 
     def __init__(
         self,
@@ -210,6 +212,16 @@ class PostgresqlDatabase(Database):
             yield
         finally:
             turn.release()
+
+    async def note(self, wanted: Fetch) -> list[Row]:
+        sql, parameters = wanted.statement.bound(POSTGRESQL, wanted.values)
+
+        async def execute(session: Session) -> list[Row]:
+            return await session.fetch(sql, parameters)
+
+        until = time.monotonic() + self._read_seconds
+        async with self._session(execute, until) as (_session, rows):
+            return rows
 
     async def analyze(self) -> None:
         """Needs the owner of the tables: for others the server skips them."""

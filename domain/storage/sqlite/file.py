@@ -43,6 +43,8 @@ _READY = Prepared(text("SELECT 1 FROM alembic_version"))
 class SqliteDatabase(Database):
     """A file that this process has open; other processes on the machine may have it open, too."""
 
+    is_shared = False
+
     def __init__(self, url: URL, clock: Callable[[], Instant], read_seconds: float | None) -> None:
         super().__init__(url, clock)
         self.path = Path(url.database or "")
@@ -104,6 +106,10 @@ class SqliteDatabase(Database):
     def write(self, workspace_id: int | None = None) -> AbstractAsyncContextManager[Transaction]:
         """One at a time, whatever the workspace."""
         return self._writer.transaction(self.clock, workspace_id)
+
+    async def note(self, wanted: Fetch) -> list[Row]:
+        async with self.write() as db:
+            return await db.fetch(wanted)
 
     async def analyze(self) -> None:
         pass

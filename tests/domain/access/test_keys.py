@@ -365,23 +365,23 @@ async def test_the_operator_needs_a_workspace(database):
 
 async def test_calls_are_counted_by_key_until_the_window_ends(clerk, stranger):
     seconds = Seconds()
-    rates = RateLimiter(3, seconds)
+    rates = RateLimiter(3, clock=seconds)
 
-    assert rates.take(clerk.key_id) == Allowance(3, 2, 60)
+    assert await rates.take(clerk.key_id) == Allowance(3, 2, 60)
     seconds.now += 20.5
-    assert rates.take(clerk.key_id, 2) == Allowance(3, 0, 40)
-    assert rates.take(stranger.key_id) == Allowance(3, 2, 60)
+    assert await rates.take(clerk.key_id, 2) == Allowance(3, 0, 40)
+    assert await rates.take(stranger.key_id) == Allowance(3, 2, 60)
     with pytest.raises(RateLimited) as refused:
-        rates.take(clerk.key_id)
+        await rates.take(clerk.key_id)
     assert refused.value.retry_after == 40
     seconds.now += 39.5
-    assert rates.take(clerk.key_id) == Allowance(3, 2, 60)
+    assert await rates.take(clerk.key_id) == Allowance(3, 2, 60)
 
 
 async def test_a_call_that_costs_too_much_takes_nothing(clerk):
-    rates = RateLimiter(3, Seconds())
+    rates = RateLimiter(3, clock=Seconds())
 
     with pytest.raises(RateLimited):
-        rates.take(clerk.key_id, 4)
+        await rates.take(clerk.key_id, 4)
 
-    assert rates.take(clerk.key_id).remaining == 2
+    assert (await rates.take(clerk.key_id)).remaining == 2
