@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from domain.access.keys import KeyRing
+from domain.access.positions import Positions
 from domain.access.rates import RateLimiter
 from domain.reading.kept import KeptAnswers
 from domain.reading.sizes import Sizes
@@ -18,3 +19,4 @@ class Services:
     rates: RateLimiter
     sizes: Sizes
     kept: KeptAnswers
+    positions: Positions

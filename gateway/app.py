@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.access.keys import KeyRing
 from domain.access.leases import Leases
+from domain.access.positions import HEADER, Positions
 from domain.access.rates import RateLimiter
 from domain.errors import DomainError
 from domain.reading.kept import KeptAnswers
@@ -42,6 +43,7 @@ ACCEPTED = (
     "Idempotency-Key",
     "If-Match",
     "If-None-Match",
+    HEADER,
     "X-Request-Id",
     # Tracing, as browsers' agents send it (W3C Trace Context and Baggage).
     "traceparent",
@@ -62,6 +64,7 @@ EXPOSED = (
     "ETag",
     "Location",
     "Retry-After",
+    HEADER,
     "X-RateLimit-Limit",
     "X-RateLimit-Remaining",
     "X-RateLimit-Reset",
@@ -119,6 +122,7 @@ def create_app(chosen: Settings) -> Starlette:
                 read_seconds=chosen.query_seconds,
                 bound=not chosen.bypass_policies,
                 pooling=chosen.pooling,
+                read_url=chosen.read_url or None,
             ) as database,
             anchored(database),
         ):
@@ -131,6 +135,7 @@ def create_app(chosen: Settings) -> Starlette:
                 RateLimiter(chosen.rate_limit, ledger),
                 Sizes(database),
                 KeptAnswers(database, chosen.answer_mib << 20),
+                Positions(),
             )
             app.state.services = rest.state.services = services
             yield

@@ -14,7 +14,7 @@ from domain.storage.database import Pooling
 
 PREFIX = "CASEGRAPH_"
 MOST = 10**9
-_SECRET = ("database_url", "demo_key")
+_SECRET = ("database_url", "read_url", "demo_key")
 """Settings whose values no message repeats: a URL may hold a password."""
 
 
@@ -42,6 +42,10 @@ class Settings(BaseModel):
     database_url: str = Field(
         default="sqlite:///casegraph.db",
         description="The database: sqlite:///path, just a path, or postgresql://...",
+    )
+    read_url: str = Field(
+        default="",
+        description="A PostgreSQL standby of the database, to read from: postgresql://...",
     )
     host: str = Field(
         default="127.0.0.1", min_length=1, description="The address to listen on; 0.0.0.0 for all."

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, TypeAdapter, WithJsonSchema, create_model
 
 from domain import checks
+from domain.access.positions import HEADER as POSITION
+from domain.access.principal import Scope
 from domain.models import EventSource
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES
 from rest_compat import bodies
@@ -180,7 +182,7 @@ WRITE_ONLY = (
     "fields, or the roles in the request, with names only for new parties and staff. A call that "
     "changes nothing then needs `cases:read`."
 )
-_ALWAYS = (401, 403, 429, 500, 503)
+_ALWAYS = (400, 401, 403, 429, 500, 503)
 _MEANING = {
     304: "The client already has this revision.",
     400: "The request breaks a rule.",
@@ -230,6 +232,10 @@ _HEADERS: dict[str, tuple[dict[str, Any], str]] = {
         {"type": "string", "pattern": _TAG_LIST, "examples": ['"3"']},
         "An ETag that the client has: 304 when reading, 412 when writing, if it is still current.",
     ),
+    POSITION: (
+        {"type": "string", "pattern": "^[0-9]{1,18}$", "examples": ["4711"]},
+        "The position of a write, as its answer told it: what is read is not older than that.",
+    ),
 }
 _TEXT = {"type": "string"}
 _NUMBER = {"type": "integer"}
@@ -239,6 +245,7 @@ _EVERYWHERE: dict[str, tuple[dict[str, Any], str]] = {
     "X-RateLimit-Remaining": (_NUMBER, "Calls that are left."),
     "X-RateLimit-Reset": (_NUMBER, "When all calls are available again, in seconds since 1970."),
 }
+_WRITTEN = {POSITION: (_NUMBER, "The position of what was written: bring it when you read.")}
 _RETRY = {"Retry-After": (_NUMBER, "Seconds to wait.")}
 _ETAG = {"ETag": (_TEXT, "The revision of the case, in quotes.")}
 _CREATED = {"Location": ({"type": "string", "format": "uri-reference"}, "What was created.")}
@@ -278,9 +285,8 @@ def documented(
 
     *headers* are those of the request; if there are any, and *tagged*, the answer has an ETag.
     """
-    guarded = (400,) if paged or headers else ()
     kept = (409,) if "Idempotency-Key" in headers else ()
-    codes = sorted({*errors, *_ALWAYS, *((413, 415, 400) if body else ()), *guarded, *kept})
+    codes = sorted({*errors, *_ALWAYS, *((413, 415) if body else ()), *kept})
     responses: dict[int | str, Any] = {
         code: {"description": _MEANING[code], "model": Error, "headers": _shown(_of_error(code))}
         for code in codes
@@ -295,6 +301,8 @@ def documented(
     )
     if body in ("parties", "replacement", "staff"):
         with_success |= _WARNED
+    if scope != Scope.CASES_READ:
+        with_success |= _WRITTEN
     responses[ok] = {"description": summary + ".", "headers": _shown(with_success)}
     if model is not None:
         responses[ok]["model"] = model
@@ -307,7 +315,7 @@ def documented(
             ),
             *(
                 {"name": name, "in": "header", "schema": schema, "description": text}
-                for name in headers
+                for name in (*headers, POSITION)
                 for schema, text in (_HEADERS[name],)
             ),
         ],

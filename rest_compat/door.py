@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as ASGIScope
 
+from domain.access.positions import HEADER
 from domain.access.principal import Principal, Scope
 from domain.access.rates import points_of
 from domain.errors import DomainError, RateLimited
@@ -37,6 +38,9 @@ Writer = Annotated[Principal, Depends(_documented), Scope.CASES_WRITE]
 Deleter = Annotated[Principal, Depends(_documented), Scope.CASES_DELETE]
 
 
+_POSITION = HEADER.lower()
+
+
 class Door(APIRoute):
     """A route whose handler takes the request, *who* calls, *services* and the path parameters."""
 
@@ -49,6 +53,9 @@ class Door(APIRoute):
             services: Services = request.app.state.services
             caller = await _caller(request, services)
             caller.require(scope)
+            given = request.headers.get(_POSITION)
+            writes = scope is not Scope.CASES_READ
+            services.positions.begin(caller.key_id, given, writes=writes)
             question = None
             if scope is Scope.CASES_READ:
                 question = await services.kept.ask(caller, "rest", *_asked(request.scope))
@@ -63,6 +70,7 @@ class Door(APIRoute):
             finally:
                 reading = READING.get()
                 visited = reading.total if reading is not None else 0
+                request.scope["state"]["position"] = services.positions.written(caller.key_id)
                 _settle(request, services, caller, visited)
             if question is not None and answer.status_code == 200:
                 size = sum(map(len, _asked(request.scope))) + len(answer.body)

@@ -159,17 +159,15 @@ class Raw:
 
     def __init__(self, url: str) -> None:
         self._loop = asyncio.new_event_loop()
-        self._connection = self._loop.run_until_complete(asyncpg.connect(url))
+        self._connection = self._done(asyncpg.connect(url))
         self._rows: list[tuple[Any, ...]] = []
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> "Raw":
         numbers = itertools.count(1)
         statement = re.sub(r"\?", lambda _mark: f"${next(numbers)}", statement)
-        # Not on this thread, where the event loop of a test may be running.
-        with ThreadPoolExecutor(1) as thread:
-            work = self._connection.fetch(statement, *parameters)
-            rows = thread.submit(self._loop.run_until_complete, work).result()
-        self._rows = [tuple(row) for row in rows]
+        self._rows = [
+            tuple(row) for row in self._done(self._connection.fetch(statement, *parameters))
+        ]
         return self
 
     def tamper(self, statement: str, parameters: Sequence[Any] = ()) -> None:
@@ -192,9 +190,13 @@ class Raw:
         return iter(self._rows)
 
     def close(self) -> None:
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(self._loop.run_until_complete, self._connection.close()).result()
+        self._done(self._connection.close())
         self._loop.close()
+
+    def _done(self, work: Any) -> Any:
+        # Not on this thread, where the event loop of a test may be running.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(self._loop.run_until_complete, work).result()
 
 
 @pytest.fixture(scope="session")

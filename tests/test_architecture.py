@@ -42,15 +42,16 @@ FLOORS = {
             "domain.storage": "database opening statements spellings tables seals turns"
             " cancellation migrating",
             "domain.storage.sqlite": "file readers writer groups lock errors backup",
-            "domain.storage.postgresql": "server snapshots sessions grants damage errors",
+            "domain.storage.postgresql": "server standby connecting snapshots sessions"
+            " grants damage errors",
             "domain.storage.migrations": "env",
             "domain.storage.migrations.versions": "0001_first_schema 0002_number_keys"
             " 0003_numbers_of_roles 0004_events_of_people 0005_last_instants"
             " 0006_provable_record 0007_merged_parties 0008_secured_search"
             " 0009_counted_writes 0010_expiry_by_workspace 0011_read_heads"
-            " 0012_two_roles 0013_rate_windows",
+            " 0012_two_roles 0013_rate_windows 0014_numbered_heads",
         },
-        {"domain.access": "principal keys rates leases"},
+        {"domain.access": "principal keys rates leases positions"},
         {
             "domain.reading": "lists lookups relations related objects revisions filters search"
             " paging cursors anchors sizes kept fences"

@@ -56,10 +56,15 @@ class Snapshot(ABC):
 
 
 class Transaction(Snapshot):
-    """Atomic, and the only way to write. Everything in it happens at one instant, *now*."""
+    """Atomic, and the only way to write. Everything in it happens at one instant, *now*.
 
-    def __init__(self, now: Instant) -> None:
+    *head* is the number and the hash of the last event of its workspace's timeline; whoever adds
+    to the timeline changes it. None for a transaction of all workspaces.
+    """
+
+    def __init__(self, now: Instant, head: tuple[int, str] | None) -> None:
         self.now = now
+        self.head = head
 
     @abstractmethod
     async def run(

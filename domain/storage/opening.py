@@ -26,14 +26,16 @@ async def opened(
     read_seconds: float | None = None,
     bound: bool = False,
     pooling: Pooling = _POOLING,
+    read_url: str | None = None,
 ) -> AsyncIterator[Database]:
     """The database at *url*, open for the length of the block.
 
     A snapshot that is read for longer than *read_seconds* ends with TimedOut. Only a server sets
     it; its writes do not wait long either. If *bound*, a role that PostgreSQL's row-level policies
-    do not bind is refused. Raises Unavailable, Damaged.
+    do not bind is refused. What can be is read from the PostgreSQL server at *read_url*, a standby
+    of the other. Raises Unavailable, Damaged.
     """
-    database = _database(parse_url(url), clock, read_seconds, pooling)
+    database = _database(parse_url(url), clock, read_seconds, pooling, read_url, bound)
     try:
         await database.open(migrate=migrate)
         if bound:
@@ -58,6 +60,18 @@ def parse_url(text: str) -> URL:
     if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
         raise Unavailable(_WRONG_URL)
     return url.set(drivername="sqlite+aiosqlite")
+
+
+def _standby_url(text: str) -> URL:
+    """Like parse_url(), for PostgreSQL only; of several hosts, rather one that is a standby."""
+    url = parse_url(text)
+    if url.get_backend_name() != "postgresql":
+        raise Unavailable(
+            "CASEGRAPH_READ_URL must be like postgresql://user:password@host/database."
+        )
+    if "," in str(url.query.get("host", "")) and "target_session_attrs" not in text:
+        return url.update_query_dict({"target_session_attrs": "prefer-standby"})
+    return url
 
 
 def without_password(text: str) -> str:
@@ -89,13 +103,21 @@ _WRONG_URL = (
 
 
 def _database(
-    url: URL, clock: Callable[[], Instant], read_seconds: float | None, pooling: Pooling
+    url: URL,
+    clock: Callable[[], Instant],
+    read_seconds: float | None,
+    pooling: Pooling,
+    read_url: str | None,
+    bound: bool,
 ) -> Database:
     # Imported here so that an unused driver is not loaded.
     if url.get_backend_name() == "postgresql":
         from domain.storage.postgresql.server import PostgresqlDatabase
 
-        return PostgresqlDatabase(url, clock, read_seconds, pooling)
+        standby = _standby_url(read_url) if read_url else None
+        return PostgresqlDatabase(url, clock, read_seconds, pooling, standby, bound=bound)
+    if read_url:
+        raise Unavailable("Only a PostgreSQL database has a standby: CASEGRAPH_READ_URL is set.")
     from domain.storage.sqlite.file import SqliteDatabase
 
     return SqliteDatabase(url, clock, read_seconds)

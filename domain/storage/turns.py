@@ -34,12 +34,23 @@ class Reading:
     least: int = 0
     turns: int = 0
     """The turns that the request holds."""
+    position: int = 0
+    """The event of the timeline that what it reads must tell of, at least."""
+    written: int | None = None
+    """The last event that it has written, or found to be the last one when it wrote nothing."""
 
     @property
     def total(self) -> int:
         return max(self.visited, self.least)
 
+    def wrote(self, position: int) -> None:
+        """Note a write that is stored: what is read from here on tells of it."""
+        self.written = position
+        self.position = max(self.position, position)
 
+
+LATEST = 2**63 - 1
+"""The position of whoever must read the latest state."""
 READING: ContextVar[Reading | None] = ContextVar("reading", default=None)
 """The request that this task answers; None for the operator's commands."""
 

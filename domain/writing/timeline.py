@@ -21,6 +21,7 @@ from domain.models import Change, EventSource
 from domain.storage.database import Database, Transaction
 from domain.storage.statements import Prepared
 from domain.storage.tables import timeline_event, timeline_head
+from domain.storage.turns import READING
 
 GENESIS = "0" * 64
 """The hash before the first event."""
@@ -68,17 +69,23 @@ async def recorded(
     async with database.write(who.workspace_id) as db:
         events: list[NewEvent] = []
         yield db, events
-        await record(db, who.workspace_id, who.key_name, events)
+        position = await record(db, who.workspace_id, who.key_name, events)
+    if (reading := READING.get()) is not None:
+        reading.wrote(position)
 
 
-async def record(db: Transaction, workspace_id: int, actor: str, events: list[NewEvent]) -> None:
-    """Append *events* to the workspace's timeline, in the transaction that they record."""
-    if not events:
-        return
-    head = await db.first(_HEAD, {"workspace_id": workspace_id})
+async def record(db: Transaction, workspace_id: int, actor: str, events: list[NewEvent]) -> int:
+    """Append *events* to the workspace's timeline, in the transaction that they record.
+
+    The number of the last event, whether it is one of them or not.
+    """
+    head = db.head or await db.first(_HEAD, {"workspace_id": workspace_id})
     if head is None:
         raise AssertionError(f"workspace {workspace_id} has no timeline")
+    seq: int
     seq, last = head
+    if not events:
+        return seq
     rows: list[dict[str, Any]] = []
     for event in events:
         seq += 1
@@ -102,6 +109,9 @@ async def record(db: Transaction, workspace_id: int, actor: str, events: list[Ne
     await db.run(_APPEND, rows)
     new_head = {"mine": workspace_id, "new_seq": seq, "new_hash": last, "now": db.now}
     await db.run(_MOVE_HEAD, new_head)
+    if db.head is not None:
+        db.head = seq, last
+    return seq
 
 
 CONTENT = (

@@ -15,6 +15,7 @@ from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
+from domain.access.positions import HEADER
 from domain.access.principal import Principal
 from domain.errors import (
     Damaged,
@@ -47,6 +48,7 @@ from gateway.settings import Settings
 log = structlog.get_logger("casegraph.graphql")
 
 
+_POSITION = HEADER.lower().encode()
 _MUTATION = b'"mutation'
 """What a body has that holds a mutation, nearly always: no answer to it will be kept."""
 
@@ -107,6 +109,8 @@ class Endpoint:
                 key = self._demo_key(parameters_of(content, method, self._settings))
             who = await services.keys.authenticate(key, _address(scope))
             state["key_id"] = who.key_id
+            position = headers[_POSITION].decode("latin-1") if _POSITION in headers else None
+            services.positions.begin(who.key_id, position)
             meter = await metered(services.rates, who.key_id)
             try:
                 if content is None:
@@ -115,6 +119,7 @@ class Endpoint:
                 return conditional(response, scope["headers"]) if method == "GET" else response
             finally:
                 state["allowance"] = meter.allowance
+                state["position"] = services.positions.written(who.key_id)
         except BadRequest as refusal:
             errors = [{"message": str(refusal), "extensions": {"code": refusal.code}}]
             return Response(

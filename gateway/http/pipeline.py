@@ -28,7 +28,7 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from domain.storage.turns import READING
+from domain.storage.turns import LATEST, READING
 from gateway.execution.context import Context
 from gateway.execution.documents import Documents, Remembered
 from gateway.execution.operations import Operation
@@ -103,6 +103,8 @@ async def answer(
             kind = operation.type
             check_method(kind, method)
             rows = await admit(measure, asked, context, meter, settings)
+        if kind is OperationType.MUTATION and (reading := READING.get()) is not None:
+            reading.position = LATEST
         response = await executed(operation, document, asked, context)
     except GraphQLError as error:
         response = {"errors": [formatted(error)]}
@@ -117,6 +119,8 @@ async def answer(
             problem["message"] = _SUGGESTION.sub("", problem["message"])
     if asked.tell_cost and measure is not None:
         response["extensions"] = {"cost": cost_of(measure, asked.variables, context, settings)}
+    if (reading := READING.get()) is not None and reading.written is not None:
+        response.setdefault("extensions", {})["position"] = reading.written
     lasting = kind is OperationType.QUERY and response.keys() == {"data"}
     return Answer(response, lasting, rows)
 

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from domain.access.positions import HEADER
 from domain.access.rates import WINDOW_SECONDS, Allowance
 from domain.errors import Invalid, Unavailable
 from gateway.logs import ACCESS, REQUEST_ID, access
@@ -29,6 +30,7 @@ SECURITY = (
 )
 """On every response, even those that the server gives before there is a request."""
 
+_POSITION = HEADER.lower().encode()
 _OWN_POLICY = b"content-security-policy"
 """A page that sets its own policy sets its own other security headers, too."""
 
@@ -61,7 +63,7 @@ class Envelope:
     method, the route, the status, milliseconds and the key's id, and never the path, which may hold
     a name or a key. An answer to a defect shows nothing of it.
     Answers of both surfaces carry the rate-limit headers: the request's *allowance* if its key is
-    known, else a full *rate_limit*, a key's points a minute.
+    known, else a full *rate_limit*, a key's points a minute; and the *position* that was written.
     """
 
     def __init__(self, app: ASGIApp, rate_limit: int) -> None:
@@ -86,6 +88,8 @@ class Envelope:
                 headers = sealed(message.get("headers", ()), request_id)
                 if path == "/graphql" or path.startswith(COUNTED):
                     headers += _rate_headers(state.get("allowance") or self._untouched)
+                if (position := state.get("position")) is not None:
+                    headers.append((_POSITION, b"%d" % position))
                 message["headers"] = headers
             await send(message)
 

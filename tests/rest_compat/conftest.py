@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from domain.access.keys import KeyRing
+from domain.access.positions import Positions
 from domain.access.principal import Principal
 from domain.access.rates import RateLimiter
 from domain.reading.kept import KeptAnswers
@@ -118,6 +119,7 @@ async def rest(firms: tuple[str, dict[str, str]], rate_limit: int) -> AsyncItera
             RateLimiter(rate_limit),
             Sizes(database),
             KeptAnswers(database, 1 << 20),
+            Positions(),
         )
         application = Application()
         application.state.services = services

@@ -8,7 +8,8 @@ them the same semantics as SQLite's single writer. Writes to different workspace
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,45 +36,25 @@ from domain.storage.database import (
     Transaction,
 )
 from domain.storage.postgresql import grants
+from domain.storage.postgresql.connecting import MARGIN_SECONDS, Connector, require_fit
 from domain.storage.postgresql.damage import found
-from domain.storage.postgresql.errors import (
-    BAD_URL,
-    DRIVER,
-    NOT_THE_OWNER,
-    POOLER,
-    SILENT,
-    lost,
-    translated,
-)
+from domain.storage.postgresql.errors import DRIVER, NOT_THE_OWNER, SILENT, lost, translated
 from domain.storage.postgresql.sessions import CONNECT_SECONDS, Pool, Session
 from domain.storage.postgresql.snapshots import ServerSnapshot, ServerTransaction
+from domain.storage.postgresql.standby import HEAD, Elsewhere, Standby, seq_of
 from domain.storage.statements import POSTGRESQL, Fetch, Prepared
 from domain.storage.tables import metadata
-from domain.storage.turns import Turns
+from domain.storage.turns import READING, Turns
 
 T = TypeVar("T")
-OLDEST = 15
-"""The oldest version of PostgreSQL that is tested."""
-MARGIN_SECONDS = 0.25
-"""How much longer than the server, which may be frozen, we wait before we give up."""
 ABANDONED_SECONDS = 5.0
 """After which the server ends the transaction of a gateway that sends nothing, as if it were dead:
 until then nobody else can write to the workspace. It waits for a command as long as for a turn."""
-KEEPALIVES = {
-    "tcp_keepalives_idle": "10",
-    "tcp_keepalives_interval": "5",
-    "tcp_keepalives_count": "3",
-}
-"""For the server to notice within half a minute that a client's machine is gone."""
-
-EVERY = "*"
-"""The name of all workspaces together, for the operator's transactions only."""
 _READY = "SELECT 1 FROM alembic_version"
 _ROLE = Prepared(
     text("SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
 )
-_TURN = "SELECT at FROM timeline_head WHERE workspace_id = $1 FOR UPDATE"
-_HEAD = "SELECT casegraph_head($1)"
+_TURN = "SELECT at, seq, hash FROM timeline_head WHERE workspace_id = $1 FOR UPDATE"
 _LAST = "SELECT max(at) FROM timeline_head"
 _OPERATOR_TURN = "SELECT pg_advisory_xact_lock(7381, 1)"
 _MIGRATOR_TURN = text("SELECT pg_advisory_xact_lock(7381, 2)")
@@ -93,13 +74,20 @@ class PostgresqlDatabase(Database):
         clock: Callable[[], Instant],
         read_seconds: float | None,
         pooling: Pooling,
+        read_url: URL | None = None,
+        *,
+        bound: bool = False,
     ) -> None:
         super().__init__(url, clock)
         self._pooling = pooling
         self._serves = read_seconds is not None
         self._read_seconds = PATIENT_SECONDS if read_seconds is None else read_seconds
         self._patience = PATIENT_SECONDS if read_seconds is None else BUSY_SECONDS
-        self._idle_seconds = PATIENT_SECONDS if read_seconds is None else ABANDONED_SECONDS
+        idle_seconds = PATIENT_SECONDS if read_seconds is None else ABANDONED_SECONDS
+        self._connector = Connector(url, pooling, self._serves, self._read_seconds, idle_seconds)
+        self._standby: Standby | None = None
+        if read_url is not None:
+            self._standby = Standby(replace(self._connector, url=read_url), bound=bound)
         self._readers: Pool | None = None
         self._writers: Pool | None = None
         self._turns = Turns(pooling.readers)
@@ -117,8 +105,12 @@ class PostgresqlDatabase(Database):
                 await self._as_owner(grants.grant_again)
                 await self.analyze()
         self._readers.beside, self._writers.beside = self._writers, self._readers
+        if self._standby is not None:
+            await self._standby.open()
 
     async def close(self) -> None:
+        if self._standby is not None:
+            await self._standby.close()
         if self._probe is not None:
             self._probe.terminate()
             self._probe = None
@@ -140,6 +132,9 @@ class PostgresqlDatabase(Database):
     ) -> T:
         """Runs *work* again if the connection was lost: the server may be back already."""
         until = time.monotonic() + self._read_seconds
+        if self._standby is not None and workspace_id is not None:
+            with contextlib.suppress(Elsewhere):
+                return await self._standby.run(work, workspace_id, until)
         try:
             async with self._reading(workspace_id, until) as snapshot:
                 return await work(snapshot)
@@ -151,38 +146,48 @@ class PostgresqlDatabase(Database):
 
     async def head(self, workspace_id: int) -> str | None:
         async def read(session: Session) -> str | None:
-            [(head,)] = await session.fetch(_HEAD, [workspace_id])
+            [(head,)] = await session.fetch(HEAD, [workspace_id])
             return head  # type: ignore[no-any-return]
 
         until = time.monotonic() + self._read_seconds
+        if self._standby is not None:
+            with contextlib.suppress(Elsewhere):
+                return await self._standby.head(workspace_id, until)
         if self._pooling.statements:
             async with self._session(read, until) as (_session, head):
-                return head
-        async with self._reading(workspace_id, until) as snapshot:
-            return await read(snapshot.session)
+                pass
+        else:
+            async with self._reading(workspace_id, until) as snapshot:
+                head = await read(snapshot.session)
+        if self._standby is not None and head and (reading := READING.get()) is not None:
+            # What is read next is to be of this state or a later one.
+            reading.position = max(reading.position, seq_of(head))
+        return head
 
     @contextlib.asynccontextmanager
     async def write(self, workspace_id: int | None = None) -> AsyncIterator[Transaction]:
         until = time.monotonic() + self._patience
 
-        async def begin(session: Session) -> Instant:
-            milliseconds = max(1, int((until - time.monotonic()) * 1000))
-            local = self._local(reads=False) | {"lock_timeout": str(milliseconds)}
-            await session.execute(f"BEGIN; {_set(local)}{_works_for(workspace_id)}")
+        async def begin(session: Session) -> tuple[Instant, tuple[int, str] | None]:
+            wait = until - time.monotonic()
+            await session.execute(self._connector.transaction(workspace_id, wait))
             if workspace_id is None:
                 await session.execute(_OPERATOR_TURN)
                 [(last,)] = await session.fetch(_LAST)
-            else:
-                [(last,)] = await session.fetch(_TURN, [workspace_id]) or [("",)]
-            return last or ""
+                return last or "", None
+            rows = await session.fetch(_TURN, [workspace_id])
+            if not rows:
+                return "", None
+            [(last, *head)] = rows
+            return last, (head[0], head[1])
 
         # Waiting for locks ends at the server; the margin lets it say so.
         deadline = until + MARGIN_SECONDS if self._serves else None
         async with self._alone(workspace_id, until):
             pool = self._pool_of(self._writers)
-            session, last = await pool.begun(begin, until, deadline)
+            session, (last, head) = await pool.begun(begin, until, deadline)
             try:
-                yield ServerTransaction(session, max(self.clock(), last))
+                yield ServerTransaction(session, max(self.clock(), last), head)
                 commit = asyncio.ensure_future(session.commit())
                 cancelled = await in_full(commit)
                 commit.result()
@@ -305,8 +310,7 @@ class PostgresqlDatabase(Database):
         """A read-only transaction, which is one snapshot."""
 
         async def begin(session: Session) -> None:
-            settings = _set(self._local(reads=True)) + _works_for(workspace_id)
-            await session.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {settings}")
+            await session.execute(self._connector.snapshot(workspace_id))
 
         async with self._session(begin, until) as (session, _begun):
             yield ServerSnapshot(session)
@@ -331,7 +335,7 @@ class PostgresqlDatabase(Database):
         """
         connection = await self._connect(reads=True)
         try:
-            _require_fit(connection)
+            require_fit(connection)
             async with connection.transaction():
                 revision = await connection.fetchval("SELECT version_num FROM alembic_version")
             if revision != migrating.head() and not await grants.may_migrate(connection):
@@ -357,55 +361,4 @@ class PostgresqlDatabase(Database):
     async def _connect(
         self, seconds: float = CONNECT_SECONDS, *, reads: bool = False
     ) -> asyncpg.Connection:
-        settings = {"application_name": "casegraph"}
-        if self._pooling.statements:
-            settings |= KEEPALIVES | self._timeouts(reads=reads)
-        try:
-            return await asyncpg.connect(
-                self._dsn,
-                timeout=seconds,
-                statement_cache_size=self._pooling.statements,
-                max_cached_statement_lifetime=0,
-                server_settings=settings,
-            )
-        except (asyncpg.UndefinedObjectError, asyncpg.InvalidParameterValueError) as error:
-            raise Unavailable(BAD_URL) from error  # whose parameters are settings of the session
-        except asyncpg.ProtocolViolationError as error:
-            raise Unavailable(POOLER) from error
-
-    def _local(self, *, reads: bool) -> dict[str, str]:
-        """The settings that each transaction makes, because its connection does not have them."""
-        return {} if self._pooling.statements else self._timeouts(reads=reads)
-
-    def _timeouts(self, *, reads: bool) -> dict[str, str]:
-        found = {}
-        if self._serves or not reads:  # what a command reads may go to a slow pipe
-            found["idle_in_transaction_session_timeout"] = self._idle_seconds
-        if self._serves and reads:
-            found["statement_timeout"] = self._read_seconds - MARGIN_SECONDS
-        return {name: str(int(seconds * 1000)) for name, seconds in found.items()}
-
-    @property
-    def _dsn(self) -> str:
-        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-def _require_fit(connection: asyncpg.Connection) -> None:
-    """Raise Unavailable if the server is too old, or the database cannot hold every text."""
-    version = connection.get_server_version().major
-    if version < OLDEST:
-        raise Unavailable(f"PostgreSQL {OLDEST} or newer is needed; the server is {version}.")
-    encoding = connection.get_settings().server_encoding
-    if encoding != "UTF8":
-        raise Unavailable(
-            f"The encoding of the database is {encoding}; it must be UTF8. Create another one with:"
-            " createdb --encoding=UTF8 --template=template0"
-        )
-
-
-def _set(settings: Mapping[str, str]) -> str:
-    return "".join(f"SET LOCAL {name} = {value}; " for name, value in settings.items())
-
-
-def _works_for(workspace_id: int | None) -> str:
-    return f"SET LOCAL casegraph.workspace = '{EVERY if workspace_id is None else workspace_id}'"
+        return await self._connector.connect(seconds, reads=reads)

@@ -87,6 +87,11 @@ class Session:
             result = await work
         except DRIVER as error:
             raise self._refusal(error)  # noqa: B904
+        except AttributeError as error:
+            # asyncpg uses a connection that was cut between two messages as if it were there.
+            if not self.overdue:
+                raise
+            raise self._refusal(asyncpg.InterfaceError(str(error)))  # noqa: B904
         self._busy = False
         self._answered = time.monotonic()
         return result
@@ -105,9 +110,9 @@ class Session:
     def _cut_in(self, seconds: float | None) -> asyncio.TimerHandle | None:
         if seconds is None:
             return None
-        return asyncio.get_running_loop().call_later(seconds, self._cut)
+        return asyncio.get_running_loop().call_later(seconds, self.cut)
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
         """Whoever waits for an answer gets an error, at once."""
         self.overdue = True
         self._connection.terminate()

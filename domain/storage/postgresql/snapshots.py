@@ -47,8 +47,8 @@ def _count(seconds: float, rows: int) -> None:
 
 
 class ServerTransaction(Transaction):
-    def __init__(self, session: Session, now: Instant) -> None:
-        super().__init__(now)
+    def __init__(self, session: Session, now: Instant, head: tuple[int, str] | None) -> None:
+        super().__init__(now, head)
         self.session = session
 
     async def fetch(self, wanted: Fetch) -> list[Row]:

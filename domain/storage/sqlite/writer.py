@@ -46,13 +46,23 @@ _PRAGMAS = (
 )
 
 
-_ONE = " WHERE workspace_id = ?"
+_HEAD = "SELECT at, seq, hash FROM timeline_head WHERE workspace_id = ?"
 _LAST = "SELECT max(at) FROM timeline_head"
 
 
 class _Transaction(Transaction):
-    def __init__(self, connection: sqlite3.Connection, now: Instant) -> None:
-        super().__init__(now)
+    def __init__(
+        self, connection: sqlite3.Connection, clock: Callable[[], Instant], workspace_id: int | None
+    ) -> None:
+        head = None
+        if workspace_id is None:
+            (last,) = connection.execute(_LAST).fetchone()
+        else:
+            row = connection.execute(_HEAD, (workspace_id,)).fetchone()
+            last, *rest = row or (None,)
+            head = (rest[0], rest[1]) if rest else None
+        # Not before the workspace's last one.
+        super().__init__(max(clock(), last or ""), head)
         self._connection = connection
 
     async def fetch(self, wanted: Fetch) -> list[Row]:
@@ -141,14 +151,14 @@ class Writer:
         if group is None:
             try:
                 async with self._led(until) as connection:
-                    yield _Transaction(connection, _now(connection, clock, workspace_id))
+                    yield _Transaction(connection, clock, workspace_id)
             finally:
                 self._queue.leave()
             return
         connection = group.connection
         with translated():
             async with group.member():
-                yield _Transaction(connection, _now(connection, clock, workspace_id))
+                yield _Transaction(connection, clock, workspace_id)
 
     @contextlib.asynccontextmanager
     async def _led(self, until: float) -> AsyncIterator[sqlite3.Connection]:
@@ -241,21 +251,6 @@ class Writer:
 
     def _submit(self, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
-
-
-def _now(
-    connection: sqlite3.Connection, clock: Callable[[], Instant], workspace_id: int | None
-) -> Instant:
-    """The instant of a transaction: not before the workspace's last one."""
-    [(last,)] = _of(connection, _LAST, workspace_id)
-    return max(clock(), last or "")
-
-
-def _of(connection: sqlite3.Connection, sql: str, workspace_id: int | None) -> sqlite3.Cursor:
-    """Execute *sql* for one workspace, or for all if that is None."""
-    if workspace_id is None:
-        return connection.execute(sql)
-    return connection.execute(sql + _ONE, (workspace_id,))
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -153,7 +154,7 @@ async def test_a_read_that_lasts_too_long_is_told_from_a_server_that_hangs(behin
 
 
 async def test_a_gateway_that_dies_in_a_write_does_not_keep_the_turn(behind, database, clerk):
-    behind._idle_seconds = 0.5
+    behind._connector = replace(behind._connector, idle_seconds=0.5)
     held = behind.write(clerk.workspace_id)
     db = await held.__aenter__()
 

@@ -33,67 +33,67 @@ async def office(database, clerk, given_case):
 
 
 WRITES = {
-    "create_case, bare": (6, lambda w, d, *_: cases.create_case(w, d, NewCase("N", "AZ-1"))),
+    "create_case, bare": (5, lambda w, d, *_: cases.create_case(w, d, NewCase("N", "AZ-1"))),
     "create_case": (
-        15,
+        14,
         lambda w, d, *_: cases.create_case(
             w, d, NewCase("N", "AZ-1", parties=[PARTY], staff=[STAFF]), idempotency_key="1"
         ),
     ),
     "update_case": (
-        6,
+        5,
         lambda w, d, case, *_: cases.update_case(w, d, case, CaseChanges(name="X")),
     ),
     "update_case, no change": (
         1,
         lambda w, d, case, *_: cases.update_case(w, d, case, CaseChanges(name="A")),
     ),
-    "delete_case": (12, lambda w, d, case, *_: cases.delete_case(w, d, case)),
-    "create_party": (5, lambda w, d, *_: register.create_party(w, d, NewParty("N"))),
+    "delete_case": (11, lambda w, d, case, *_: cases.delete_case(w, d, case)),
+    "create_party": (4, lambda w, d, *_: register.create_party(w, d, NewParty("N"))),
     "update_party": (
-        6,
+        5,
         lambda w, d, _case, _free, party, *_: register.update_party(
             w, d, party, PartyChanges(name="X")
         ),
     ),
-    "create_staff": (5, lambda w, d, *_: register.create_staff(w, d, NewStaff("N"))),
+    "create_staff": (4, lambda w, d, *_: register.create_staff(w, d, NewStaff("N"))),
     "update_staff": (
-        6,
+        5,
         lambda w, d, _case, _free, _party, staff, _link: register.update_staff(
             w, d, staff, StaffChanges(name="X")
         ),
     ),
     "add_parties": (
-        9,
+        8,
         lambda w, d, _case, free, party, *_: roles.add_parties(
             w, d, free, [PartyRole(party, "client")]
         ),
     ),
     "replace_parties": (
-        11,
+        10,
         lambda w, d, case, _free, party, *_: roles.replace_parties(
             w, d, case, [PartyRole(party, "witness")]
         ),
     ),
     "remove_parties": (
-        8,
+        7,
         lambda w, d, case, _free, party, *_: roles.remove_parties(w, d, case, [party]),
     ),
     "assign_staff": (
-        9,
+        8,
         lambda w, d, _case, free, _party, staff, _link: roles.assign_staff(
             w, d, free, [StaffRole(staff, "clerk")]
         ),
     ),
     "unassign_staff": (
-        8,
+        7,
         lambda w, d, case, _free, _party, staff, _link: roles.unassign_staff(w, d, case, [staff]),
     ),
     "link_cases": (
-        10,
+        9,
         lambda w, d, case, free, *_: links.link_cases(w, d, case, free, "parent"),
     ),
-    "unlink_cases": (9, lambda w, d, _c, _f, _p, _s, link: links.unlink_cases(w, d, link)),
+    "unlink_cases": (8, lambda w, d, _c, _f, _p, _s, link: links.unlink_cases(w, d, link)),
 }
 
 
