@@ -29,6 +29,8 @@ class Databases:
     """A copy for each server, by its name; *postgresql* is the server that they are on, if any."""
 
     copied: Callable[[str], Firm]
+    bytes: int
+    """The size of one copy, as it is made."""
     postgresql: Server | None = None
 
     def seconds(self) -> float | None:
@@ -42,7 +44,7 @@ class Databases:
 def in_files(firm: Firm) -> Iterator[Databases]:
     """Copies of the file."""
     with tempfile.TemporaryDirectory(prefix="run-", dir=firm.path.parent) as folder:
-        yield Databases(lambda name: firm.copied(Path(folder), name))
+        yield Databases(lambda name: firm.copied(Path(folder), name), firm.path.stat().st_size)
 
 
 @contextlib.contextmanager
@@ -61,7 +63,8 @@ def on_postgresql(firm: Firm, tell: Callable[[str], object]) -> Iterator[Databas
             started.sql(f"CREATE DATABASE {name} OWNER {ROLE} TEMPLATE {ORIGINAL}")
             return replace(firm, server_url=started.url(name, ROLE))
 
-        yield Databases(copied, started)
+        size = started.sql(f"SELECT pg_database_size('{ORIGINAL}')")
+        yield Databases(copied, int(size), started)
 
 
 @contextlib.contextmanager

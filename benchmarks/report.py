@@ -45,7 +45,8 @@ def show(console: Console, figures: Figures, plan: Plan) -> None:
             )
     console.print(table)
     memory = (f"{name} {size / MEGABYTE:.0f} MB" for name, size in figures.memory.items())
-    console.print(f"Peak memory: {', '.join(memory)}\n")
+    console.print(f"Peak memory: {', '.join(memory)}")
+    console.print(f"Database: {figures.database_bytes / MEGABYTE:,.0f} MB\n")
 
 
 def _cell(figures: Figures, work: str, connections: int, server: str) -> str:
@@ -203,6 +204,7 @@ def _figures(figures: Figures) -> dict[str, Any]:
         "postgresql": figures.postgresql,
         "deep_page": figures.deep_page,
         "peak_memory_bytes": figures.memory,
+        "database_bytes": figures.database_bytes,
         "answer_bytes": figures.bytes,
         "cells": [
             {

@@ -49,6 +49,7 @@ class Figures:
     cells: dict[tuple[str, int, str], list[Cell]] = field(default_factory=dict)
     bytes: dict[str, dict[str, int]] = field(default_factory=dict)
     memory: dict[str, int] = field(default_factory=dict)
+    database_bytes: int = 0
 
     def rate(self, work: str, connections: int, server: str) -> float | None:
         """The median of the rounds, in requests a second; None if it was not measured."""
@@ -88,6 +89,7 @@ def run(firm: Firm, plan: Plan, tell: Tell, *, timed: bool = True, calls: int = 
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="logs-")))
         made = on_postgresql(firm, tell) if plan.postgresql else in_files(firm)
         databases = stack.enter_context(made)
+        figures.database_bytes = databases.bytes
         started = [
             stack.enter_context(running(server, databases.copied(server.name), logs))
             for server in plan.servers
