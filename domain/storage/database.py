@@ -203,6 +203,10 @@ class Database(ABC):
         older state of the database for too long, which keeps what was erased.
         """
 
+    def lost(self, error: BaseException | None) -> bool:
+        """Whether what raised *error* may succeed when it is done again, on another connection."""
+        return False
+
     async def grant(self, role: str) -> None:
         """Let a role of the database serve that does not own the tables, and can do no more.
 

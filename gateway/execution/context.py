@@ -54,6 +54,12 @@ class Context:
             self._lock = asyncio.Lock()
         return self._lock
 
+    def anew(self) -> "Context":
+        """One for the same query, from the beginning."""
+        context = Context(self.who, self.services)
+        context.entries = self.entries
+        return context
+
     async def snapshot(self) -> Snapshot:
         """The snapshot, opened now if there is none. Raises Unavailable after end()."""
         async with self._opening:

@@ -105,7 +105,7 @@ async def answer(
             rows = await admit(measure, asked, context, meter, settings)
         if kind is OperationType.MUTATION and (reading := READING.get()) is not None:
             reading.position = LATEST
-        response = await executed(operation, document, asked, context)
+        response = await executed(kind, operation, document, asked, context)
     except GraphQLError as error:
         response = {"errors": [formatted(error)]}
     except NotValid as refusal:
@@ -218,15 +218,34 @@ def compiled(document: DocumentNode, name: str | None) -> Operation | None:
 
 
 async def executed(
-    operation: Operation | None, document: DocumentNode | None, asked: Parameters, context: Context
+    kind: OperationType,
+    operation: Operation | None,
+    document: DocumentNode | None,
+    asked: Parameters,
+    context: Context,
 ) -> dict[str, Any]:
-    """The response: from the plan, or from graphql-core if the plan is missing or gives up."""
+    """The response: from the plan, or from graphql-core if the plan is missing or gives up.
+
+    A query that loses its connection to the database is executed once more, on another one.
+    """
     if operation is not None:
         data = await operation.run(context, asked.variables)
         if data is not None:
             return {"data": data}
         document = operation.document
     assert document is not None
+    result = await _by_graphql_core(document, asked, context)
+    if kind is OperationType.QUERY and any(
+        context.services.database.lost(error.original_error) for error in result.errors or ()
+    ):
+        context = context.anew()
+        result = await _by_graphql_core(document, asked, context)
+    return response_of(result, context)
+
+
+async def _by_graphql_core(
+    document: DocumentNode, asked: Parameters, context: Context
+) -> ExecutionResult:
     try:
         result = execute(
             SCHEMA,
@@ -235,7 +254,7 @@ async def executed(
             variable_values=asked.variables,
             operation_name=asked.operation_name,
         )
-        return response_of(await result if isawaitable(result) else result, context)
+        return await result if isawaitable(result) else result
     finally:
         await context.end()
 

@@ -139,10 +139,13 @@ class PostgresqlDatabase(Database):
             async with self._reading(workspace_id, until) as snapshot:
                 return await work(snapshot)
         except Unavailable as error:
-            if not lost(error.__cause__):
+            if not self.lost(error):
                 raise
         async with self._reading(workspace_id, until) as snapshot:
             return await work(snapshot)
+
+    def lost(self, error: BaseException | None) -> bool:
+        return isinstance(error, Unavailable) and lost(error.__cause__)
 
     async def head(self, workspace_id: int) -> str | None:
         async def read(session: Session) -> str | None:
