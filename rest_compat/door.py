@@ -38,7 +38,8 @@ Writer = Annotated[Principal, Depends(_documented), Scope.CASES_WRITE]
 Deleter = Annotated[Principal, Depends(_documented), Scope.CASES_DELETE]
 
 
-_POSITION = HEADER.lower()
+_AUTHORIZATION = b"authorization"
+_POSITION = HEADER.lower().encode()
 
 
 class Door(APIRoute):
@@ -53,9 +54,9 @@ class Door(APIRoute):
             services: Services = request.app.state.services
             caller = await _caller(request, services)
             caller.require(scope)
-            given = request.headers.get(_POSITION)
+            position = _header(request.scope, _POSITION)
             writes = scope is not Scope.CASES_READ
-            services.positions.begin(caller.key_id, given, writes=writes)
+            services.positions.begin(caller.key_id, position, writes=writes)
             question = None
             if scope is Scope.CASES_READ:
                 question = await services.kept.ask(caller, "rest", *_asked(request.scope))
@@ -112,6 +113,14 @@ def _asked(scope: ASGIScope) -> tuple[bytes, bytes]:
     return scope.get("raw_path") or scope["path"].encode(), scope["query_string"]
 
 
+def _header(scope: ASGIScope, wanted: bytes) -> str | None:
+    """The first value of a header: in passing, without an object of all headers."""
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return value.decode("latin-1")  # type: ignore[no-any-return]
+    return None
+
+
 def _settle(request: Request, services: Services, caller: Principal, visited: int) -> None:
     """Charge what the call has visited, if that was more than a call's point."""
     if (more := points_of(visited) - 1) > 0:
@@ -121,8 +130,8 @@ def _settle(request: Request, services: Services, caller: Principal, visited: in
 async def _caller(request: Request, services: Services) -> Principal:
     """The key's principal, after one call is counted. Raises InvalidKey or RateLimited."""
     scope = request.scope
-    given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-    scheme, _, key = given.decode("latin-1").partition(" ")
+    given = _header(scope, _AUTHORIZATION) or ""
+    scheme, _, key = given.partition(" ")
     sent = key.strip() if scheme.lower() == "bearer" else None
     client = scope.get("client")
     address = client[0] if client else ""

@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import (
     ColumnElement,
     Integer,
+    Select,
     Text,
     and_,
     bindparam,
@@ -223,10 +224,7 @@ def condition(shape: Shape) -> ColumnElement[bool]:
         case "type" | "dezernat":
             return and_(c[kind].is_not(None), c[kind].in_(_values(rest[0])))
         case "file_number":
-            filed = filed_under.of(
-                bindparam("workspace_id", type_=Integer), bindparam(rest[0], type_=Text)
-            )
-            return c.id.in_(once(select(filed.c.id)))
+            return c.id.in_(once(filed(rest[0])))
         case "created_at" | "updated_at":
             return _compare(c[kind], *rest)
         case "search":
@@ -238,6 +236,13 @@ def condition(shape: Shape) -> ColumnElement[bool]:
         case "staff":
             return _has(staff_assignment, staff, "staff", rest)
     raise AssertionError(shape)
+
+
+def filed(parameter: str) -> Select[Any]:
+    """The ids of the cases with one of the file numbers whose keys are in *parameter*."""
+    workspace_id = bindparam("workspace_id", type_=Integer)
+    found = filed_under.of(workspace_id, bindparam(parameter, type_=Text))
+    return select(found.c.id.label("value"))
 
 
 def searched(kind: str, table: Any, shape: Shape) -> ColumnElement[bool]:

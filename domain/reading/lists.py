@@ -208,13 +208,20 @@ def _count(kind: Kind, shape: Shape) -> Prepared:
 def _matching(statement: Select[Any], kind: Kind, shape: Shape) -> Prepared:
     """The statement for what matches the shape.
 
-    PostgreSQL fetches hits that are known first, each by its id, and looks at nothing else.
+    PostgreSQL fetches hits that are known and file numbers first, each by its id, and looks at
+    nothing else.
     """
-    hits = _hits(shape)
-    if hits is None:
+    few = _hits(shape) or _number(shape)
+    if few is None:
         return Prepared(_conditioned(statement, kind, shape))
-    found = rows_of(kind.table, each.value(bindparam(hits[1])))
-    rest = tuple(part for part in shape if part is not hits)
+    kind_of_few, parameter = few[:2]
+    ids = (
+        each.value(bindparam(parameter))
+        if kind_of_few == "hits"
+        else filters.filed(parameter).subquery("found")
+    )
+    found = rows_of(kind.table, ids)
+    rest = tuple(part for part in shape if part is not few)
     return Prepared(
         _conditioned(statement, kind, shape),
         postgresql=_conditioned(statement, kind, rest).add_cte(found),
@@ -224,6 +231,11 @@ def _matching(statement: Select[Any], kind: Kind, shape: Shape) -> Prepared:
 def _hits(shape: Shape) -> Shape | None:
     """The part of a shape that tells of hits whose ids are known."""
     return next((part for part in shape[1:] if part[0] == "hits"), None)
+
+
+def _number(shape: Shape) -> Shape | None:
+    """The part of a shape that asks for a file number."""
+    return next((part for part in shape[1:] if part[0] == "file_number"), None)
 
 
 def _conditioned(statement: Select[Any], kind: Kind, shape: Shape) -> Select[Any]:

@@ -175,10 +175,13 @@ def _filed_sqlite(element: filed_under, compiler: SQLCompiler, **options: Any) -
 @compiles(filed_under, "postgresql")
 def _filed_postgresql(element: filed_under, compiler: SQLCompiler, **options: Any) -> str:
     workspace, keys = _each_argument(element.clauses, compiler, options)
+    # Each number by itself: PostgreSQL would read all of the workspace for one of them.
     return (
-        "(SELECT id, number_key FROM cases "  # noqa: S608
-        f"WHERE workspace_id = {workspace} AND deleted_at IS NULL AND number_key IS NOT NULL "
-        f"AND number_key IN (SELECT jsonb_array_elements_text(({keys})::jsonb)))"
+        "(SELECT one.id, one.number_key "  # noqa: S608
+        f"FROM (SELECT DISTINCT jsonb_array_elements_text(({keys})::jsonb) AS key) AS given, "
+        "LATERAL (SELECT id, number_key FROM cases "
+        f"WHERE workspace_id = {workspace} AND deleted_at IS NULL AND number_key = given.key "
+        "OFFSET 0) AS one)"
     )
 
 

@@ -36,17 +36,16 @@ MORE_DOCUMENTS = {
 
 
 @pytest.fixture
-async def large(api, monkeypatch):
+async def large(api, owner, monkeypatch):
     """The firm with many cases, of which PostgreSQL has counted nothing."""
-    database = api.services.database
     who = await api.services.keys.authenticate(api.keys["all"])
 
     async def nothing():
         pass
 
-    monkeypatch.setattr(database, "analyze", nothing)
+    monkeypatch.setattr(owner, "analyze", nothing)
     lines = [dumped(case) for case in demo_cases(CASES)]
-    report = await import_cases(who, database, lines, source="test")
+    report = await import_cases(who, owner, lines, source="test")
     assert report.rejected == 0
     monkeypatch.undo()
     return api
@@ -68,7 +67,7 @@ def sent(monkeypatch):
 
 async def asked(api):
     """What to ask, by name: functions."""
-    listed = await api.data("{ cases(first: 30) { nodes { id uuid } } }")
+    listed = await api.data("{ cases(first: 30) { nodes { id uuid fileNumber } } }")
     one = listed["cases"]["nodes"][20]
     variables = {"Q2": {"id": one["id"]}, "Q5": {"term": "müller"}}
     found = {}
@@ -83,6 +82,13 @@ async def asked(api):
         api.data,
         "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Case { name } } }",
         {"ids": ids},
+    )
+    number = next(case["fileNumber"] for case in listed["cases"]["nodes"] if case["fileNumber"])
+    found["of a number"] = partial(
+        api.data,
+        "query($n: String!) { cases(first: 20, filter: {fileNumber: $n})"
+        " { totalCount nodes { name parties { nodes { role } } } } }",
+        {"n": number},
     )
     for name, document in MORE_DOCUMENTS.items():
         found[name] = partial(api.data, document)
@@ -102,7 +108,7 @@ async def pages(database, who, statements):
     return total
 
 
-async def test_pages_cost_no_more_without_statistics(large, sent):
+async def test_pages_cost_no_more_without_statistics(large, owner, sent):
     database = large.services.database
     who = await large.services.keys.authenticate(large.keys["all"])
     of = {}
@@ -113,7 +119,7 @@ async def test_pages_cost_no_more_without_statistics(large, sent):
         assert of[name], name
 
     before = {name: await pages(database, who, statements) for name, statements in of.items()}
-    await database.analyze()
+    await owner.analyze()
     after = {name: await pages(database, who, statements) for name, statements in of.items()}
 
     print(before, after)
