@@ -9,6 +9,7 @@ from starlette.responses import Response
 from domain.access.principal import Principal
 from domain.models import CaseLink, CaseParty, CaseStaff, Party, Staff, TimelineEvent
 from domain.reading import cursors, lists, related, relations
+from domain.reading.facets import FacetField, facets
 from domain.reading.lists import RootList
 from domain.reading.paging import Page, Paging
 from domain.reading.relations import Relation
@@ -78,8 +79,10 @@ def page_answer(page: Page[Any], items: Iterable[Any], status: int = 200) -> Res
     return answer({"data": list(items), "pagination": pagination}, status)
 
 
-async def case_page(db: Snapshot, asked: RootList, paging: Paging) -> Response:
-    """A page of full case objects."""
+async def case_page(
+    db: Snapshot, asked: RootList, paging: Paging, by: Sequence[FacetField] = ()
+) -> Response:
+    """A page of full case objects; with the facets of the whole list, if any are asked for."""
     asked = await lists.settled(db, asked)
     rows = await db.fetch(asked.page(paging, CASE, keyed=True))
     more = len(rows) > paging.limit
@@ -90,7 +93,13 @@ async def case_page(db: Snapshot, asked: RootList, paging: Paging) -> Response:
     pagination: dict[str, Any] = {"has_more": more}
     if last is not None:
         pagination["cursor"] = cursors.encode(last, asked.seal())
-    return answer({"data": objects, "pagination": pagination})
+    content: dict[str, Any] = {"data": objects, "pagination": pagination}
+    if by:
+        content["facets"] = {
+            str(facet.field): {"values": facet.values, "has_more": facet.has_more}
+            for facet in await facets(db, asked, by)
+        }
+    return answer(content)
 
 
 async def case_objects(

@@ -72,9 +72,25 @@ class Pagination(BaseModel):
     has_more: bool
 
 
+class FacetValue(BaseModel):
+    """*label* is the value for people: of a staff member the name."""
+
+    value: str | None
+    label: str | None
+    count: int
+
+
+class Facet(BaseModel):
+    values: list[FacetValue]
+    has_more: bool
+
+
 class Cases(BaseModel):
+    """*facets* is there only if it is asked for."""
+
     data: list[Case]
     pagination: Pagination
+    facets: dict[str, Facet] | None = None
 
 
 class Party(BaseModel):

@@ -3,6 +3,7 @@
 from fastapi import Request
 
 from domain.errors import invalid
+from domain.reading.facets import FacetField
 from domain.reading.paging import Paging, checked_limit
 
 
@@ -22,3 +23,13 @@ def paging_of(request: Request) -> Paging:
         raise invalid("limit must be between 1 and 100.", "limit")
     limit = checked_limit(int(text.lstrip("0")[:9] or "0") if text else None, "limit")
     return Paging(limit, after=single(request, "cursor"))
+
+
+def facets_of(request: Request) -> list[FacetField]:
+    """The fields to count by. Raises Invalid."""
+    text = single(request, "facets")
+    names = text.split(",") if text else []
+    if not set(names) <= set(FacetField):
+        known = ", ".join(FacetField)
+        raise invalid(f"facets must be some of {known}, with commas between.", "facets")
+    return [FacetField(name) for name in names]

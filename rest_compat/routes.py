@@ -26,6 +26,7 @@ from domain.errors import (
 from domain.inputs import CaseFilter
 from domain.models import Case, CaseStatus
 from domain.reading import lists, lookups, objects, relations, revisions
+from domain.reading.facets import FacetField
 from domain.reading.paging import Page
 from domain.reading.relations import Relation
 from domain.services import Services
@@ -57,15 +58,16 @@ from rest_compat.conditions import (
 from rest_compat.documentation import documented
 from rest_compat.door import Deleter, Domain, Door, Reader, Writer
 from rest_compat.errors import Answered, Unreadable, named_as, version_conflict
-from rest_compat.parameters import paging_of, single
+from rest_compat.parameters import facets_of, paging_of, single
 
 router = APIRouter(route_class=Door)
 MAX_WARNINGS = 5
 """Servers and proxies limit the length of a header."""
-_QUICK, _SEARCH = Pace(), Pace()
+_QUICK, _SEARCH, _FACETS = Pace(), Pace(), Pace()
 _READ, _WRITE, _DELETE = "cases:read", "cases:write", "cases:delete"
 _IDEMPOTENT = ("Idempotency-Key",)
 _BELOW = (*_IDEMPOTENT, "If-Match", "If-None-Match")
+_FACET_LIST = "^({0})(,({0}))*$".format("|".join(FacetField))
 _LIST: list[tuple[str, dict[str, Any], str]] = [
     (
         "status",
@@ -81,6 +83,13 @@ _LIST: list[tuple[str, dict[str, Any], str]] = [
         },
         "Only cases with this text in the name or file number; case, accents and the separators of "
         "file numbers make no difference.",
+    ),
+    (
+        "facets",
+        {"type": "string", "pattern": _FACET_LIST, "examples": ["status,dezernat"]},
+        "Also count the cases of the whole list by these fields, separated by commas: `status`, "
+        "`type`, `dezernat`, `staff`, `party_role`, `year`. Each is counted without the filter on "
+        "it, the 20 most frequent values first.",
     ),
 ]
 
@@ -101,11 +110,12 @@ async def list_cases(request: Request, who: Reader, services: Domain) -> Respons
     paging = paging_of(request)
     status = single(request, "status")
     wanted = CaseFilter(status=[status] if status else None, search=single(request, "search"))
+    by = facets_of(request)
     try:
         asked = lists.cases(who, wanted)
-        pace = _SEARCH if wanted.search else _QUICK
+        pace = _FACETS if by else _SEARCH if wanted.search else _QUICK
         return await services.database.run(
-            lambda db: case_page(db, asked, paging), pace, who.workspace_id
+            lambda db: case_page(db, asked, paging, by), pace, who.workspace_id
         )
     except Invalid as error:
         raise as_parameters(error) from None

@@ -53,8 +53,8 @@ FLOORS = {
         },
         {"domain.access": "principal keys rates leases positions"},
         {
-            "domain.reading": "lists lookups relations related objects revisions filters search"
-            " paging cursors anchors sizes kept fences"
+            "domain.reading": "lists facets lookups relations related objects revisions filters"
+            " search paging cursors anchors sizes kept fences"
         },
         {
             "domain.writing": "cases roles wanted register merging links rows"
@@ -78,7 +78,10 @@ FLOORS = {
             "gateway.execution": "declarations arguments loads context requests selections plans"
             " planning source operations documents explaining"
         },
-        {"gateway.schema": "types queries mutations inputs connections scalars refusals assembled"},
+        {
+            "gateway.schema": "types queries mutations inputs connections facets scalars refusals"
+            " assembled"
+        },
         {"gateway.http": "endpoint accept parameters pipeline introspection graphiql"},
         {
             "gateway.root": "app",

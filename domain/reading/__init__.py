@@ -1,6 +1,6 @@
 """The queries: each checks the caller's scope, then gives its SQL and parameter values.
 
-lists      the root lists; lookups: single objects by id or file number, and their kinds
+lists      the root lists, facets their counts; lookups: single objects, and their kinds
 relations  the nested lists, declared as data; related loads them for many parents at once
 objects    the same queries, returning domain objects; revisions tell when a case looks otherwise
 filters    CaseFilter to SQL; search by folded keys; sizes, how much there is

@@ -49,7 +49,8 @@ class RootList:
     """The filter with the hits of its search; cursors do not depend on it."""
 
     @property
-    def _sql(self) -> Compiled:
+    def conditions(self) -> Compiled:
+        """What all of its items match."""
         return self.found or self.compiled
 
     def page(
@@ -60,9 +61,10 @@ class RootList:
         Raises Invalid for a cursor from another list.
         """
         window = Window.of(paging)
-        statement = _page(self.kind, self.order, self._sql.shape, window, columns, keyed=keyed)
+        shape = self.conditions.shape
+        statement = _page(self.kind, self.order, shape, window, columns, keyed=keyed)
         values = page_values(paging, self.seal, _KEY_TYPES, ahead)
-        values |= {"workspace_id": self.who.workspace_id, **self._sql.values}
+        values |= {"workspace_id": self.who.workspace_id, **self.conditions.values}
         return Fetch(statement, values)
 
     def outside(self, paging: Paging, name: str) -> Fetch | None:
@@ -73,13 +75,13 @@ class RootList:
         if getattr(paging, name) is None:
             return None
         values = page_values(paging, self.seal, _KEY_TYPES)
-        values |= {"workspace_id": self.who.workspace_id, **self._sql.values}
-        return Fetch(_outside(self.kind, self.order, self._sql.shape, name), values)
+        values |= {"workspace_id": self.who.workspace_id, **self.conditions.values}
+        return Fetch(_outside(self.kind, self.order, self.conditions.shape, name), values)
 
     def count(self) -> Fetch:
         """One row: the number of items in the whole list."""
-        values = {"workspace_id": self.who.workspace_id, **self._sql.values}
-        return Fetch(_count(self.kind, self._sql.shape), values)
+        values = {"workspace_id": self.who.workspace_id, **self.conditions.values}
+        return Fetch(_count(self.kind, self.conditions.shape), values)
 
     def first_hits(self) -> Fetch | None:
         """Rows: the ids of the first hits of its search, one more than are few.
@@ -183,7 +185,7 @@ def _page(
         .where(*window.conditions(key, descending=order.descending))
         .order_by(*window.order(key, descending=order.descending))
     )
-    return _matching(statement.limit(bindparam("limit")), kind, shape)
+    return matching(statement.limit(bindparam("limit")), kind, shape)
 
 
 @lru_cache(maxsize=192)
@@ -191,7 +193,7 @@ def _outside(kind: Kind, order: CaseOrder, shape: Shape, name: str) -> Prepared:
     c = kind.table.c
     key = _key(kind, order, shape)
     condition, nearest = outside(key, name, descending=order.descending)
-    return _matching(select(c.id).where(condition).order_by(*nearest).limit(1), kind, shape)
+    return matching(select(c.id).where(condition).order_by(*nearest).limit(1), kind, shape)
 
 
 def _key(kind: Kind, order: CaseOrder, shape: Shape) -> list[Any]:
@@ -202,10 +204,10 @@ def _key(kind: Kind, order: CaseOrder, shape: Shape) -> list[Any]:
 
 @lru_cache(maxsize=192)
 def _count(kind: Kind, shape: Shape) -> Prepared:
-    return _matching(select(func.count()).select_from(kind.table), kind, shape)
+    return matching(select(func.count()).select_from(kind.table), kind, shape)
 
 
-def _matching(statement: Select[Any], kind: Kind, shape: Shape) -> Prepared:
+def matching(statement: Select[Any], kind: Kind, shape: Shape) -> Prepared:
     """The statement for what matches the shape.
 
     PostgreSQL fetches hits that are known and file numbers first, each by its id, and looks at

@@ -14,6 +14,8 @@ from strawberry.extensions import FieldExtension
 
 from domain.access.principal import Principal, Scope
 from domain.reading import lists, lookups, objects, related
+from domain.reading.facets import Facet, FacetField
+from domain.reading.facets import facets as counted_facets
 from domain.reading.lists import RootList
 from domain.reading.lookups import Kind
 from domain.reading.paging import Page, Paging
@@ -30,12 +32,13 @@ RELATION = "casegraph.relation"
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page, and functions for what is asked on demand: the size of the whole list, and whether
-    items precede the cursor *after* and follow the cursor *before*."""
+    """A page, and functions for what is asked on demand: the size of the whole list, whether items
+    precede the cursor *after* and follow the cursor *before*, and a list of cases' facets."""
 
     page: Page[Any]
     count: Callable[[], Any]
     outside: Callable[[], Any]
+    facets: Callable[[Sequence[FacetField], int], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,10 @@ class RootPage:
         async def outside() -> tuple[bool, bool]:
             return await objects.outside(await context.snapshot(), listing, self.paging)
 
-        return Listing(page, count, outside)
+        async def facets(by: Sequence[FacetField], first: int) -> list[Facet]:
+            return await counted_facets(await context.snapshot(), listing, by, first)
+
+        return Listing(page, count, outside, facets)
 
 
 async def _counted(context: Context, listing: RootList) -> int:

@@ -225,6 +225,8 @@ class _Planner:
                 case "totalCount":
                     layer.counted = True
                     return PageFact(name)
+                case "facets":
+                    raise NotCovered("facets are counted one after another")
                 case "pageInfo":
                     return self._fields(named, _sets(part), part.known, page_info)
                 case "nodes":

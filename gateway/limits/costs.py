@@ -34,6 +34,7 @@ from graphql import (
 )
 
 from domain.reading import search
+from domain.reading.facets import FacetField
 from domain.reading.paging import DEFAULT_LIMIT, MAX_LIMIT
 
 COUNT = 100
@@ -54,6 +55,8 @@ class Price(StrEnum):
     """The rows it may load: a page, one for each listed id, or one."""
     COUNTS = "counts"
     """A count, once for each page."""
+    FACETS = "facets"
+    """A count for each field that is listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +232,13 @@ class _Pass:
         price = price_of(definition)
         if price is Price.COUNTS:
             return Cost(once=COUNT)
+        arguments = {one.name.value: one.value for one in node.arguments or ()}
+        if price is Price.FACETS:
+            return Cost(once=COUNT * min(_listed(arguments), len(FacetField)))
         inner = self._selections(get_named_type(definition.type), node.selection_set)
         if price is None:
             return inner
         each = Cost(inner.fixed + 1, terms=inner.terms)
-        arguments = {one.name.value: one.value for one in node.arguments or ()}
         whole = Cost()
         if "first" in definition.args:
             asked = [arguments[name] for name in ("search", "filter") if name in arguments]

@@ -9,6 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 from domain import instants, models
 from domain.errors import CODES, Denied
 from domain.inputs import CaseOrderField
+from domain.reading.facets import FacetField
 
 DateTime = NewType("DateTime", str)
 JSON = NewType("JSON", object)
@@ -60,6 +61,19 @@ _described(
         "ACTIVE": "The firm is working on it.",
         "CLOSED": "The work is finished.",
         "ARCHIVED": "Put away after closing and kept for the retention period required by law.",
+    },
+)
+_described(
+    FacetField,
+    "FacetField",
+    "What cases are counted by.",
+    {
+        "STATUS": "The status.",
+        "TYPE": "The kind of matter.",
+        "DEZERNAT": "The unit of the firm.",
+        "STAFF": "The staff members, in whatever role.",
+        "PARTY_ROLE": "The roles of parties.",
+        "YEAR": "The year in which the case was opened, in UTC.",
     },
 )
 _described(

@@ -11,6 +11,7 @@ from strawberry import Parent
 from domain import models
 from domain.models import CaseStatus, EventSource, LinkType, Mode, PartyKind
 from domain.reading import relations
+from domain.reading.facets import DEFAULT_VALUES
 from domain.reading.paging import relay_paging
 from gateway import globalids
 from gateway.execution.declarations import (
@@ -23,8 +24,10 @@ from gateway.execution.declarations import (
     column,
     shown_as,
 )
-from gateway.execution.loads import ItsCase, RelatedPage, loading
+from gateway.execution.loads import ItsCase, Listing, RelatedPage, loading
+from gateway.limits.costs import PRICE, Price
 from gateway.schema.connections import After, Before, Connection, Edge, First, Last
+from gateway.schema.facets import By, Facet, MostValues
 from gateway.schema.scalars import JSON, DateTime
 
 Role = Annotated[
@@ -356,7 +359,18 @@ class CaseEdge(Edge[Case]):
 
 @strawberry.type(description="A page of cases.")
 class CaseConnection(Connection[CaseEdge, Case]):
-    pass
+    @strawberry.field(
+        description="How many cases of the whole list have each value of a field. A facet is "
+        "counted without the filter on its own field: whoever has chosen a status still sees the "
+        "others. Takes a count for each field.",
+        metadata={PRICE: Price.FACETS},
+    )
+    async def facets(
+        root: strawberry.Parent[Listing], by: By, first: MostValues = DEFAULT_VALUES
+    ) -> list[Facet]:
+        assert root.facets is not None
+        found = await root.facets(by, first)
+        return shown_as(list[Facet], found)
 
 
 @strawberry.type(description="A case in the list of deleted cases.")

@@ -173,6 +173,7 @@ def _parameter(world: World, chance: random.Random, name: str) -> bytes:
         "staff_id": world.id("staff"),
         "search": "weiss",
         "status": "active",
+        "facets": chance.choice(("status", "staff,year", "type,type", "party_role,nothing")),
     }.get(name, "client")
     value = plausible if chance.random() < 0.6 else chance.choice(TEXTS)[:3_000]
     return quote(value, safe="").encode()

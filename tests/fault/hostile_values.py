@@ -487,6 +487,10 @@ HEADERS: list[tuple[bytes, bytes]] = [
         (b"If-None-Match", value)
         for value in (b"", b"*", b'"1"', b'W/"1"', b'"' * 9_999, b'"\xff"', b'"1",' * 5_000)
     ),
+    *(
+        (b"X-Casegraph-Position", value)
+        for value in (b"0", b"1", b"9" * 18, b"9" * 19, b"9" * 9_000, b"", b"-1", b"1.5", b"\xb2")
+    ),
     *((b"If-Modified-Since", value) for value in (b"x", b"Thu, 01 Jan 1970 00:00:00 GMT")),
     *((b"Range", value) for value in (b"bytes=0-1", b"bytes=-1", b"bytes=" + b"0-," * 3_000)),
     *(

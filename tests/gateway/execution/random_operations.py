@@ -40,6 +40,13 @@ FILTERS = [
     "filter: {dezernat: [$word], updatedAt: {lt: $instant, gt: $instant}}",
 ]
 ARGUMENTS = {
+    ("CaseConnection", "facets"): [
+        "by: [STATUS]",
+        "by: [STAFF, YEAR], first: 2",
+        "by: STATUS, first: 1",
+        "by: []",
+        "by: [TYPE, PARTY_ROLE, DEZERNAT], first: 101",
+    ],
     ("Query", "case"): [
         "id: $id",
         "id: $someId",
