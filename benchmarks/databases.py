@@ -21,7 +21,8 @@ from tests.postgresql import Raw, Server, server
 
 ROLE, ORIGINAL = "casegraph", "original"
 _TICKS = os.sysconf("SC_CLK_TCK")
-_USER, _SYSTEM = 11, 12  # of /proc/PID/stat, behind the name
+_TIMES = slice(11, 15)
+"""In /proc/PID/stat, behind the name: a process's own time, and that of its children that ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,9 @@ async def _copy(source: str, target: str) -> None:
 
 
 def _seconds_of(process: int) -> float:
+    """A connection's process has no children; those of the server itself are connections."""
     try:
         stat = Path(f"/proc/{process}/stat").read_text()
     except OSError:  # it has ended
         return 0.0
-    fields = stat.rpartition(")")[2].split()
-    return (int(fields[_USER]) + int(fields[_SYSTEM])) / _TICKS
+    return sum(map(int, stat.rpartition(")")[2].split()[_TIMES])) / _TICKS
