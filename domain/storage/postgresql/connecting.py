@@ -46,7 +46,7 @@ class Connector:
         """A connection; *reads* says what for. Raises Unavailable, and what asyncpg raises."""
         settings = {"application_name": "casegraph"}
         if self.pooling.statements:
-            settings |= KEEPALIVES | self._timeouts(reads=reads)
+            settings |= KEEPALIVES | self._settings(reads=reads)
         try:
             return await asyncpg.connect(
                 self.url.set(drivername="postgresql").render_as_string(hide_password=False),
@@ -73,15 +73,18 @@ class Connector:
 
     def _local(self, *, reads: bool) -> dict[str, str]:
         """The settings that each transaction makes, because its connection does not have them."""
-        return {} if self.pooling.statements else self._timeouts(reads=reads)
+        return {} if self.pooling.statements else self._settings(reads=reads)
 
-    def _timeouts(self, *, reads: bool) -> dict[str, str]:
+    def _settings(self, *, reads: bool) -> dict[str, str]:
         found = {}
         if self.serving or not reads:  # what a command reads may go to a slow pipe
-            found["idle_in_transaction_session_timeout"] = self.idle_seconds
+            found["idle_in_transaction_session_timeout"] = _milliseconds(self.idle_seconds)
         if self.serving and reads:
-            found["statement_timeout"] = self.read_seconds - MARGIN_SECONDS
-        return {name: str(int(seconds * 1000)) for name, seconds in found.items()}
+            found["statement_timeout"] = _milliseconds(self.read_seconds - MARGIN_SECONDS)
+            # What is served is in an index. The planner takes a table of one page, like a small
+            # firm's staff, for cheaper to read whole, and reads it for each of a hundred roles.
+            found["enable_seqscan"] = "off"
+        return found
 
 
 def require_fit(connection: asyncpg.Connection) -> None:
@@ -95,6 +98,10 @@ def require_fit(connection: asyncpg.Connection) -> None:
             f"The encoding of the database is {encoding}; it must be UTF8. Create another one with:"
             " createdb --encoding=UTF8 --template=template0"
         )
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1000))
 
 
 def _set(settings: Mapping[str, str]) -> str:
