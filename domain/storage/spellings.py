@@ -77,16 +77,17 @@ def _found_postgresql(element: found_by_index, compiler: SQLCompiler, **options:
     needed = [workspace_id, of_kind, *rest]
     workspace, kind, scope, *terms = _each_argument(needed, compiler, options)
     any_of = " OR ".join(
-        f"strpos({column}, {term}) > 0"
+        f"strpos(one.{column}, {term}) > 0"
         for column, term in zip(("plain", "loose", "number"), terms, strict=True)
     )
     # MATERIALIZED runs it once, whatever the planner assumes of a table it has not analyzed yet,
-    # and the + 0 keeps it from scanning all entries of the workspace beside the matches.
+    # and each match is looked up by itself: it would scan all entries of the workspace instead.
     # The trigrams have a table of their own: see the migration 0008.
     return (
-        "(WITH found AS MATERIALIZED (SELECT id FROM search_entry "  # noqa: S608
-        f"WHERE entry IN (SELECT casegraph_candidates({scope}, {', '.join(terms)})) "
-        f"AND workspace_id + 0 = {workspace} AND kind = {kind} AND ({any_of})) "
+        "(WITH found AS MATERIALIZED (SELECT one.id "  # noqa: S608
+        f"FROM casegraph_candidates({scope}, {', '.join(terms)}) AS given(entry), "
+        "LATERAL (SELECT * FROM search_entry WHERE entry = given.entry OFFSET 0) AS one "
+        f"WHERE one.workspace_id = {workspace} AND one.kind = {kind} AND ({any_of})) "
         "SELECT id FROM found)"
     )
 
