@@ -170,7 +170,8 @@ class KeyRing:
 
     async def _failed(self, address: str) -> InvalidKey | RateLimited:
         try:
-            await self._failures.take(network(address))
+            # A proxy may pass on any text as an address, and keys are counted in the same table.
+            await self._failures.take(f"address {network(address)}")
         except RateLimited as error:
             return RateLimited(error.retry_after, _TOO_MANY)
         return InvalidKey()

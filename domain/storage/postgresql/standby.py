@@ -20,7 +20,6 @@ from domain.errors import Unavailable
 from domain.storage import migrating
 from domain.storage.database import Snapshot
 from domain.storage.postgresql.connecting import Connector, require_fit
-from domain.storage.postgresql.errors import DRIVER
 from domain.storage.postgresql.sessions import Pool, Session
 from domain.storage.postgresql.snapshots import ServerSnapshot
 from domain.storage.turns import LATEST, READING, Turns
@@ -164,7 +163,8 @@ class Standby:
                 reason = "it has another schema"
             elif free and self._bound:
                 reason = "its role is a superuser or has BYPASSRLS"
-        except (*DRIVER, Unavailable) as error:
+        except Exception as error:
+            # Whatever it is: unwatched, a standby that hangs would be waited for.
             reason = f"it does not answer ({type(error).__name__})"
             self._forget_probe()
         if reason and self.answers:

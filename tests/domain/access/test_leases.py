@@ -166,6 +166,17 @@ async def test_wrong_keys_are_counted_together(database, others):
     assert told == [InvalidKey] * 6 + [RateLimited] * 4
 
 
+async def test_wrong_keys_from_an_address_that_is_a_key_s_id_count_against_no_key(database):
+    ledger = Leases(database)
+    ring, rates = KeyRing(database, 100, ledger), RateLimiter(3, ledger)
+    wrong, id = new_key(Mode.LIVE)
+    for _ in range(20):
+        with pytest.raises(InvalidKey):
+            await ring.authenticate(wrong, id)
+
+    assert [await accepted(rates, id) for _ in range(4)] == [1, 1, 1, 0]
+
+
 async def test_windows_that_have_ended_are_deleted(ledger, raw, monkeypatch):
     monkeypatch.setattr(leases, "TIDY_EVERY", 3)
     await ledger.lease("old", 1, 10)
