@@ -214,6 +214,10 @@ class Database(ABC):
         """
         raise invalid("SQLite has no roles.", "app_role")
 
+    async def is_owner(self) -> bool:
+        """Whether its role may do what commands do, and not only serve."""
+        return True
+
     async def require_bound(self) -> None:
         """Raise Unavailable if the schema's policies, where it has any, do not bind its role."""
         return

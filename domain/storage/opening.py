@@ -25,6 +25,7 @@ async def opened(
     clock: Callable[[], Instant] = instants.now,
     read_seconds: float | None = None,
     bound: bool = False,
+    owner: bool = False,
     pooling: Pooling = _POOLING,
     read_url: str | None = None,
 ) -> AsyncIterator[Database]:
@@ -32,14 +33,16 @@ async def opened(
 
     A snapshot that is read for longer than *read_seconds* ends with TimedOut. Only a server sets
     it; its writes do not wait long either. If *bound*, a role that PostgreSQL's row-level policies
-    do not bind is refused. What can be is read from the PostgreSQL server at *read_url*, a standby
-    of the other. Raises Unavailable, Damaged.
+    do not bind is refused; if *owner*, one that may only serve. What can be is read from the
+    PostgreSQL server at *read_url*, a standby of the other. Raises Unavailable, Damaged.
     """
     database = _database(parse_url(url), clock, read_seconds, pooling, read_url, bound)
     try:
         await database.open(migrate=migrate)
         if bound:
             await database.require_bound()
+        if owner and not await database.is_owner():
+            raise Unavailable(_NOT_THE_OWNER)
         yield database
     finally:
         await database.close()
@@ -96,6 +99,10 @@ def _with_one_host(text: str) -> URL:
 
 
 _HOSTS = re.compile(r"(\w+://(?:[^@/]*@)?)([\w.:-]+(?:,[\w.:-]+)+)(/.*)?")
+_NOT_THE_OWNER = (
+    "The database user may only serve: run this as the owner of casegraph's tables, whose role is "
+    "another one since casegraph init --app-role."
+)
 _WRONG_URL = (
     "The database URL must be like sqlite:///casegraph.db (a file) or "
     "postgresql://user:password@host/database."

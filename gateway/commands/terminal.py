@@ -77,9 +77,12 @@ def chosen(database: str | None = None, **flags: Any) -> Settings:
 
 
 def opened(url: str | None, **options: Any) -> AbstractAsyncContextManager[Database]:
-    """The database that the flag or the environment names; see domain.storage.opening.opened()."""
+    """The database that the flag or the environment names; see domain.storage.opening.opened().
+
+    A role that may only serve is refused: it would see nothing of what commands are about.
+    """
     found = chosen(url)
-    return opening.opened(found.database_url, pooling=found.pooling, **options)
+    return opening.opened(found.database_url, pooling=found.pooling, **{"owner": True, **options})
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -54,6 +54,8 @@ _READY = "SELECT 1 FROM alembic_version"
 _ROLE = Prepared(
     text("SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
 )
+# As the policies ask it: see the migration 0012.
+_OWNS = Prepared(text("SELECT has_table_privilege('workspace', 'INSERT')"))
 _TURN = "SELECT at, seq, hash FROM timeline_head WHERE workspace_id = $1 FOR UPDATE"
 _LAST = "SELECT max(at) FROM timeline_head"
 _OPERATOR_TURN = "SELECT pg_advisory_xact_lock(7381, 1)"
@@ -275,6 +277,11 @@ class PostgresqlDatabase(Database):
                 await work(connection)
             finally:
                 await connection.close(timeout=CONNECT_SECONDS)
+
+    async def is_owner(self) -> bool:
+        async with self.read() as db:
+            [(owns,)] = await db.fetch(Fetch(_OWNS, {}))
+        return bool(owns)
 
     async def require_bound(self) -> None:
         async with self.read() as db:

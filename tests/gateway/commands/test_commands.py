@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from gateway.__main__ import app, main
 from gateway.commands import terminal
+from tests.postgresql import APP_ROLE
 
 ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "gateway"]
@@ -282,6 +283,27 @@ def test_an_app_role_is_for_postgresql(casegraph):
     said = casegraph("init", "--app-role", "app", status=1).stderr
 
     assert "SQLite has no roles." in said
+
+
+@pytest.mark.postgresql
+def test_a_role_that_owns_nothing_serves_and_runs_no_command(
+    casegraph, running, environment, database_url
+):
+    environment["CASEGRAPH_DATABASE_URL"] = database_url
+    assert f"Serve it as the role {APP_ROLE}." in casegraph("init", "--app-role", APP_ROLE).stdout
+    raw = casegraph("keys", "create", "web").stdout.strip()
+    environment["CASEGRAPH_DATABASE_URL"] = database_url.replace("casegraph@", f"{APP_ROLE}@")
+
+    process, url, _printed = running("serve", "--workers", "2")
+    answer = httpx2.post(
+        f"{url}/api/v1/cases", json={"name": "One"}, headers={"Authorization": f"Bearer {raw}"}
+    )
+    for command in (["init"], ["keys", "list"], ["verify"], ["purge", "--yes"], ["export", "x"]):
+        said = casegraph(*command, status=1).stderr
+        assert "The database user may only serve" in said, command
+    process.send_signal(signal.SIGINT)
+
+    assert (answer.status_code, answer.json()["name"]) == (201, "One")
 
 
 def test_numbers_that_two_cases_share_are_named_by_init_and_verify(casegraph, lines, tmp_path):
