@@ -109,7 +109,10 @@ def demo(
 async def _prepare(settings: Settings) -> None:
     """Prepare the database here, to fail with a clear message before any worker starts."""
     async with terminal.opened(
-        settings.database_url, bound=not settings.bypass_policies, owner=False
+        settings.database_url,
+        bound=not settings.bypass_policies,
+        owner=False,
+        read_url=settings.read_url or None,
     ) as database:
         if await database.is_owner():
             await administration.create_workspace(database, administration.DEFAULT_SLUG)

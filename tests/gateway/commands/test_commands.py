@@ -285,6 +285,22 @@ def test_an_app_role_is_for_postgresql(casegraph):
     assert "SQLite has no roles." in said
 
 
+@pytest.mark.parametrize(
+    ("read_url", "told"),
+    [
+        ("postgresql://casegraph@127.0.0.1:1/cases", "Only a PostgreSQL database has a standby"),
+        ("nonsense://", "Only a PostgreSQL database has a standby"),
+    ],
+)
+def test_a_standby_that_cannot_be_read_from_ends_the_start(casegraph, environment, read_url, told):
+    environment["CASEGRAPH_READ_URL"] = read_url
+
+    said = casegraph("serve", "--port", "0", status=1)
+
+    assert told in said.stderr
+    assert "http" not in said.stdout
+
+
 @pytest.mark.postgresql
 def test_a_role_that_owns_nothing_serves_and_runs_no_command(
     casegraph, running, environment, database_url
