@@ -53,6 +53,7 @@ class Standby:
         self._sessions: set[Session] = set()
         self._probe: asyncpg.Connection | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._reason: str | None = None  # why it is not read; not known yet
         self.answers = False
 
     async def open(self) -> None:
@@ -167,11 +168,12 @@ class Standby:
             # Whatever it is: unwatched, a standby that hangs would be waited for.
             reason = f"it does not answer ({type(error).__name__})"
             self._forget_probe()
-        if reason and self.answers:
-            log.warning("the standby is not read any more: %s", reason)
-        elif not reason and not self.answers:
-            log.info("the standby is read")
-        self.answers = not reason
+        if reason != self._reason:
+            if reason:
+                log.warning("the standby is not read: %s", reason)
+            else:
+                log.info("the standby is read")
+        self._reason, self.answers = reason, not reason
         if reason:
             for session in tuple(self._sessions):
                 session.cut()

@@ -273,6 +273,20 @@ async def test_no_read_with_a_position_is_from_before_it(clients, there):
             assert expected <= found | set(list(latest)[:-100]), some
 
 
+async def test_a_standby_that_is_not_there_at_the_start_is_told_of_and_missed_by_nobody(
+    there, caplog
+):
+    elsewhere = "postgresql://casegraph_app@127.0.0.1:1/cases"
+    async with opened(there.url(there.primary, "casegraph"), read_url=elsewhere) as database:
+        who = await administration.operator(database)
+        async with database.read(who.workspace_id):
+            pass
+        one = Fetch(Prepared(text("SELECT pg_is_in_recovery()")), {})
+        assert await database.run(lambda db: db.fetch(one), Pace(), who.workspace_id) == [(False,)]
+
+    assert "the standby is not read: it does not answer" in caplog.text
+
+
 async def test_a_role_that_the_policies_do_not_bind_does_not_read(there):
     settings = Settings(database_url=there.url(there.primary), read_url=there.standby.url("cases"))
     app = create_app(settings)
