@@ -103,6 +103,8 @@ async def pages(database, who, statements):
             [(plan,)] = await db.session.fetch(
                 f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {sql}", parameters
             )
+            # A table of one page costs least if it is read whole, but that for each row of another.
+            assert b"Seq Scan" not in plan.encode(), plan
             [read] = orjson.loads(plan)
             total += read["Plan"]["Shared Hit Blocks"] + read["Plan"]["Shared Read Blocks"]
     return total

@@ -9,12 +9,21 @@ import pytest
 
 from domain.demo.firm import demo_cases
 from domain.errors import Invalid
-from domain.inputs import CaseFilter, DateRange, PartyFilter, StaffFilter
+from domain.inputs import (
+    CaseFilter,
+    DateRange,
+    NewParty,
+    NewStaff,
+    PartyFilter,
+    PartyRole,
+    StaffFilter,
+    StaffRole,
+)
 from domain.reading import facets, lists, objects, relations
 from domain.reading.facets import FacetField
 from domain.reading.paging import Paging
 from domain.transfer.importing import dumped, import_cases
-from domain.writing import cases
+from domain.writing import cases, register
 
 CASES = 90
 FILTERS = int(os.environ.get("CASEGRAPH_FACETS", "60"))
@@ -27,6 +36,11 @@ async def firm(database, clerk, given_case):
     lines = [dumped(case) for case in demo_cases(CASES)]
     assert (await import_cases(clerk, database, lines, source="test")).rejected == 0
     await given_case("Nothing known")
+    # Some several times in one case.
+    clients = [PartyRole(NewParty(name), "client") for name in ("One", "Two", "Three")]
+    member = await register.create_staff(clerk, database, NewStaff("Anna Groß"))
+    staff = [StaffRole(member.id, role) for role in ("lead_attorney", "notary")]
+    await given_case("Twice", parties=clients, staff=staff)
     gone = await given_case("Deleted", type="deleted", dezernat="deleted")
     await cases.delete_case(clerk, database, gone.id)
     return database

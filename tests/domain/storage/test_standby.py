@@ -18,7 +18,7 @@ from domain.access.principal import Scope
 from domain.errors import Unavailable
 from domain.storage.database import Pace
 from domain.storage.opening import opened
-from domain.storage.postgresql.standby import WATCH_SECONDS
+from domain.storage.postgresql.standby import WATCH_SECONDS, Elsewhere
 from domain.storage.statements import Fetch, Prepared
 from domain.storage.turns import READING, Reading
 from domain.upkeep import administration
@@ -176,6 +176,47 @@ async def test_whoever_writes_finds_what_was_just_written(clients, there):
         await two.delete(path, headers=bearer(there, "delete")),
     ]
     assert [answer.status_code for answer in answers] == [201, 200, 204]
+
+
+async def test_what_a_refused_write_shows_is_the_latest_state(clients, there):
+    one, two = clients
+    there.pause()
+    party = {"name": "Jörg Müller", "role": "client"}
+    new = {"name": "Younger", "parties": [party]}
+    made = (await one.post("/api/v1/cases", json=new, headers=bearer(there))).json()
+
+    wrong = await two.put(
+        f"/api/v1/cases/{made['id']}", json={"status": "nothing"}, headers=bearer(there)
+    )
+    document = (
+        'mutation($id: ID!) { updateCase(input: {id: $id, name: "N", expectedVersion: 7}) {'
+        " userErrors { code } case { name parties { nodes { party { name } } } } } }"
+    )
+    body = {"query": document, "variables": {"id": made["id"]}}
+    stale = (await two.post("/graphql", json=body, headers=bearer(there))).json()
+
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (400, "VALIDATION_ERROR")
+    payload = stale["data"]["updateCase"]
+    assert payload["userErrors"] == [{"code": "VERSION_CONFLICT"}]
+    assert payload["case"]["name"] == "Younger"
+    assert payload["case"]["parties"]["nodes"] == [{"party": {"name": "Jörg Müller"}}]
+
+
+async def test_an_answer_is_kept_for_no_later_state_than_it_is_of(clients, there, monkeypatch):
+    """The end of the timeline is the primary's, and the standby is behind it."""
+
+    async def elsewhere(*_arguments):
+        raise Elsewhere
+
+    there.pause()
+    await created(clients[0], there, "Ahead")
+    for client in clients:
+        monkeypatch.setattr(client.app.state.services.database._standby, "head", elsewhere)
+    for rest in (False, True) * 3:
+        # The first question of its kind asks for no end, and may be answered by the standby.
+        found = await names(clients[1], there, key="read", rest=rest)
+    assert "Ahead" in found
+    assert "Ahead" in await names(clients[1], there, key="read", rest=False)
 
 
 async def test_keys_are_looked_up_at_the_primary(clients, there):
