@@ -265,6 +265,26 @@ async def test_a_standby_that_hangs_is_left_at_once(clients, there):
     await answers(clients[1], True)
 
 
+async def test_a_read_in_progress_is_not_left_to_a_standby_that_hangs(there):
+    slow = Fetch(Prepared(text("SELECT pg_is_in_recovery(), pg_sleep(1)")), {})
+    with_standby = opened(
+        there.url(there.primary, "casegraph"), read_url=there.url(there.standby), read_seconds=30
+    )
+    async with with_standby as database:
+        who = await administration.operator(database)
+        begun = time.monotonic()
+        reading = asyncio.create_task(
+            database.run(lambda db: db.fetch(slow), Pace(), who.workspace_id)
+        )
+        await asyncio.sleep(0.3)
+        there.standby.freeze()
+        [(in_recovery, _slept)] = await reading
+        there.standby.thaw()
+
+    assert in_recovery is False
+    assert time.monotonic() - begun < 10
+
+
 async def answers(client, wanted):
     standby = client.app.state.services.database._standby
     for _ in range(300):
