@@ -36,8 +36,8 @@ def init(
         str | None,
         typer.Option(
             metavar="ROLE",
-            help="On PostgreSQL, let this role serve: it can neither change the schema, nor leave "
-            "a workspace, nor edit a timeline.",
+            help="On PostgreSQL, let this role serve: it can neither change the schema, nor see "
+            "several workspaces at once, nor edit a timeline.",
             show_default=False,
         ),
     ] = None,
