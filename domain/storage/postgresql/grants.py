@@ -72,7 +72,7 @@ async def grant_again(connection: asyncpg.Connection) -> None:
 
 async def may_migrate(connection: asyncpg.Connection) -> bool:
     """Whether the connection's role owns the tables, or there are none yet."""
-    return bool(await connection.fetchval(_OWNED) is not False)
+    return await connection.fetchval(_OWNED) is not False
 
 
 async def _grant(connection: asyncpg.Connection, role: str) -> None:

@@ -87,6 +87,32 @@ async def test_nobody_searches_in_another_workspace(app, clerk, stranger, given_
         assert len(await app.fetch(asked, scope)) == found, workspace
 
 
+@pytest.mark.parametrize("name", ["workspace", "alembic_version", "search_gram", "cases"])
+async def test_a_table_of_its_own_does_not_let_it_name_all_workspaces(
+    app, stranger, given_case, name
+):
+    await given_case("Müller ./. Weiß")
+    await given_case("Others", who=stranger)
+    await app.execute(f"CREATE TEMP TABLE {name} (id int, workspace_id int)")
+    await app.execute("SET casegraph.workspace = '*'")
+
+    for path in ("public, pg_temp", "pg_temp, public", '"$user", public'):
+        await app.execute(f"SET search_path = {path}")
+        for table in ("cases", "timeline_event", "api_key", "workspace", "search_entry"):
+            assert await app.fetch(f"SELECT * FROM public.{table}") == [], (path, table)
+
+
+@pytest.mark.parametrize("workspace_id", [1, 1_365, 1_366, 5_592_405, 5_592_406, 2**31 - 1])
+async def test_a_scope_is_of_its_own_workspace_however_many_there_are(database, raw, workspace_id):
+    scope = search.scope(workspace_id, "party")
+    raw.execute("INSERT INTO search_gram VALUES (4711, casegraph_grams(?, 'muller'))", [scope])
+    asked = "SELECT casegraph_candidates(?, 'muller', 'muller', 'muller')"
+
+    for named, found in ((workspace_id, 1), (workspace_id % 4_096 + 7, 0)):
+        raw.execute(f"SET casegraph.workspace = '{named}'")
+        assert len(raw.execute(asked, [scope]).fetchall()) == found, named
+
+
 async def test_a_key_and_the_ends_are_found_without_naming_a_workspace(app, database, postgresql):
     raw, _id = await administration.create_key(database, "mine", [Scope.CASES_READ])
     await app.execute("SET casegraph.workspace = ''")

@@ -24,11 +24,13 @@ OWNERS = (
 def upgrade() -> None:
     if op.get_context().dialect.name != "postgresql":
         return
+    schema = op.get_bind().execute(text("SELECT quote_ident(current_schema())")).scalar_one()
+    # Not whatever a caller calls a workspace: a temporary table is found before all others.
+    table = f"{schema}.workspace".replace("'", "''")
     for statement in POSTGRESQL:
-        op.execute(statement)
+        op.execute(statement.replace("@workspace@", table))
     # A caller's search_path must not decide what an owner's function finds (PostgreSQL, CREATE
     # FUNCTION, "Writing SECURITY DEFINER Functions Safely").
-    schema = op.get_bind().execute(text("SELECT quote_ident(current_schema())")).scalar_one()
     for function in OWNERS:
         op.execute(
             f"ALTER FUNCTION {function} SECURITY DEFINER SET search_path = {schema}, pg_temp"
@@ -40,7 +42,7 @@ POSTGRESQL = (
     """CREATE OR REPLACE FUNCTION casegraph_every_workspace() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
         SELECT coalesce(current_setting('casegraph.workspace', true) = '*', false)
-            AND has_table_privilege('workspace', 'INSERT')
+            AND has_table_privilege('@workspace@', 'INSERT')
     $$""",
     # The scope tells of the workspace: see domain/reading/search.py.
     """CREATE OR REPLACE FUNCTION casegraph_candidates(scope text, VARIADIC terms text[])
@@ -52,12 +54,12 @@ POSTGRESQL = (
             OR grams @> casegraph_grams(scope, terms[3]))
             AND (
                 casegraph_workspace() = (
-                    (ascii(substr(scope, 1, 1)) - 57344)::bigint << 24
-                    | (ascii(substr(scope, 2, 1)) - 57344) << 12
-                    | (ascii(substr(scope, 3, 1)) - 57344)
+                    (ascii(substr(scope, 1, 1)) - 57344) * 16777216::bigint
+                    + (ascii(substr(scope, 2, 1)) - 57344) * 4096
+                    + (ascii(substr(scope, 3, 1)) - 57344)
                 ) / 3
                 OR current_setting('casegraph.workspace', true) = '*'
-                    AND has_table_privilege(session_user, 'workspace', 'INSERT')
+                    AND has_table_privilege(session_user, '@workspace@', 'INSERT')
             )
     $$""",
     """CREATE FUNCTION casegraph_key(wanted text, moment text) RETURNS TABLE (
