@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as ASGIScope
 
-from domain.access.positions import HEADER
+from domain.access.positions import HEADER, read_latest
 from domain.access.principal import Principal, Scope
 from domain.access.rates import points_of
 from domain.errors import DomainError, RateLimited
@@ -55,8 +55,9 @@ class Door(APIRoute):
             caller = await _caller(request, services)
             caller.require(scope)
             position = _header(request.scope, _POSITION)
-            writes = scope is not Scope.CASES_READ
-            services.positions.begin(caller.key_id, position, writes=writes)
+            services.positions.begin(caller.key_id, position)
+            if scope is not Scope.CASES_READ:
+                read_latest()
             question = None
             if scope is Scope.CASES_READ:
                 question = await services.kept.ask(caller, "rest", *_asked(request.scope))

@@ -16,16 +16,22 @@ _KEYS = 10_000
 _MOST_DIGITS = 18
 
 
+def read_latest() -> None:
+    """Let this task read nothing but the latest state, as whoever writes has to."""
+    if (reading := READING.get()) is not None:
+        reading.position = LATEST
+
+
 class Positions:
     """The positions that the keys of this process have written."""
 
     def __init__(self) -> None:
         self._own: dict[str, tuple[float, int]] = {}
 
-    def begin(self, key_id: str, given: str | None, *, writes: bool = False) -> None:
+    def begin(self, key_id: str, given: str | None) -> None:
         """Hold what this task reads to the position that the request brings, or the key's own.
 
-        A request that *writes* reads nothing but the latest state. Raises Invalid.
+        Raises Invalid.
         """
         reading = READING.get()
         if given is not None and not (
@@ -35,8 +41,10 @@ class Positions:
         if reading is None:
             return
         until, own = self._own.get(key_id, (0.0, 0))
-        position = int(given) if given is not None else own if time.monotonic() < until else 0
-        reading.position = LATEST if writes else position
+        if given is not None:
+            reading.position = int(given)
+        elif time.monotonic() < until:
+            reading.position = own
 
     def written(self, key_id: str) -> int | None:
         """The position that this task has written; None if it has written nothing."""

@@ -28,7 +28,8 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from domain.storage.turns import LATEST, READING
+from domain.access.positions import read_latest
+from domain.storage.turns import READING
 from gateway.execution.context import Context
 from gateway.execution.documents import Documents, Remembered
 from gateway.execution.operations import Operation
@@ -103,8 +104,8 @@ async def answer(
             kind = operation.type
             check_method(kind, method)
             rows = await admit(measure, asked, context, meter, settings)
-        if kind is OperationType.MUTATION and (reading := READING.get()) is not None:
-            reading.position = LATEST
+        if kind is OperationType.MUTATION:
+            read_latest()
         response = await executed(kind, operation, document, asked, context)
     except GraphQLError as error:
         response = {"errors": [formatted(error)]}

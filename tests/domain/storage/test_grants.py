@@ -53,6 +53,13 @@ def test_the_privileges_on_every_table_are_decided():
         "UPDATE api_key SET scopes = 'all'",
         "UPDATE api_key SET revoked_at = NULL",
         "SELECT * FROM search_gram",
+        "SELECT * FROM pg_statistic",
+        "COPY cases TO PROGRAM 'cat'",
+        "SET ROLE casegraph",
+        "SET SESSION AUTHORIZATION casegraph",
+        "ALTER FUNCTION casegraph_every_workspace() COST 1",
+        "CREATE OR REPLACE FUNCTION casegraph_workspace() RETURNS int LANGUAGE sql AS 'SELECT 2'",
+        "CREATE FUNCTION mine() RETURNS integer LANGUAGE sql AS 'SELECT 2'",
         "SELECT casegraph_index_entry()",
         "SET session_replication_role = replica",
         "CREATE TABLE mine (id int)",
@@ -73,6 +80,11 @@ async def test_nobody_but_the_owner_names_all_workspaces(app, database, given_ca
     for table in TABLES:
         if table not in ("alembic_version", "rate_window"):
             assert await app.fetch(f"SELECT * FROM {table}") == [], table
+    await database.analyze()
+    assert await app.fetchval("SELECT count(*) FROM pg_stats WHERE tablename = 'cases'") == 0
+    await app.execute("SET row_security = off")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+        await app.fetch("SELECT * FROM cases")
     async with database.read() as db:
         assert (await db.first(search._ENTRIES.statement, {"workspace_id": 1}))[0] >= 1
 
