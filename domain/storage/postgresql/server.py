@@ -229,9 +229,11 @@ class PostgresqlDatabase(Database):
         async def execute(session: Session) -> list[Row]:
             return await session.fetch(sql, parameters)
 
-        until = time.monotonic() + self._read_seconds
-        async with self._session(execute, until) as (_session, rows):
-            return rows
+        # A reader's turn might wait for what the same key reads.
+        until = time.monotonic() + self._patience
+        session, rows = await self._pool_of(self._writers).begun(execute, until, until)
+        session.end()
+        return rows
 
     async def analyze(self) -> None:
         """Needs the owner of the tables: for others the server skips them."""

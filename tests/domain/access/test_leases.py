@@ -1,5 +1,6 @@
 """Rate limits that processes share: each counts by itself what it has leased."""
 
+import asyncio
 import logging
 import random
 
@@ -12,6 +13,7 @@ from domain.access.rates import SHARE, Allowance, RateLimiter
 from domain.errors import InvalidKey, RateLimited, Unavailable
 from domain.models import Mode
 from domain.storage.opening import opened
+from domain.storage.turns import READING, Reading
 
 LIMIT = 100
 
@@ -155,6 +157,30 @@ async def test_without_the_table_each_process_counts_for_itself(ledger, caplog):
 
     assert (taken, ledger.asked) == (LIMIT, 1)
     assert "counted by this process alone" in caplog.text
+
+
+async def test_a_key_that_reads_all_it_may_is_counted_with_the_others_all_the_same(
+    database, ledger
+):
+    over = asyncio.Event()
+
+    async def read():
+        READING.set(Reading("key"))
+        async with database.read(1):
+            await over.wait()
+
+    async def take():
+        READING.set(Reading("key"))
+        await RateLimiter(LIMIT, ledger).take("key")
+        return (await ledger.lease("key", 0, LIMIT)).taken
+
+    reads = [asyncio.create_task(read()) for _ in range(20)]
+    await asyncio.sleep(0.2)
+    try:
+        assert await asyncio.create_task(take()) == LIMIT // SHARE
+    finally:
+        over.set()
+        await asyncio.gather(*reads)
 
 
 async def test_wrong_keys_are_counted_together(database, others):
