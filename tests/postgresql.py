@@ -175,6 +175,10 @@ class Raw:
         self.execute("SET session_replication_role = replica")
         self.execute(statement, parameters)
 
+    def untamper(self) -> None:
+        """Let triggers run again."""
+        self.execute("SET session_replication_role = origin")
+
     def everything(self) -> str:
         """The whole database as text."""
         tables = [table.name for table in metadata.sorted_tables]

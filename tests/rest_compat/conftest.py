@@ -138,7 +138,10 @@ def refused(rest: Rest) -> Callable[..., Awaitable[dict[str, Any]]]:
         before = await rest.everything()
         response = await rest(method, path, **options)
         assert (response.status_code, response.json()["error"]["code"]) == (status, code), (
-            response.text
+            method,
+            path,
+            options,
+            response.text,
         )
         assert response.json().keys() == {"error"}
         assert await rest.everything() == before

@@ -82,18 +82,17 @@ async def given(rest):
     return case, request
 
 
+OTHER = ['"2"', '"4"', 'W/"3"', '"three"', '"1", "2"', f'"{10**20 - 1}"', '""', '"3.1"', '"03"']
+
+
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
-@pytest.mark.parametrize(
-    "header",
-    ['"2"', '"4"', 'W/"3"', '"three"', '"1", "2"', '"99999999999999999999"', '""', '"3.1"', '"03"'],
-)
-async def test_a_write_to_another_version_is_refused(
-    rest, refused, given, method, path, body, header
-):
+async def test_a_write_to_another_version_is_refused(refused, given, method, path, body):
     _case, request = given
     path, options = request(path, body)
 
-    await refused(412, "VERSION_CONFLICT", method, path, headers={"If-Match": header}, **options)
+    for header in OTHER:
+        headers = {"If-Match": header}
+        await refused(412, "VERSION_CONFLICT", method, path, headers=headers, **options)
 
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
@@ -110,18 +109,15 @@ async def test_a_write_to_the_expected_version_goes_through(
 
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
-@pytest.mark.parametrize("header", ["*", '"3"', 'W/"3"', '"1",W/"3"'])
-async def test_a_write_to_what_must_not_be_there_is_refused(
-    rest, refused, given, method, path, body, header
-):
+async def test_a_write_to_what_must_not_be_there_is_refused(refused, given, method, path, body):
     _case, request = given
     path, options = request(path, body)
 
-    error = await refused(
-        412, "VERSION_CONFLICT", method, path, headers={"If-None-Match": header}, **options
-    )
+    for header in ("*", '"3"', 'W/"3"', '"1",W/"3"'):
+        headers = {"If-None-Match": header}
+        error = await refused(412, "VERSION_CONFLICT", method, path, headers=headers, **options)
 
-    assert error["details"][0]["field"] == "If-None-Match"
+        assert error["details"][0]["field"] == "If-None-Match"
 
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
@@ -134,26 +130,38 @@ async def test_a_write_goes_through_if_the_case_is_none_of_those(rest, given, me
     assert response.status_code in (200, 201, 204), response.text
 
 
+MALFORMED = [
+    "3",
+    'w/"3"',
+    'x"3"',
+    'junk, "3"',
+    '"3" "3"',
+    '*, "3"',
+    '"3',
+    "",
+    ",",
+    "W/3",
+    '"a\tb"',
+    "3*",
+]
+
+
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
-@pytest.mark.parametrize(
-    "header",
-    ["3", 'w/"3"', 'x"3"', 'junk, "3"', '"3" "3"', '*, "3"', '"3', "", ",", "W/3", '"a\tb"', "3*"],
-)
 @pytest.mark.parametrize("name", ["If-Match", "If-None-Match"])
-async def test_a_malformed_condition_is_refused(
-    rest, refused, given, method, path, body, name, header
-):
+async def test_a_malformed_condition_is_refused(refused, given, method, path, body, name):
     _case, request = given
     path, options = request(path, body)
 
-    error = await refused(400, "VALIDATION_ERROR", method, path, headers={name: header}, **options)
+    for header in MALFORMED:
+        headers = {name: header}
+        error = await refused(400, "VALIDATION_ERROR", method, path, headers=headers, **options)
 
-    assert error["details"][0]["field"] == name
+        assert error["details"][0]["field"] == name, header
 
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
 async def test_a_case_that_is_not_there_comes_before_its_conditions(
-    rest, refused, given, method, path, body
+    refused, given, method, path, body
 ):
     case, request = given
     path, options = request(path, body)

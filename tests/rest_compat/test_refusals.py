@@ -105,19 +105,19 @@ async def test_whether_a_case_is_there_comes_before_its_body(rest):
             assert response.json()["error"]["code"] == "CASE_NOT_FOUND", (method, path)
 
 
-@pytest.mark.parametrize(("method", "path", "_scope"), ROUTES)
-async def test_a_route_is_closed_without_a_key(rest, method, path, _scope):
-    response = await rest(method, filled(path), key=None)
+async def test_a_route_is_closed_without_a_key(rest):
+    for method, path, _scope in ROUTES:
+        response = await rest(method, filled(path), key=None)
 
-    assert response.status_code == 401
-    assert response.headers["WWW-Authenticate"] == "Bearer"
-    assert response.json() == {
-        "error": {
-            "code": "AUTH_INVALID_KEY",
-            "message": "The API key is missing, malformed, unknown or revoked.",
-            "details": [],
+        assert response.status_code == 401, (method, path)
+        assert response.headers["WWW-Authenticate"] == "Bearer"
+        assert response.json() == {
+            "error": {
+                "code": "AUTH_INVALID_KEY",
+                "message": "The API key is missing, malformed, unknown or revoked.",
+                "details": [],
+            }
         }
-    }
 
 
 async def test_missing_malformed_unknown_and_revoked_keys_look_alike(rest):
@@ -186,43 +186,36 @@ async def test_a_test_key_sees_the_sandbox_only(rest):
     assert [one["id"] for one in (await rest.get("/cases", key="test"))["data"]] == [sandbox["id"]]
 
 
-@pytest.mark.parametrize(("method", "path", "_scope"), READ_BODIES)
-@pytest.mark.parametrize(
-    ("content", "kind", "status", "code"),
-    [
-        (b"", "application/json", 400, "VALIDATION_ERROR"),
-        (b"", None, 400, "VALIDATION_ERROR"),
-        (b"{", "application/json", 400, "VALIDATION_ERROR"),
-        (b"nonsense", "application/json", 400, "VALIDATION_ERROR"),
-        (b"null", "application/json", 400, "VALIDATION_ERROR"),
-        (b"1", "application/json", 400, "VALIDATION_ERROR"),
-        (b'"x"', "application/json", 400, "VALIDATION_ERROR"),
-        (b"[1]", "application/json", 400, "VALIDATION_ERROR"),
-        (b"[null]", "application/json", 400, "VALIDATION_ERROR"),
-        (b'{"nothing": 1}', "application/json", 400, "VALIDATION_ERROR"),
-        (b'{"name": "\\ud800", "role": "x"}', "application/json", 400, "VALIDATION_ERROR"),
-        (b'{"name": "\xff", "role": "x"}', "application/json", 400, "VALIDATION_ERROR"),
-        (b'{"name": NaN}', "application/json", 400, "VALIDATION_ERROR"),
-        (b"[" * 100_000, "application/json", 400, "VALIDATION_ERROR"),
-        (b'{"name": "N", "role": "x"}', "text/plain", 415, "UNSUPPORTED_MEDIA_TYPE"),
-        (b'{"name": "N", "role": "x"}', None, 415, "UNSUPPORTED_MEDIA_TYPE"),
-        (b"name=N", "application/x-www-form-urlencoded", 415, "UNSUPPORTED_MEDIA_TYPE"),
-        (b'{"name": "' + b"x" * 10_000_000 + b'"}', "application/json", 413, "PAYLOAD_TOO_LARGE"),
-    ],
-)
-async def test_a_body_that_cannot_be_read_is_refused(
-    rest, refused, method, path, _scope, content, kind, status, code
-):
-    case = await rest.case()
+UNREADABLE = [
+    (b"", "application/json", 400, "VALIDATION_ERROR"),
+    (b"", None, 400, "VALIDATION_ERROR"),
+    (b"{", "application/json", 400, "VALIDATION_ERROR"),
+    (b"nonsense", "application/json", 400, "VALIDATION_ERROR"),
+    (b"null", "application/json", 400, "VALIDATION_ERROR"),
+    (b"1", "application/json", 400, "VALIDATION_ERROR"),
+    (b'"x"', "application/json", 400, "VALIDATION_ERROR"),
+    (b"[1]", "application/json", 400, "VALIDATION_ERROR"),
+    (b"[null]", "application/json", 400, "VALIDATION_ERROR"),
+    (b'{"nothing": 1}', "application/json", 400, "VALIDATION_ERROR"),
+    (b'{"name": "\\ud800", "role": "x"}', "application/json", 400, "VALIDATION_ERROR"),
+    (b'{"name": "\xff", "role": "x"}', "application/json", 400, "VALIDATION_ERROR"),
+    (b'{"name": NaN}', "application/json", 400, "VALIDATION_ERROR"),
+    (b"[" * 100_000, "application/json", 400, "VALIDATION_ERROR"),
+    (b'{"name": "N", "role": "x"}', "text/plain", 415, "UNSUPPORTED_MEDIA_TYPE"),
+    (b'{"name": "N", "role": "x"}', None, 415, "UNSUPPORTED_MEDIA_TYPE"),
+    (b"name=N", "application/x-www-form-urlencoded", 415, "UNSUPPORTED_MEDIA_TYPE"),
+    (b'{"name": "' + b"x" * 10_000_000 + b'"}', "application/json", 413, "PAYLOAD_TOO_LARGE"),
+]
 
-    await refused(
-        status,
-        code,
-        method,
-        filled(path, case["id"]),
-        content=content,
-        headers={"Content-Type": kind} if kind else {},
-    )
+
+@pytest.mark.parametrize(("method", "path", "_scope"), READ_BODIES)
+async def test_a_body_that_cannot_be_read_is_refused(rest, refused, method, path, _scope):
+    case = await rest.case()
+    path = filled(path, case["id"])
+
+    for content, kind, status, code in UNREADABLE:
+        headers = {"Content-Type": kind} if kind else {}
+        await refused(status, code, method, path, content=content, headers=headers)
 
 
 async def test_a_body_without_a_length_is_cut_off_at_the_limit(rest, refused):
@@ -465,6 +458,13 @@ async def test_a_link_of_other_cases_is_not_found(rest, refused):
         await refused(404, "LINK_NOT_FOUND", "DELETE", f"/cases/{case['id']}/links/{id}")
 
 
+@pytest.fixture
+async def lists(rest) -> list[str]:
+    """The paths of all lists."""
+    case = f"/cases/{(await rest.case())['id']}"
+    return ["/cases", *(f"{case}/{name}" for name in ("parties", "staff", "timeline", "links"))]
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -481,14 +481,11 @@ async def test_a_link_of_other_cases_is_not_found(rest, refused):
         "limit=%00",
     ],
 )
-@pytest.mark.parametrize("path", ["/cases", "/parties", "/staff", "/timeline", "/links"])
-async def test_a_bad_limit_is_refused(rest, refused, path, query):
-    case = await rest.case()
-    path = path if path == "/cases" else f"/cases/{case['id']}{path}"
+async def test_a_bad_limit_is_refused(refused, lists, query):
+    for path in lists:
+        error = await refused(400, "VALIDATION_ERROR", "GET", f"{path}?{query}")
 
-    error = await refused(400, "VALIDATION_ERROR", "GET", f"{path}?{query}")
-
-    assert [detail["field"] for detail in error["details"]] == ["limit"]
+        assert [detail["field"] for detail in error["details"]] == ["limit"]
 
 
 @pytest.mark.parametrize(
@@ -528,15 +525,12 @@ def forged(text: bytes) -> str:
         forged(b"[" * 2_000),
     ],
 )
-@pytest.mark.parametrize("path", ["/cases", "/parties", "/staff", "/timeline", "/links"])
-async def test_a_forged_cursor_is_refused(rest, refused, path, cursor):
-    case = await rest.case()
-    path = path if path == "/cases" else f"/cases/{case['id']}{path}"
+async def test_a_forged_cursor_is_refused(refused, lists, cursor):
+    for path in lists:
+        error = await refused(400, "VALIDATION_ERROR", "GET", path, params={"cursor": cursor})
 
-    error = await refused(400, "VALIDATION_ERROR", "GET", path, params={"cursor": cursor})
-
-    assert [detail["field"] for detail in error["details"]] == ["cursor"]
-    assert error["message"].startswith("cursor must ")
+        assert [detail["field"] for detail in error["details"]] == ["cursor"]
+        assert error["message"].startswith("cursor must ")
 
 
 @pytest.mark.parametrize(
@@ -562,11 +556,11 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize("path", ALLOWED)
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
-async def test_a_method_that_a_path_does_not_take_is_refused_in_the_envelope(rest, path, method):
-    response = await rest(method, path)
+async def test_a_method_that_a_path_does_not_take_is_refused_in_the_envelope(rest, path):
+    for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
+        response = await rest(method, path)
 
-    assert (response.status_code == 405) == (method not in ALLOWED[path])
-    if response.status_code == 405:
-        assert response.json()["error"]["code"] == "METHOD_NOT_ALLOWED"
-        assert "Allow" in response.headers
+        assert (response.status_code == 405) == (method not in ALLOWED[path]), method
+        if response.status_code == 405:
+            assert response.json()["error"]["code"] == "METHOD_NOT_ALLOWED"
+            assert "Allow" in response.headers

@@ -82,10 +82,22 @@ async def test_what_nobody_forged_has_no_findings(lived_in):
     assert await findings(lived_in) == []
 
 
-@pytest.mark.parametrize(("table", "column"), COLUMNS)
-async def test_an_edit_of_any_column_is_found(lived_in, raw, database_kind, table, column):
-    if database_kind == "postgresql" and (table, column) == ("search_entry", "entry"):
-        pytest.skip("PostgreSQL gives the number itself, and lets nobody change it")
+@pytest.mark.parametrize("table", sorted({table for table, _column in COLUMNS}))
+async def test_an_edit_of_any_column_is_found(lived_in, raw, database_kind, table):
+    columns = [column for name, column in COLUMNS if name == table]
+    if table == "search_entry" and database_kind == "postgresql":
+        columns.remove("entry")  # PostgreSQL gives the number itself, and lets nobody change it
+    rows = raw.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
+    for column in columns:
+        forge(raw, table, column)
+        tells_of(await findings(lived_in), table, column)
+        put_back(raw, table, columns, rows)
+
+        assert await findings(lived_in) == [], f"after {column} was put back"
+
+
+def forge(raw, table, column):
+    """Edit one value of a column."""
     one = "workspace_id = 1" if "workspace_id" in metadata.tables[table].c else "id = 1"
     rows = raw.execute(
         f"SELECT {column} FROM {table} WHERE {one} ORDER BY {column} IS NULL, {column}"
@@ -94,13 +106,31 @@ async def test_an_edit_of_any_column_is_found(lived_in, raw, database_kind, tabl
     value = rows[0][0]
     forged = next(one for one in candidates(column, value) if one != value)
     mine = f"{column} IS NULL" if value is None else f"{column} = {literal(value)}"
-
     if column == "entry":
+        [[trigger]] = raw.execute(
+            "SELECT sql FROM sqlite_master WHERE name = 'search_entry_changed'"
+        ).fetchall()
         raw.execute("DROP TRIGGER search_entry_changed")
     raw.tamper(f"UPDATE {table} SET {column} = {literal(forged)} WHERE {one} AND {mine}")
+    if column == "entry":
+        raw.execute(trigger)
 
-    found = await findings(lived_in)
-    assert found
+
+def put_back(raw, table, columns, rows):
+    """Make a table what it was."""
+    write = raw.tamper
+    if table == "search_entry":
+        write = raw.execute  # its triggers keep the index
+        raw.untamper()
+    write(f"DELETE FROM {table}")
+    for row in rows:
+        values = ", ".join("NULL" if one is None else literal(one) for one in row)
+        write(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values})")
+
+
+def tells_of(found, table, column):
+    """Check what is found after a column was forged."""
+    assert found, column
     if column == "workspace_id":
         assert any("workspace" in one for one in found), found
     elif table == "timeline_event":
