@@ -4,6 +4,7 @@ Each server's answers are taken apart and compared with small statements of this
 then they must be equal, as JSON values, to those of floor (a), and so to each other.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,9 @@ from benchmarks import works
 from benchmarks.databases import raw
 from benchmarks.servers import BenchmarkError, Running
 from benchmarks.works import PAGE, Call, Sample, Work, local_id
-from domain import folding
+from domain import words
+from domain.reading import terms
+from domain.reading.terms import MatchRule, Score, Sought
 
 CALLS = 5
 """How many calls of a work are checked; the rest differ in their variables only."""
@@ -30,13 +33,13 @@ _STAFF = (
     "SELECT (SELECT name FROM staff s WHERE s.workspace_id = e.workspace_id AND s.id = staff_id)"
     " FROM staff_assignment e WHERE workspace_id = ? AND case_id = ? ORDER BY position"
 )
-_FOUND = (
-    "SELECT e.id FROM search_entry e JOIN cases c ON c.workspace_id = e.workspace_id"
-    " AND c.id = e.id WHERE e.workspace_id = ? AND e.kind = 'case' AND c.deleted_at IS NULL"
-    " AND c.status = 'active' AND"
-    " (instr(e.plain, ?) OR instr(e.loose, ?) OR (? <> '' AND instr(e.number, ?)))"
-    " ORDER BY c.created_at DESC, c.id DESC"
+_TEXTS = (
+    "SELECT json_array(c.id, c.created_at, c.name, c.file_number, (SELECT json_group_array("
+    "json_array(p.name, r.reference)) FROM case_party r JOIN party p ON p.workspace_id ="
+    " r.workspace_id AND p.id = r.party_id WHERE r.workspace_id = c.workspace_id AND r.case_id ="
+    " c.id)) FROM cases c WHERE c.workspace_id = ? AND c.deleted_at IS NULL AND c.status = 'active'"
 )
+"""All that is searched by default."""
 
 
 def check(
@@ -265,13 +268,73 @@ def _q4(facts: _Facts, _call: Call, _sample: Sample, answer: Any) -> Compared:
 
 def _q5(facts: _Facts, call: Call, _sample: Sample, answer: Any) -> Compared:
     assert call.variables is not None
-    term = call.variables["term"]
-    plain, number = folding.plain(term), folding.number(term)
-    ids = facts.column(_FOUND, plain, folding.loose(plain), number, number)
+    sought = terms.sought(call.variables["term"])
+    scored = []
+    for text in facts.column(_TEXTS):
+        id, created_at, name, number, parties = orjson.loads(text)
+        score = _score(sought, name, number, parties)
+        if score is not None:
+            scored.append((score, created_at, id))
+    ids = [id for _score, _created_at, id in sorted(scored, reverse=True)]
     found = answer["data"]["cases"]
     got = [local_id(case["id"]) for case in found["nodes"]]
     more = found["pageInfo"]["hasNextPage"]
     return (found["totalCount"], got, more), (len(ids), ids[:20], len(ids) > 20)
+
+
+def _score(sought: Sought, name: str, number: str | None, parties: list[list[str]]) -> int | None:
+    """How well a case fits, by the rules and without the index; None if it is not found."""
+    own = [(words.words(name), False), (words.words(number or ""), True)]
+    texts = [*own, *((words.words(one), False) for one, _reference in parties)]
+    texts += [(words.words(reference), True) for _name, reference in parties if reference]
+    score = Score.WORD
+    for term in sought.terms:
+        best = [found[0] for text, code in texts if (found := terms.find(term, text, is_code=code))]
+        if not best:
+            return None
+        levels = [
+            _LEVELS[one.rule] for text, code in own for one in terms.find(term, text, is_code=code)
+        ]
+        score = min(score, max(levels, default=Score.OTHER))
+    if tuple(word.plain for word in own[1][0]) == sought.words:
+        return Score.NUMBER
+    return Score.NAME if tuple(word.plain for word in own[0][0]) == sought.words else score
+
+
+_LEVELS = {
+    MatchRule.NUMBER: Score.WORD,
+    MatchRule.WORD: Score.WORD,
+    MatchRule.PREFIX: Score.PREFIX,
+    MatchRule.SUBSTRING: Score.SUBSTRING,
+    MatchRule.FOLDED: Score.FOLDED,
+}
+
+
+def _q7(facts: _Facts, _call: Call, _sample: Sample, answer: Any) -> Compared:
+    found = answer["data"]["cases"]
+    got = [local_id(case["id"]) for case in found["nodes"]]
+    counted = {
+        facet["field"]: {value["label"]: value["count"] for value in facet["values"]}
+        for facet in found["facets"]
+    }
+    wanted = {}
+    for field, column in (("STATUS", "status"), ("TYPE", "type"), ("DEZERNAT", "dezernat")):
+        values = facts.column(
+            f"SELECT {column} FROM cases WHERE workspace_id = ? AND deleted_at IS NULL"  # noqa: S608
+        )
+        wanted[field] = dict(Counter(values).most_common(20))
+    members = facts.column(
+        "SELECT DISTINCT e.case_id || s.name FROM staff_assignment e JOIN staff s"
+        " ON s.workspace_id = e.workspace_id AND s.id = e.staff_id JOIN cases c"
+        " ON c.workspace_id = e.workspace_id AND c.id = e.case_id"
+        " WHERE e.workspace_id = ? AND c.deleted_at IS NULL"
+    )
+    staff = dict(Counter(one[36:] for one in members).most_common(20))
+    same = {name: sorted(values.values()) for name, values in counted.items()}
+    return (got, same), (
+        facts.page(20),
+        {name: sorted(values.values()) for name, values in (wanted | {"STAFF": staff}).items()},
+    )
 
 
 def _m1(facts: _Facts, call: Call, _sample: Sample, answer: Any) -> Compared:
@@ -333,6 +396,8 @@ _CHECKS: dict[str, Callable[[_Facts, Call, Sample, Any], Compared]] = {
     "Q3": _q3,
     "Q4": _q4,
     "Q5": _q5,
+    "Q6": _q5,
+    "Q7": _q7,
     "M1": _m1,
     "M2": _m2,
     "R1": _r1,

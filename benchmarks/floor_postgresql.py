@@ -12,10 +12,9 @@ import asyncpg
 import orjson
 import typer
 
-from benchmarks import shapes
+from benchmarks import floor, searches, shapes
 from benchmarks.floor import Receive, Scope, Send, read_body, send_json, serve
 from benchmarks.works import local_id
-from domain.reading import search
 from domain.storage.database import Pooling
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL casegraph.workspace = '{}'"
@@ -62,14 +61,8 @@ PARTY_CASES = """
         JOIN cases c ON c.workspace_id = e.workspace_id AND c.id = e.case_id
         WHERE e.workspace_id = $1 AND e.party_id = asked.id AND c.deleted_at IS NULL
         ORDER BY e.case_id DESC, e.role DESC LIMIT 5) AS c"""
-_FOUND = """
-    FROM cases WHERE workspace_id = $1 AND deleted_at IS NULL AND status = 'active' AND id IN (
-        SELECT id FROM search_entry
-        WHERE entry IN (SELECT casegraph_candidates($2, $3, $4, $5))
-            AND workspace_id + 0 = $1 AND kind = 'case'
-            AND (strpos(plain, $3) > 0 OR strpos(loose, $4) > 0 OR strpos(number, $5) > 0))"""
-SEARCH = f"SELECT id, name, file_number {_FOUND} ORDER BY created_at DESC, id DESC LIMIT 21"
-COUNT = f"SELECT count(*) {_FOUND}"
+FACETS = tuple(sql.replace("?", "$1") for sql in floor.FACETS)
+NAMES = "SELECT id, name FROM staff WHERE workspace_id = $1 AND id = ANY($2::text[])"
 
 
 class Floor:
@@ -133,12 +126,18 @@ class Floor:
         return shapes.met(rows, parties, cases, staff)
 
     async def q5(self, db: Any, term: str) -> Any:
-        terms = search.terms(self.workspace_id, "case", term)
-        assert terms is not None
-        names = ("scope", "plain", "loose", "number")
-        wanted = (self.workspace_id, *(terms[1][name] for name in names))
-        rows = await db.fetch(SEARCH, *wanted)
-        return shapes.found(rows, await db.fetchval(COUNT, *wanted))
+        count, values = searches.asked(self.workspace_id, term)
+        sql, names = searches.for_postgresql(count)
+        return shapes.found(await db.fetch(sql, *searches.ordered(values, names)))
+
+    q6 = q5
+
+    async def q7(self, db: Any) -> Any:
+        rows = await db.fetch(SHORT_CASES, self.workspace_id, 20)
+        facets = [await db.fetch(sql, self.workspace_id) for sql in FACETS]
+        ids = [row[0] for row in facets[-1]]
+        names = dict(await db.fetch(NAMES, self.workspace_id, ids))
+        return shapes.counted(rows, facets, names)
 
     async def rest_cases(self, db: Any) -> Any:
         rows = await db.fetch(WHOLE_CASES, self.workspace_id)

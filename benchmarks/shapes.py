@@ -167,18 +167,51 @@ def met(
     }
 
 
-def found(rows: Sequence[Row], total: int) -> Any:
-    """Q5: 20 of at most 21 rows."""
+def found(rows: Sequence[Row]) -> Any:
+    """Q5 and Q6: 20 of at most 21 rows, each of which tells how many there are in all."""
     return {
         "cases": {
-            "totalCount": total,
+            "totalCount": rows[0][3] if rows else 0,
             "nodes": [
                 {"id": global_id("Case", id), "name": name, "fileNumber": file_number}
-                for id, name, file_number in rows[:20]
+                for id, name, file_number, _total in rows[:20]
             ],
             "pageInfo": {"hasNextPage": len(rows) > 20},
         }
     }
+
+
+def counted(rows: Sequence[Row], facets: Sequence[Sequence[Row]], names: Mapping[str, str]) -> Any:
+    """Q7: short rows, at most 21 values of each facet and their counts, and the names of staff."""
+    return {
+        "cases": {
+            **short(rows)["cases"],
+            "facets": [
+                {
+                    "field": field,
+                    "hasMore": len(values) > 20,
+                    "values": [
+                        {
+                            "value": _facet_value(field, value),
+                            "label": names.get(value, value),
+                            "count": count,
+                        }
+                        for value, count in values[:20]
+                    ],
+                }
+                for field, values in zip(FACETS, facets, strict=True)
+            ],
+        }
+    }
+
+
+FACETS = ("STATUS", "TYPE", "DEZERNAT", "STAFF")
+
+
+def _facet_value(field: str, value: str) -> str:
+    if field == "STAFF":
+        return global_id("Staff", value)
+    return value.upper() if field == "STATUS" else value
 
 
 def rest_page(rows: Sequence[Row], objects: list[Any], seal: str) -> Any:

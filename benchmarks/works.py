@@ -77,6 +77,13 @@ Q5 = """query Q5($term: String!) {
     pageInfo { hasNextPage }
   }
 }"""
+Q6 = Q5.replace("Q5", "Q6")
+Q7 = """query Q7 {
+  cases(first: 20) {
+    nodes { id name fileNumber status }
+    facets(by: [STATUS, TYPE, DEZERNAT, STAFF]) { field hasMore values { value label count } }
+  }
+}"""
 M1 = """mutation M1($input: CreateCaseInput!) {
   createCase(input: $input) {
     case { id uuid name fileNumber version }
@@ -163,6 +170,8 @@ WORKS = (
     Work("Q3", "100 cases, four fields", Q3),
     Work("Q4", "20 cases, their parties, their cases, their staff", Q4),
     Work("Q5", "search, filtered and counted", Q5),
+    Work("Q6", "three words of a name and a party, filtered and counted", Q6),
+    Work("Q7", "20 cases with four facets", Q7),
     Work("R1", "GET /cases?limit=50"),
     Work("R2", "GET /cases/{id}"),
     Work("Q1p", f"Q1 at page {DEEP_PAGE:,}, or the last one", Q1_AFTER),
@@ -179,6 +188,7 @@ class Sample:
     case_ids: list[str]
     active_ids: list[str]
     terms: list[str]
+    words: list[str]
     deep_cursor: str
     deep_page: int
 
@@ -194,6 +204,16 @@ class Sample:
                 " ORDER BY created_at DESC, id DESC",
                 [firm.workspace_id],
             ).fetchall()
+            # Three words of a case: of its name, and of a party.
+            named = connection.execute(
+                "SELECT c.name, p.name FROM cases c JOIN case_party e"
+                " ON e.workspace_id = c.workspace_id AND e.case_id = c.id JOIN party p"
+                " ON p.workspace_id = e.workspace_id AND p.id = e.party_id"
+                " WHERE c.workspace_id = ? AND c.status = 'active' AND e.role = 'client'"
+                " ORDER BY c.id LIMIT ?",
+                [firm.workspace_id, 4 * TERMS],
+            ).fetchall()
+        words = list(_three_words(named))
         # The last page but one, so that every page that is compared is full.
         page = max(1, min(DEEP_PAGE, len(rows) // PAGE - 1))
         last = rows[(page - 1) * PAGE - 1]
@@ -202,6 +222,7 @@ class Sample:
             case_ids=[row[0] for row in rng.sample(rows, min(SAMPLE, len(rows)))],
             active_ids=[row[0] for row in active],
             terms=list(_terms(active[:TERMS])),
+            words=words,
             deep_cursor=cursors.encode((last[1], last[0]), cursors.Seal(firm.seal)),
             deep_page=page,
         )
@@ -214,6 +235,8 @@ def calls(work: Work, sample: Sample, cell: int) -> list[Call]:
             return [Call({"id": globalids.encode("Case", id)}) for id in sample.case_ids]
         case "Q5":
             return [Call({"term": term}) for term in sample.terms]
+        case "Q6":
+            return [Call({"term": text}) for text in sample.words]
         case "Q1p":
             return [Call({"after": sample.deep_cursor})]
         case "M1":
@@ -244,15 +267,28 @@ def numbered(call: Call, number: str) -> Call:
 
 
 def _terms(rows: Iterable[tuple[str, ...]]) -> Iterable[str]:
-    """As people search: by one name, by a whole name, by a file number as they type it."""
+    """As people search: by one name, by a whole name, by a file number as they type it.
+
+    No word is so short that the index does not have it.
+    """
     for index, (_id, _created_at, _status, name, file_number) in enumerate(rows):
         client = name.partition(" ./. ")[0]
         if index % 3 == 0 and file_number:
-            yield folding.plain(file_number).replace("-", " ", 1).replace("-", "/")
-        elif index % 3 == 1:
+            yield folding.plain(file_number).replace("-", " ", 1).replace("-", "")
+        elif index % 3 == 1 and min(map(len, client.replace("-", " ").split())) > 3:
             yield client
         else:
             yield max(client.replace("-", " ").split(), key=len)
+
+
+def _three_words(rows: Iterable[tuple[str, str]]) -> Iterable[str]:
+    """Of a case and a client: two words of the name, and one more of the client."""
+    for name, client in rows:
+        own = [word for word in name.replace("-", " ").split() if len(word) > 3]
+        more = [word for word in client.replace("-", " ").split() if len(word) > 3]
+        chosen = dict.fromkeys([*own[-2:], *more])
+        if len(chosen) >= 3:
+            yield " ".join(list(chosen)[:3])
 
 
 def local_id(global_id: str) -> str:

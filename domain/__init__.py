@@ -13,7 +13,8 @@ Principal    the caller: workspace, API key and scopes
 The wings, from the bottom up; each imports only those listed before it:
 
 the words   models inputs errors ids instants, and checks: the rules for text fields;
-            characters: what is unseen or looks alike; folding: keys to find and sort by
+            characters: what is unseen or looks alike; folding: keys to sort and compare by;
+            words: those of a text, and the text as search keeps it
 storage     keeps the rows; knows no rule of the firm
 access      permissions and limits: principals, keys, rates
 reading     the queries, their SQL and their values

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from domain import characters
 
-_DIGRAPH = re.compile("([aou])e")
+_DIGRAPH = re.compile("([aou])e+")
 _DIGITS = re.compile("[0-9]+")
 # Letters that Unicode does not decompose but people type without the stroke.
 _STROKES = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i"})
@@ -29,12 +29,17 @@ _BARE_ACUTE = " \u0301"
 @lru_cache(maxsize=64)  # a write makes several keys of each text
 def plain(text: str) -> str:
     """The plain form of a text."""
+    return " ".join(unmarked(text).split())
+
+
+def unmarked(text: str) -> str:
+    """The plain form of a text, with its white space as it is."""
     if text.isascii():
         # The rest changes nothing then, and takes ten times as long.
-        return " ".join(text.casefold().split())
+        return text.casefold()
     decomposed = unicodedata.normalize("NFKD", _folded(text))
-    unmarked = "".join(char for char in decomposed if not unicodedata.combining(char))
-    return " ".join(unmarked.translate(_STROKES).split())
+    without = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return without.translate(_STROKES)
 
 
 def loose(plain_text: str) -> str:

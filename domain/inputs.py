@@ -133,6 +133,7 @@ class PartyFilter:
     search: str | None = None
     kind: Sequence[str] | None = None
     role: Sequence[str] | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,10 @@ class DateRange:
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """Selects cases: every given condition must hold. An empty list matches nothing."""
+    """Selects cases: every given condition must hold. An empty list matches nothing.
+
+    *in_* are the fields that *search* looks into, as search.MatchField has them.
+    """
 
     status: Sequence[str] | None = None
     type: Sequence[str] | None = None
@@ -168,6 +172,7 @@ class CaseFilter:
     and_: Sequence["CaseFilter"] | None = None
     or_: Sequence["CaseFilter"] | None = None
     not_: "CaseFilter | None" = None
+    in_: Sequence[str] | None = None
 
 
 class CaseOrderField(StrEnum):
@@ -175,11 +180,16 @@ class CaseOrderField(StrEnum):
     FILE_NUMBER = "file_number"
     CREATED_AT = "created_at"
     UPDATED_AT = "updated_at"
+    RELEVANCE = "relevance"
 
 
 @dataclass(frozen=True, slots=True)
 class CaseOrder:
-    """The sort order; newest first by default."""
+    """The sort order; newest first by default.
+
+    By relevance, descending is best first. Cases that fit a search alike, and all of a list without
+    one, are then ordered by when they were created.
+    """
 
     field: CaseOrderField = CaseOrderField.CREATED_AT
     descending: bool = True

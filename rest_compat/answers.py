@@ -8,9 +8,10 @@ from starlette.responses import Response
 
 from domain.access.principal import Principal
 from domain.models import CaseLink, CaseParty, CaseStaff, Party, Staff, TimelineEvent
-from domain.reading import cursors, lists, related, relations
+from domain.reading import cursors, lists, matches, related, relations
 from domain.reading.facets import FacetField, facets
 from domain.reading.lists import RootList
+from domain.reading.matches import Match
 from domain.reading.paging import Page, Paging
 from domain.reading.relations import Relation
 from domain.storage.database import Snapshot
@@ -80,9 +81,15 @@ def page_answer(page: Page[Any], items: Iterable[Any], status: int = 200) -> Res
 
 
 async def case_page(
-    db: Snapshot, asked: RootList, paging: Paging, by: Sequence[FacetField] = ()
+    db: Snapshot,
+    asked: RootList,
+    paging: Paging,
+    by: Sequence[FacetField] = (),
+    *,
+    matched: bool = False,
 ) -> Response:
-    """A page of full case objects; with the facets of the whole list, if any are asked for."""
+    """A page of full case objects, if *matched* each with its matches; with the facets of the whole
+    list, if any are asked for."""
     asked = await lists.settled(db, asked)
     rows = await db.fetch(asked.page(paging, CASE, keyed=True))
     more = len(rows) > paging.limit
@@ -90,6 +97,10 @@ async def case_page(
     # Each row starts with the sort keys for its cursor; the columns follow.
     last = rows[-1][:2] if more else None
     objects = await case_objects(asked.who, db, [row[2:] for row in rows])
+    if matched:
+        told = await matches.of_cases(db, asked, [(row[2], row[3], row[4]) for row in rows])
+        for one in objects:
+            one["matches"] = [_match(match) for match in told[one["id"]]]
     pagination: dict[str, Any] = {"has_more": more}
     if last is not None:
         pagination["cursor"] = cursors.encode(last, asked.seal())
@@ -100,6 +111,17 @@ async def case_page(
             for facet in await facets(db, asked, by)
         }
     return answer(content)
+
+
+def _match(found: Match) -> dict[str, Any]:
+    return {
+        "field": found.field,
+        "rule": found.rule,
+        "text": found.text,
+        "ranges": [one._asdict() for one in found.ranges],
+        "party_id": found.party and found.party.id,
+        "staff_id": found.staff and found.staff.id,
+    }
 
 
 async def case_objects(

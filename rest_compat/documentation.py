@@ -8,6 +8,8 @@ from domain import checks
 from domain.access.positions import HEADER as POSITION
 from domain.access.principal import Scope
 from domain.models import EventSource
+from domain.reading.search import MatchField
+from domain.reading.terms import MatchRule
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES
 from rest_compat import bodies
 from rest_compat.answers import CASE
@@ -67,6 +69,30 @@ class Case(_CaseFields):  # type: ignore[misc]
     staff: list[CaseStaff]
 
 
+class TextRange(BaseModel):
+    """From *start* up to, and not including, *end*, in UTF-16 code units."""
+
+    start: int
+    end: int
+
+
+class Match(BaseModel):
+    """A text in which the search was found, and the parts of it."""
+
+    field: Annotated[str, WithJsonSchema({"type": "string", "enum": list(MatchField)})]
+    rule: Annotated[str, WithJsonSchema({"type": "string", "enum": list(MatchRule)})]
+    text: str
+    ranges: list[TextRange]
+    party_id: str | None
+    staff_id: str | None
+
+
+class ListedCase(Case):
+    """*matches* is there only if it is asked for."""
+
+    matches: list[Match] | None = None
+
+
 class Pagination(BaseModel):
     cursor: str | None = None
     has_more: bool
@@ -88,7 +114,7 @@ class Facet(BaseModel):
 class Cases(BaseModel):
     """*facets* is there only if it is asked for."""
 
-    data: list[Case]
+    data: list[ListedCase]
     pagination: Pagination
     facets: dict[str, Facet] | None = None
 

@@ -1,10 +1,21 @@
 """Reading the query string."""
 
+from enum import StrEnum
+from typing import TypeVar
+
 from fastapi import Request
 
 from domain.errors import invalid
+from domain.inputs import CaseOrder, CaseOrderField
 from domain.reading.facets import FacetField
+from domain.reading.lists import NEWEST_FIRST
 from domain.reading.paging import Paging, checked_limit
+from domain.reading.search import MatchField
+
+E = TypeVar("E", bound=StrEnum)
+
+SORTS = {"created_at": NEWEST_FIRST, "relevance": CaseOrder(CaseOrderField.RELEVANCE)}
+"""The orders of the list of cases; the first is the contract's."""
 
 
 def single(request: Request, name: str) -> str | None:
@@ -27,9 +38,36 @@ def paging_of(request: Request) -> Paging:
 
 def facets_of(request: Request) -> list[FacetField]:
     """The fields to count by. Raises Invalid."""
-    text = single(request, "facets")
-    names = text.split(",") if text else []
-    if not set(names) <= set(FacetField):
-        known = ", ".join(FacetField)
-        raise invalid(f"facets must be some of {known}, with commas between.", "facets")
-    return [FacetField(name) for name in names]
+    return _some(request, "facets", FacetField) or []
+
+
+def fields_of(request: Request) -> list[MatchField] | None:
+    """Where to search; None for the usual fields. Raises Invalid."""
+    return _some(request, "in", MatchField)
+
+
+def order_of(request: Request) -> CaseOrder:
+    """The order of the list of cases. Raises Invalid."""
+    name = single(request, "sort") or next(iter(SORTS))
+    if name not in SORTS:
+        raise invalid(f"sort must be one of {', '.join(SORTS)}.", "sort")
+    return SORTS[name]
+
+
+def matches_of(request: Request) -> bool:
+    """Whether to tell where a search has found each case. Raises Invalid."""
+    value = single(request, "matches")
+    if value not in (None, "true", "false"):
+        raise invalid("matches must be true or false.", "matches")
+    return value == "true"
+
+
+def _some(request: Request, name: str, known: type[E]) -> list[E] | None:
+    """The values of a parameter that lists some, with commas between; None without it."""
+    text = single(request, name)
+    if not text:
+        return None
+    values = text.split(",")
+    if not set(values) <= set(known):
+        raise invalid(f"{name} must be some of {', '.join(known)}, with commas between.", name)
+    return [known(value) for value in values]

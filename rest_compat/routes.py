@@ -5,6 +5,7 @@ Checks run in this order: key, rate and scope (door.py), the case's existence, t
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from enum import StrEnum
 from itertools import islice
 from types import MappingProxyType
 from typing import Any
@@ -23,12 +24,13 @@ from domain.errors import (
     Refused,
     VersionConflict,
 )
-from domain.inputs import CaseFilter
+from domain.inputs import CaseFilter, PartyFilter
 from domain.models import Case, CaseStatus
 from domain.reading import lists, lookups, objects, relations, revisions
 from domain.reading.facets import FacetField
 from domain.reading.paging import Page
 from domain.reading.relations import Relation
+from domain.reading.search import MatchField
 from domain.services import Services
 from domain.storage.database import Pace, Snapshot
 from domain.writing import cases, links, roles
@@ -58,7 +60,15 @@ from rest_compat.conditions import (
 from rest_compat.documentation import documented
 from rest_compat.door import Deleter, Domain, Door, Reader, Writer
 from rest_compat.errors import Answered, Unreadable, named_as, version_conflict
-from rest_compat.parameters import facets_of, paging_of, single
+from rest_compat.parameters import (
+    SORTS,
+    facets_of,
+    fields_of,
+    matches_of,
+    order_of,
+    paging_of,
+    single,
+)
 
 router = APIRouter(route_class=Door)
 MAX_WARNINGS = 5
@@ -67,7 +77,16 @@ _QUICK, _SEARCH, _FACETS = Pace(), Pace(), Pace()
 _READ, _WRITE, _DELETE = "cases:read", "cases:write", "cases:delete"
 _IDEMPOTENT = ("Idempotency-Key",)
 _BELOW = (*_IDEMPOTENT, "If-Match", "If-None-Match")
-_FACET_LIST = "^({0})(,({0}))*$".format("|".join(FacetField))
+
+
+_LINE = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+
+
+def _list_of(known: type[StrEnum]) -> str:
+    """The pattern of some of the values, with commas between."""
+    return "^({0})(,({0}))*$".format("|".join(known))
+
+
 _LIST: list[tuple[str, dict[str, Any], str]] = [
     (
         "status",
@@ -79,14 +98,38 @@ _LIST: list[tuple[str, dict[str, Any], str]] = [
         {
             "type": "string",
             "maxLength": checks.SEARCH_MAX,
-            "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$",
+            "pattern": _LINE,
         },
-        "Only cases with this text in the name or file number; case, accents and the separators of "
-        "file numbers make no difference.",
+        "Only cases with all of these words, at most 16, in any order. A word is found as a part "
+        "of a word; spelled alike (`muller` finds Müller and Mueller) as a whole word, or with "
+        "four letters as its beginning. Quotes keep words together; separators and leading zeros "
+        "of file numbers and references make no difference.",
+    ),
+    (
+        "in",
+        {"type": "string", "pattern": _list_of(MatchField), "examples": ["parties,references"]},
+        "Where to search, separated by commas: `name`, `file_number`, `parties`, `references`, "
+        "`staff`; all but `staff` if absent.",
+    ),
+    (
+        "sort",
+        {"type": "string", "enum": list(SORTS), "default": "created_at"},
+        "The order: `created_at`, the newest first, or `relevance`, the best hits first.",
+    ),
+    (
+        "matches",
+        {"type": "boolean", "default": False},
+        "Also tell, of each case, where the search has found it.",
+    ),
+    (
+        "reference",
+        {"type": "string", "maxLength": checks.SEARCH_MAX, "pattern": _LINE},
+        "Only cases in which a party has this reference; separators and leading zeros make no "
+        "difference.",
     ),
     (
         "facets",
-        {"type": "string", "pattern": _FACET_LIST, "examples": ["status,dezernat"]},
+        {"type": "string", "pattern": _list_of(FacetField), "examples": ["status,dezernat"]},
         "Also count the cases of the whole list by these fields, separated by commas: `status`, "
         "`type`, `dezernat`, `staff`, `party_role`, `year`. Each is counted without the filter on "
         "it, the 20 most frequent values first.",
@@ -109,13 +152,19 @@ _LIST: list[tuple[str, dict[str, Any], str]] = [
 async def list_cases(request: Request, who: Reader, services: Domain) -> Response:
     paging = paging_of(request)
     status = single(request, "status")
-    wanted = CaseFilter(status=[status] if status else None, search=single(request, "search"))
-    by = facets_of(request)
+    reference = single(request, "reference")
+    wanted = CaseFilter(
+        status=[status] if status else None,
+        search=single(request, "search"),
+        in_=fields_of(request),
+        party=PartyFilter(reference=reference) if reference else None,
+    )
+    by, told = facets_of(request), matches_of(request)
     try:
-        asked = lists.cases(who, wanted)
+        asked = lists.cases(who, wanted, order_of(request))
         pace = _FACETS if by else _SEARCH if wanted.search else _QUICK
         return await services.database.run(
-            lambda db: case_page(db, asked, paging, by), pace, who.workspace_id
+            lambda db: case_page(db, asked, paging, by, matched=told), pace, who.workspace_id
         )
     except Invalid as error:
         raise as_parameters(error) from None
@@ -614,7 +663,7 @@ def as_parameters(error: Invalid) -> Invalid:
             tuple(
                 names.get(part, part)
                 for part in problem.field
-                if part != "filter" and not part.isdigit()
+                if part not in ("filter", "party") and not part.isdigit()
             ),
         )
         for problem in error.problems

@@ -5,7 +5,7 @@ the others, with what choosing them would find.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -104,7 +104,7 @@ async def _facet(db: Snapshot, asked: RootList, field: FacetField, first: int) -
 def without(compiled: Compiled, field: FacetField) -> Compiled:
     """A filter without its conditions on *field*, as far as all of it has to match."""
     parts = (_COUNTED[field].without(part) for part in compiled.shape[1:])
-    return Compiled(("all", *(part for part in parts if part is not None)), compiled.values)
+    return replace(compiled, shape=("all", *(part for part in parts if part is not None)))
 
 
 @lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ import json
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -27,12 +28,14 @@ from sqlalchemy import (
     true,
 )
 
-from domain import checks, folding, instants
+from domain import checks, folding, instants, words
 from domain.checks import Check
 from domain.inputs import CaseFilter, DateRange, PartyFilter, StaffFilter
 from domain.models import CaseStatus, PartyKind
-from domain.reading import search
+from domain.reading import search, terms
 from domain.reading.fences import once
+from domain.reading.search import MatchField, Wanted
+from domain.reading.terms import Sought
 from domain.storage.spellings import each, filed_under
 from domain.storage.tables import (
     case_party,
@@ -56,32 +59,43 @@ NOTHING: Shape = ("any",)
 
 @dataclass(slots=True)
 class Compiled:
-    """A filter's shape and its parameter values."""
+    """A filter's shape, its parameter values, and what its searches look for, by their names."""
 
     shape: Shape
     values: dict[str, Any]
+    sought: dict[str, Sought]
 
     @property
-    def search(self) -> str | None:
-        """The name of a search by the index that everything has to match, if there is one."""
+    def search(self) -> Wanted | None:
+        """The first search that everything has to match, if there is one."""
         parts = self.shape[1:] if self.shape[0] == "all" else ()
-        return next((part[1] for part in parts if part[0] == "search" and part[2]), None)
+        return next((part for part in parts if isinstance(part, Wanted)), None)
+
+    def with_modes(self, changed: Wanted) -> "Compiled":
+        """The same, with the search of the same name as it is in *changed*."""
+        return self._with(changed.name, changed)
 
     def with_hits(self, name: str, ids: Sequence[str]) -> "Compiled":
         """The same, if the search of this name has these hits and no others."""
-        parts = (("hits", name) if part[:2] == ("search", name) else part for part in self.shape)
-        values = self.values | {name: orjson.dumps(ids).decode()}
-        return Compiled(tuple(parts), values)
+        known = self._with(name, ("hits", name))
+        known.values = self.values | {name: orjson.dumps(ids).decode()}
+        return known
+
+    def _with(self, name: str, new: Shape) -> "Compiled":
+        parts = (
+            new if isinstance(part, Wanted) and part.name == name else part for part in self.shape
+        )
+        return Compiled(tuple(parts), self.values, self.sought)
 
 
 def compile_filter(workspace_id: int, wanted: CaseFilter | None) -> Compiled:
     """Check and compile a filter. Raises Invalid for values that no case can have."""
     if wanted is None:
-        return Compiled(EVERYTHING, {})
+        return Compiled(EVERYTHING, {}, {})
     compiler = _Compiler(workspace_id)
     shape = compiler.case(wanted, ("filter",), 1)
     compiler.check.done()
-    return Compiled(shape, compiler.values)
+    return Compiled(shape, compiler.values, compiler.sought)
 
 
 def compile_search(workspace_id: int, kind: str, text: str | None) -> Compiled:
@@ -89,7 +103,7 @@ def compile_search(workspace_id: int, kind: str, text: str | None) -> Compiled:
     compiler = _Compiler(workspace_id)
     shape = compiler.search(kind, text, ("search",)) if text is not None else []
     compiler.check.done()
-    return Compiled(("all", *shape), compiler.values)
+    return Compiled(("all", *shape), compiler.values, compiler.sought)
 
 
 @dataclass(slots=True)
@@ -97,6 +111,7 @@ class _Compiler:
     workspace_id: int
     check: Check = field(default_factory=Check)
     values: dict[str, Any] = field(default_factory=dict)
+    sought: dict[str, Sought] = field(default_factory=dict)
     conditions: int = 0
 
     def case(self, wanted: CaseFilter, path: tuple[str, ...], depth: int) -> Shape:
@@ -107,7 +122,9 @@ class _Compiler:
         for name, allowed in (("status", tuple(CaseStatus)), ("type", None), ("dezernat", None)):
             parts += self.choice(name, getattr(wanted, name), allowed, path)
         if wanted.search is not None:
-            parts += self.search("case", wanted.search, (*path, "search"))
+            parts += self.search(
+                "case", wanted.search, (*path, "search"), self.fields(wanted, path)
+            )
         if wanted.file_number is not None:
             number = self.check.stored(wanted.file_number, checks.SEARCH_MAX, *path, "file_number")
             parts.append(("file_number", self.parameter(json.dumps([folding.number_key(number)]))))
@@ -125,7 +142,8 @@ class _Compiler:
                     for index, part in enumerate(nested)
                 ]
                 self.count()
-                parts.append((joiner, *inner))
+                # Those of `and` are conditions like the filter's own.
+                parts += _flat(inner) if joiner == "all" else [(joiner, *inner)]
         if wanted.not_ is not None:
             parts.append(("not", self.case(wanted.not_, (*path, "not"), depth + 1)))
         if depth > 1 and not parts:
@@ -140,6 +158,8 @@ class _Compiler:
             parts += self.search(kind, wanted.search, (*path, "search"))
         if isinstance(wanted, PartyFilter):
             parts += self.choice("kind", wanted.kind, tuple(PartyKind), path)
+            if wanted.reference is not None:
+                parts.append(self.reference(wanted.reference, (*path, "reference")))
         parts += self.choice("role", wanted.role, None, path)
         self.count()
         return ("all", *parts)
@@ -179,17 +199,48 @@ class _Compiler:
             parts.append((name, sign, self.parameter(instant)))
         return parts
 
-    def search(self, kind: str, text: str, path: tuple[str, ...]) -> list[Shape]:
-        term = self.check.prose(text, checks.SEARCH_MAX, *path)
-        if not term:
+    def fields(self, wanted: CaseFilter, path: tuple[str, ...]) -> tuple[MatchField, ...]:
+        """Where a search looks."""
+        if wanted.in_ is None:
+            return search.DEFAULT_FIELDS
+        chosen = [
+            self.check.one_of(field, tuple(MatchField), *path, "in", str(index))
+            for index, field in enumerate(wanted.in_[:MAX_CHOICES])
+        ]
+        return tuple(field for field in MatchField if field in chosen)
+
+    def search(
+        self,
+        kind: str,
+        text: str,
+        path: tuple[str, ...],
+        fields: tuple[MatchField, ...] = search.DEFAULT_FIELDS,
+    ) -> list[Shape]:
+        asked = terms.sought(self.check.prose(text, checks.SEARCH_MAX, *path) or "")
+        if len(asked.words) > terms.MOST_WORDS:
+            self.check.wrong(f"search must have at most {terms.MOST_WORDS} words.", *path)
             return []
-        terms = search.terms(self.workspace_id, kind, term)
-        if terms is None:
-            return [NOTHING]  # a text of accents only folds to nothing
-        indexed, parameters = terms
+        if not asked.terms:
+            return []
+        sources = search.sources_of(kind, fields)
+        if not sources:
+            return [NOTHING]
+        for _ in asked.terms[1:]:
+            self.count()
+        wanted = Wanted("search", self.parameter(None), kind, sources, search.modes_of(asked))
+        self.values |= search.parameters(self.workspace_id, wanted, asked)
+        self.sought[wanted.name] = asked
+        return [wanted]
+
+    def reference(self, value: str, path: tuple[str, ...]) -> Shape:
+        found = [
+            word.plain for word in words.words(self.check.stored(value, checks.SEARCH_MAX, *path))
+        ]
+        if not found:
+            return NOTHING
         name = self.parameter(None)
-        self.values |= {f"{name}_{part}": value for part, value in parameters.items()}
-        return [("search", name, indexed)]
+        self.values |= search.reference_parameters(self.workspace_id, name, found)
+        return ("reference", name)
 
     def text(self, value: str, path: tuple[str, ...]) -> str:
         return self.parameter(self.check.stored(value, checks.SEARCH_MAX, *path))
@@ -205,6 +256,17 @@ class _Compiler:
         if self.conditions > MAX_CONDITIONS:
             self.check.wrong(f"A filter must have at most {MAX_CONDITIONS} conditions.", "filter")
             self.check.done()
+
+
+@lru_cache(maxsize=512)
+def plain(shape: Shape) -> Shape:
+    """A shape as JSON values."""
+    return tuple(plain(part) if isinstance(part, tuple) else part for part in shape)
+
+
+def _flat(shapes: Sequence[Shape]) -> list[Shape]:
+    """The parts of shapes all of which have to match."""
+    return [part for shape in shapes for part in shape[1:]]
 
 
 def condition(shape: Shape) -> ColumnElement[bool]:
@@ -228,7 +290,7 @@ def condition(shape: Shape) -> ColumnElement[bool]:
         case "created_at" | "updated_at":
             return _compare(c[kind], *rest)
         case "search":
-            return search.found("case", c.id, rest[0], indexed=rest[1])
+            return search.found(Wanted(*shape), c.id)
         case "hits":
             return c.id.in_(_values(rest[0]))
         case "party":
@@ -255,7 +317,7 @@ def _matches(kind: str, id: ColumnElement[Any], part: Shape) -> ColumnElement[bo
         return false()
     if part[0] == "hits":
         return id.in_(_values(part[1]))
-    return search.found(kind, id, part[1], indexed=part[2])
+    return search.found(Wanted(*part), id)
 
 
 def _has(edges: Any, nodes: Any, kind: str, shape: Sequence[Any]) -> ColumnElement[bool]:
@@ -270,13 +332,15 @@ def _has(edges: Any, nodes: Any, kind: str, shape: Sequence[Any]) -> ColumnEleme
                 conditions.append(edges.c.role.in_(_values(part[1])))
             case "search" | "any":
                 conditions.append(_matches(kind, node_id, part))
+            case "reference":
+                conditions += search.written(part[1], edges.c.case_id, edges.c.position)
             case "kind":
                 through = edges.join(
                     nodes,
                     and_(nodes.c.workspace_id == edges.c.workspace_id, nodes.c.id == node_id),
                 )
                 conditions.append(nodes.c.kind.in_(_values(part[1])))
-    if any(part[0] in ("id", "search", "any") for part in shape[1:]):
+    if any(part[0] in ("id", "search", "reference", "any") for part in shape[1:]):
         # Few roles: find them once. Asked for each case, SQLite would look up each person found.
         mine = edges.c.workspace_id == bindparam("workspace_id", type_=Integer)
         found = select(edges.c.case_id).select_from(through).where(mine, *conditions)

@@ -6,7 +6,7 @@ supplies the statements and their values.
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, select
 
@@ -18,6 +18,7 @@ from domain.reading.fences import rows_of
 from domain.reading.filters import Compiled, Shape
 from domain.reading.lookups import Kind
 from domain.reading.paging import Paging, Window, outside, page_values
+from domain.reading.search import Wanted
 from domain.storage.database import Snapshot
 from domain.storage.spellings import aside, each
 from domain.storage.statements import Fetch, Prepared
@@ -26,11 +27,13 @@ FEW = 500
 """Hits of a search that are found at once."""
 NEWEST_FIRST = CaseOrder()
 _BY_NAME = CaseOrder(CaseOrderField.NAME, descending=False)
+_BY_RELEVANCE = CaseOrder(CaseOrderField.RELEVANCE)
 _ORDER_COLUMN = {
     CaseOrderField.NAME: "name_order",
     CaseOrderField.FILE_NUMBER: "number_order",
     CaseOrderField.CREATED_AT: "created_at",
     CaseOrderField.UPDATED_AT: "updated_at",
+    CaseOrderField.RELEVANCE: "created_at",  # after the score
 }
 _PRIVATE = {"name_order", "number_order"}
 _KEY_TYPES = (str, str)
@@ -49,6 +52,11 @@ class RootList:
     """The filter with the hits of its search; cursors do not depend on it."""
 
     @property
+    def ranking(self) -> Wanted | None:
+        """The search that it is ordered by, if it is."""
+        return self.compiled.search if self.order.field is CaseOrderField.RELEVANCE else None
+
+    @property
     def conditions(self) -> Compiled:
         """What all of its items match."""
         return self.found or self.compiled
@@ -62,9 +70,10 @@ class RootList:
         """
         window = Window.of(paging)
         shape = self.conditions.shape
-        statement = _page(self.kind, self.order, shape, window, columns, keyed=keyed)
+        sorting = Sorting(self.kind, self.order, shape, self.ranking)
+        statement = _page(sorting, window, columns, keyed=keyed)
         values = page_values(paging, self.seal, _KEY_TYPES, ahead)
-        values |= {"workspace_id": self.who.workspace_id, **self.conditions.values}
+        values |= self.values
         return Fetch(statement, values)
 
     def outside(self, paging: Paging, name: str) -> Fetch | None:
@@ -75,38 +84,43 @@ class RootList:
         if getattr(paging, name) is None:
             return None
         values = page_values(paging, self.seal, _KEY_TYPES)
-        values |= {"workspace_id": self.who.workspace_id, **self.conditions.values}
-        return Fetch(_outside(self.kind, self.order, self.conditions.shape, name), values)
+        values |= self.values
+        sorting = Sorting(self.kind, self.order, self.conditions.shape, self.ranking)
+        return Fetch(_outside(sorting, name), values)
 
     def count(self) -> Fetch:
         """One row: the number of items in the whole list."""
-        values = {"workspace_id": self.who.workspace_id, **self.conditions.values}
-        return Fetch(_count(self.kind, self.conditions.shape), values)
+        return Fetch(_count(self.kind, self.conditions.shape), self.values)
 
-    def first_hits(self) -> Fetch | None:
-        """Rows: the ids of the first hits of its search, one more than are few.
+    @property
+    def seeking(self) -> Wanted | None:
+        """Its search by the index, if there is one, unless the hits are known."""
+        wanted = self.conditions.search
+        return wanted if wanted is not None and wanted.indexed else None
 
-        None without a search by the index, and if the hits are known.
-        """
-        name = self.compiled.search
-        if name is None or self.found is not None:
-            return None
-        values = {"workspace_id": self.who.workspace_id, "limit": FEW + 1, **self.compiled.values}
-        return Fetch(_first_hits(self.kind.name, name), values)
+    def first_hits(self, wanted: Wanted) -> Fetch:
+        """Rows: the ids of the first hits of its search, one more than are few."""
+        return Fetch(search.first_hits(wanted), {**self.values, "limit": FEW + 1})
 
     def with_hits(self, ids: list[str]) -> "RootList":
         """The same list, whose search has these hits and no others."""
-        name = self.compiled.search
-        assert name is not None
-        return replace(self, found=self.compiled.with_hits(name, ids))
+        wanted = self.compiled.search
+        assert wanted is not None
+        return replace(self, found=self.compiled.with_hits(wanted.name, ids))
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of the parameters of its conditions."""
+        return {"workspace_id": self.who.workspace_id, **self.conditions.values}
 
     def seal(self) -> Seal:
         """The seal of the list's cursors."""
-        order = (self.order.field, self.order.descending) if self.kind is lookups.CASE else ()
+        has_orders = self.kind is lookups.CASE or self.order.field is CaseOrderField.RELEVANCE
+        order = (self.order.field, self.order.descending) if has_orders else ()
         return cursors.seal(
             self.who.secret,
             self.kind.name,
-            self.compiled.shape,
+            filters.plain(self.compiled.shape),
             self.compiled.values,
             *order,
             private=_ordered_by(self.kind, self.order) in _PRIVATE,
@@ -119,31 +133,44 @@ async def settled(db: Snapshot, asked: RootList) -> RootList:
     A page of few hits is put in order. If there are many, walking the list in its order until
     enough of them were met takes less.
     """
-    wanted = asked.first_hits()
+    wanted = asked.seeking
     if wanted is None:
         return asked
-    hits = [id for (id,) in await db.fetch(wanted)]
-    return asked if len(hits) > FEW else asked.with_hits(hits)
+    wanted = await search.ordered(db, wanted, asked.values, FEW)
+    hits = [id for (id,) in await db.fetch(asked.first_hits(wanted))]
+    if len(hits) > FEW:
+        return replace(asked, found=asked.compiled.with_modes(wanted))
+    return asked.with_hits(hits)
 
 
 def cases(
-    who: Principal, wanted: CaseFilter | None = None, order: CaseOrder = NEWEST_FIRST
+    who: Principal, wanted: CaseFilter | None = None, order: CaseOrder | None = NEWEST_FIRST
 ) -> RootList:
-    """The workspace's cases. Raises InsufficientScope, Invalid for a bad filter."""
+    """The workspace's cases. Without an *order*, a search's best hits, or the newest, come first.
+
+    Raises InsufficientScope, Invalid for a bad filter.
+    """
     who.require(Scope.CASES_READ)
-    return RootList(who, lookups.CASE, filters.compile_filter(who.workspace_id, wanted), order)
+    compiled = filters.compile_filter(who.workspace_id, wanted)
+    order = order or _BY_RELEVANCE
+    if order.field is CaseOrderField.RELEVANCE and compiled.search is None:
+        order = replace(order, field=CaseOrderField.CREATED_AT)
+    return RootList(who, lookups.CASE, compiled, order)
 
 
-def parties(who: Principal, search: str | None = None) -> RootList:
-    """The workspace's parties, by name. Raises InsufficientScope, Invalid."""
+def parties(who: Principal, search: str | None = None, *, ranked: bool = False) -> RootList:
+    """The workspace's parties, by name; if *ranked*, by how well they fit the search.
+
+    Raises InsufficientScope, Invalid.
+    """
     who.require(Scope.CASES_READ)
-    return _register(who, lookups.PARTY, search)
+    return _register(who, lookups.PARTY, search, ranked=ranked)
 
 
-def staff(who: Principal, search: str | None = None) -> RootList:
-    """The workspace's staff, by name. Raises InsufficientScope, Invalid."""
+def staff(who: Principal, search: str | None = None, *, ranked: bool = False) -> RootList:
+    """The workspace's staff; see parties()."""
     who.require(Scope.CASES_READ)
-    return _register(who, lookups.STAFF, search)
+    return _register(who, lookups.STAFF, search, ranked=ranked)
 
 
 def deleted_cases(who: Principal) -> RootList:
@@ -154,9 +181,10 @@ def deleted_cases(who: Principal) -> RootList:
     return RootList(who, lookups.DELETED_CASE, everything, NEWEST_FIRST)
 
 
-def _register(who: Principal, kind: Kind, search: str | None) -> RootList:
+def _register(who: Principal, kind: Kind, search: str | None, *, ranked: bool) -> RootList:
     compiled = filters.compile_search(who.workspace_id, kind.name, search)
-    return RootList(who, kind, compiled, _BY_NAME)
+    ranked = ranked and compiled.search is not None
+    return RootList(who, kind, compiled, _BY_RELEVANCE if ranked else _BY_NAME)
 
 
 def _ordered_by(kind: Kind, order: CaseOrder) -> str:
@@ -164,42 +192,43 @@ def _ordered_by(kind: Kind, order: CaseOrder) -> str:
     return "deleted_at" if kind.deleted else _ORDER_COLUMN[order.field]
 
 
-_first_hits = lru_cache(maxsize=64)(search.first_hits)
+class Sorting(NamedTuple):
+    """What a list's statements depend on, beside their window."""
+
+    kind: Kind
+    order: CaseOrder
+    shape: Shape
+    ranking: Wanted | None
+
+    @property
+    def key(self) -> list[Any]:
+        """The columns that it is ordered by: not what the hits of a search are found by."""
+        c = self.kind.table.c
+        if self.ranking is not None:
+            return [search.score(self.ranking, c.id).concat(c.created_at), c.id]
+        first = c[_ordered_by(self.kind, self.order)]
+        return [aside(first) if _hits(self.shape) else first, c.id]
 
 
 @lru_cache(maxsize=512)
-def _page(
-    kind: Kind,
-    order: CaseOrder,
-    shape: Shape,
-    window: Window,
-    columns: tuple[str, ...],
-    *,
-    keyed: bool,
-) -> Prepared:
+def _page(sorting: Sorting, window: Window, columns: tuple[str, ...], *, keyed: bool) -> Prepared:
     """The two parts of the key if *keyed*, then *columns*."""
-    c = kind.table.c
-    key = _key(kind, order, shape)
+    c = sorting.kind.table.c
+    key, descending = sorting.key, sorting.order.descending
     statement = (
         select(*(key if keyed else ()), *(c[name] for name in columns))
-        .where(*window.conditions(key, descending=order.descending))
-        .order_by(*window.order(key, descending=order.descending))
+        .where(*window.conditions(key, descending=descending))
+        .order_by(*window.order(key, descending=descending))
     )
-    return matching(statement.limit(bindparam("limit")), kind, shape)
+    return matching(statement.limit(bindparam("limit")), sorting.kind, sorting.shape)
 
 
 @lru_cache(maxsize=192)
-def _outside(kind: Kind, order: CaseOrder, shape: Shape, name: str) -> Prepared:
-    c = kind.table.c
-    key = _key(kind, order, shape)
-    condition, nearest = outside(key, name, descending=order.descending)
-    return matching(select(c.id).where(condition).order_by(*nearest).limit(1), kind, shape)
-
-
-def _key(kind: Kind, order: CaseOrder, shape: Shape) -> list[Any]:
-    """The columns that a list is ordered by: not what the hits of a search are found by."""
-    first = kind.table.c[_ordered_by(kind, order)]
-    return [aside(first) if _hits(shape) else first, kind.table.c.id]
+def _outside(sorting: Sorting, name: str) -> Prepared:
+    c = sorting.kind.table.c
+    condition, nearest = outside(sorting.key, name, descending=sorting.order.descending)
+    statement = select(c.id).where(condition).order_by(*nearest).limit(1)
+    return matching(statement, sorting.kind, sorting.shape)
 
 
 @lru_cache(maxsize=192)

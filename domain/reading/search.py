@@ -1,23 +1,51 @@
-"""Search by folded keys: the entry stored for an object, and the condition that matches it."""
+"""Search in the index: the row that makes an object found, and the SQL that finds it.
 
-from typing import Any
+What is sought is in terms.py; how the index keeps a text, in domain/words.py.
+"""
 
-from sqlalchemy import ColumnElement, Integer, Text, bindparam, func, literal, or_, select
+import functools
+import operator
+from collections.abc import Collection, Mapping, Sequence
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from domain import folding
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    SelectBase,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
+
+from domain.reading import terms
+from domain.reading.terms import Score, Sought
 from domain.storage.database import Snapshot
-from domain.storage.spellings import first_found, found_by_index, holds
+from domain.storage.spellings import counted_by_index, found_by_index, holds
 from domain.storage.statements import Fetch, Prepared
-from domain.storage.tables import search_entry
+from domain.storage.tables import case_party, search_entry, staff_assignment
 
-KINDS = ("case", "party", "staff")
-_SEPARATORS = frozenset(" -/\u2044._:")  # U+2044 divides a folded ½
-INDEX_TERMS = ("query", "scope", "plain", "loose", "number")
+KINDS = ("case", "party", "staff", "reference")
+"""What has entries. A reference is the one of a party in a case: see reference_id()."""
 GRAM = 3  # characters; a shorter term cannot use a trigram index
 INDEXED_VISITS = 100
-"""What a search by the index is taken to visit."""
+"""What a term that is found by the index is taken to visit."""
 MOST_VISITS = 50_000
 """What any other search is taken to visit at most, so that the largest firm can make a few."""
+TEXTS, CODES = 3, 3
+"""How many spellings of a term a text may have, and a code beside these."""
+_ID = 36
+"""Characters in the id of a case."""
 _ENTRIES = Prepared(
     select(func.count())
     .select_from(search_entry)
@@ -25,21 +53,77 @@ _ENTRIES = Prepared(
 )
 
 
+class MatchField(StrEnum):
+    """Where cases are searched."""
+
+    NAME = "name"
+    FILE_NUMBER = "file_number"
+    PARTY = "parties"
+    REFERENCE = "references"
+    STAFF = "staff"
+
+
+DEFAULT_FIELDS = (
+    MatchField.NAME,
+    MatchField.FILE_NUMBER,
+    MatchField.PARTY,
+    MatchField.REFERENCE,
+)
+
+
+class Mode(StrEnum):
+    """How it is found out which objects have a term."""
+
+    INDEX = "index"
+    """Those that the index finds."""
+    SCAN = "scan"
+    """All entries are compared."""
+    CHECK = "check"
+    """The entries of those that have another term are compared."""
+
+
+class Source(NamedTuple):
+    """Entries of a kind, and the columns of theirs in which a term may be."""
+
+    kind: str
+    columns: tuple[str, ...]
+
+
+class Wanted(NamedTuple):
+    """A part of a filter's shape: the objects of a kind that have all terms of a search.
+
+    *name* begins the names of its parameters; there is a mode for each term.
+    """
+
+    what: str
+    name: str
+    kind: str
+    sources: tuple[Source, ...]
+    modes: tuple[Mode, ...]
+
+    @property
+    def indexed(self) -> bool:
+        """Whether it starts from what the index finds."""
+        return Mode.INDEX in self.modes
+
+
 def entry(
-    workspace_id: int, kind: str, id: str, *texts: str | None, number: str | None = None
+    workspace_id: int, kind: str, id: str, *, name: str = "", code: str = ""
 ) -> dict[str, Any]:
-    """The search_entry row that makes an object searchable by *texts* and *number*."""
-    # A line break is never part of a search term, so no match spans two texts.
-    plain = "\n".join(folding.plain(text) for text in (*texts, number) if text)
+    """The search_entry row of an object: found by a name and a code, as words.py has them."""
     return {
         "workspace_id": workspace_id,
         "kind": kind,
         "id": id,
         "scope": scope(workspace_id, kind),
-        "plain": plain,
-        "loose": folding.loose(plain),
-        "number": folding.number(number) if number else "",
+        "name": name,
+        "code": code,
     }
+
+
+def reference_id(case_id: str, position: int) -> str:
+    """The id of a reference's entry, by the place of the role that it is written to."""
+    return f"{case_id}/{position}"
 
 
 def scope(workspace_id: int, kind: str) -> str:
@@ -51,19 +135,19 @@ def scope(workspace_id: int, kind: str) -> str:
 def visits(text: str, entries: int) -> int:
     """About how many index entries a search for *text* visits, of a workspace that has *entries*.
 
-    A text that is too short for the trigram index is compared with every entry.
+    A search of which each term is too short for the index is compared with every entry.
     """
-    found = terms(0, "case", text)
-    if found is None:
+    modes = modes_of(terms.sought(text))
+    if not modes:
         return 0
-    indexed, _ = found
-    return INDEXED_VISITS if indexed else max(INDEXED_VISITS, min(entries, MOST_VISITS))
+    if Mode.INDEX in modes:
+        return INDEXED_VISITS * modes.count(Mode.INDEX)
+    return max(INDEXED_VISITS, min(entries, MOST_VISITS))
 
 
 def is_short(text: str) -> bool:
     """Whether a search for *text* cannot use the index."""
-    found = terms(0, "case", text)
-    return found is not None and not found[0]
+    return Mode.SCAN in modes_of(terms.sought(text))
 
 
 async def count_entries(workspace_id: int, db: Snapshot) -> int:
@@ -72,48 +156,311 @@ async def count_entries(workspace_id: int, db: Snapshot) -> int:
     return int(count)
 
 
-def terms(workspace_id: int, kind: str, text: str) -> tuple[bool, dict[str, str]] | None:
-    """Whether the trigram index applies, and the parameters; None if *text* has no term."""
-    plain = folding.plain(text)
-    if not plain:
-        return None
-    parameters = {"plain": plain, "loose": folding.loose(plain)}
-    # Only separators may be dropped: in 0% the sign is significant.
-    plain_number = all(one.isalnum() or one in _SEPARATORS for one in plain)
-    if plain_number and (number := folding.number(text)):
-        parameters["number"] = number
-    if min(map(len, parameters.values())) < GRAM:
-        return False, {"number": "\n", **parameters}
-    # In a quoted FTS5 string only the quote is special; % and operators are literal.
-    any_of = " OR ".join(f"{column} : {_quoted(term)}" for column, term in parameters.items())
-    mine = scope(workspace_id, kind)
-    # Numbers contain only letters and digits, so a term with other characters matches none.
-    parameters.setdefault("number", plain)
-    return True, {"query": f"scope : {_quoted(mine)} AND ({any_of})", "scope": mine, **parameters}
+def modes_of(asked: Sought) -> tuple[Mode, ...]:
+    """How each term is found: by the index, if it is long enough, else beside one that is."""
+    long = [len(term.plain) >= GRAM for term in asked.terms]
+    if any(long):
+        return tuple(Mode.INDEX if one else Mode.CHECK for one in long)
+    longest = max(asked.terms, key=lambda term: len(term.plain), default=None)
+    return tuple(Mode.SCAN if term is longest else Mode.CHECK for term in asked.terms)
 
 
-def first_hits(kind: str, parameter: str) -> Prepared:
-    """The ids of the first hits of a search by the index; parameters are named as in found()."""
-    terms = (bindparam(f"{parameter}_{name}", type_=Text) for name in INDEX_TERMS)
-    workspace_id = bindparam("workspace_id", type_=Integer)
-    limit = bindparam("limit", type_=Integer)
-    return Prepared(first_found.of(workspace_id, literal(kind), *terms, limit))
+def sources_of(kind: str, fields: Collection[MatchField] = DEFAULT_FIELDS) -> tuple[Source, ...]:
+    """Where objects of a kind are searched; the fields are those of cases."""
+    if kind == "party":
+        return (Source("party", ("name",)),)
+    if kind == "staff":
+        return (Source("staff", ("name", "code")),)
+    own = {MatchField.NAME: "name", MatchField.FILE_NUMBER: "code"}
+    others = {
+        MatchField.PARTY: Source("party", ("name",)),
+        MatchField.REFERENCE: Source("reference", ("code",)),
+        MatchField.STAFF: Source("staff", ("name",)),
+    }
+    columns = tuple(column for field, column in own.items() if field in fields)
+    found = [Source("case", columns)] if columns else []
+    return (*found, *(source for field, source in others.items() if field in fields))
 
 
-def found(
-    kind: str, id: ColumnElement[Any], parameter: str, *, indexed: bool
-) -> ColumnElement[bool]:
-    """The condition that *id* matches; its parameters are named *parameter*_plain and so on."""
-    c = search_entry.c
-    if indexed:
-        terms = (bindparam(f"{parameter}_{name}", type_=Text) for name in INDEX_TERMS)
-        workspace_id = bindparam("workspace_id", type_=Integer)
-        return id.in_(found_by_index.of(workspace_id, literal(kind), *terms))
-    matches = select(c.id).where(c.workspace_id == bindparam("workspace_id"), c.kind == kind)
-    columns = (c.plain, c.loose, c.number)
-    any_of = (holds(column, bindparam(f"{parameter}_{column.name}")) for column in columns)
-    return id.in_(matches.where(or_(*any_of)))
+def parameters(workspace_id: int, wanted: Wanted, asked: Sought) -> dict[str, Any]:
+    """The values of the parameters of a search."""
+    name = wanted.name
+    values: dict[str, Any] = {
+        f"{name}_{kind}": scope(workspace_id, kind)
+        for kind in {wanted.kind, *(source.kind for source in wanted.sources)}
+    }
+    values |= {f"{name}_name": asked.name}
+    values |= zip((f"{name}_raw", f"{name}_grouped"), asked.numbers, strict=True)
+    for index, term in enumerate(asked.terms):
+        one = f"{name}_{index}"
+        texts, codes = term.texts, term.codes
+        padded = [*texts, *[texts[0]] * (TEXTS - len(texts))]
+        padded += [*codes, *[texts[0]] * (CODES - len(codes))]
+        values |= {f"{one}_{place}": text for place, text in enumerate(padded)}
+        values[f"{one}_whole"] = f" {term.plain} "
+        values[f"{one}_begin"] = f" {term.plain}"
+        values[f"{one}_groups"] = codes[1] if len(codes) > 1 else f" {term.plain} "
+        for source in wanted.sources:
+            mine = values[f"{name}_{source.kind}"]
+            values[f"{one}_{source.kind}"] = _query(mine, source, texts, codes)
+    return values
+
+
+def _query(scope: str, source: Source, texts: Sequence[str], codes: Sequence[str]) -> str:
+    """What SQLite's index is asked: see https://sqlite.org/fts5.html#full_text_query_syntax."""
+    # In a quoted string only the quote is special; % and operators are literal.
+    any_of = f"{{{' '.join(source.columns)}}} : ({' OR '.join(map(_quoted, texts))})"
+    if codes and _has_numbers(source):
+        any_of += f" OR code : ({' OR '.join(map(_quoted, codes))})"
+    return f"scope : {_quoted(scope)} AND ({any_of})"
 
 
 def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
+
+
+def _has_numbers(source: Source) -> bool:
+    """Whether its codes are file numbers or references; those of staff are email addresses."""
+    return "code" in source.columns and source.kind != "staff"
+
+
+def found(wanted: Wanted, id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The condition that the object *id* has all terms."""
+    firsts = [n for n, mode in enumerate(wanted.modes) if mode is not Mode.CHECK]
+    others = [n for n, mode in enumerate(wanted.modes) if mode is Mode.CHECK]
+    return and_(
+        *(id.in_(_having(wanted, n)) for n in firsts), *(_has(wanted, n, id) for n in others)
+    )
+
+
+async def ordered(db: Snapshot, wanted: Wanted, values: Mapping[str, Any], few: int) -> Wanted:
+    """The same search, in which terms that many entries have are checked last.
+
+    To find all objects with such a term takes long, where others have led to few of them.
+    """
+    found = [n for n, mode in enumerate(wanted.modes) if mode is Mode.INDEX]
+    if len(found) < 2:
+        return wanted
+    [counts] = await db.fetch(Fetch(_counts(wanted), {**values, "limit": few + 1}))
+    rare = {n for n, count in zip(found, counts, strict=True) if count <= few}
+    if not rare:
+        return wanted
+    return wanted._replace(
+        modes=tuple(Mode.INDEX if n in rare else Mode.CHECK for n in range(len(wanted.modes)))
+    )
+
+
+@lru_cache(maxsize=64)
+def _counts(wanted: Wanted) -> Prepared:
+    """One row: of each term that is found by the index, how many entries it has, up to *limit*."""
+    counts = []
+    for n, mode in enumerate(wanted.modes):
+        if mode is not Mode.INDEX:
+            continue
+        of_each = [
+            counted_by_index.of(_asked(wanted, n, source), bindparam("limit", type_=Integer))
+            for source in wanted.sources
+        ]
+        counts.append(functools.reduce(operator.add, of_each))
+    return Prepared(select(*counts))
+
+
+@lru_cache(maxsize=64)
+def first_hits(wanted: Wanted) -> Prepared:
+    """The ids of the first *limit* objects that have all terms."""
+    [first, *rest] = [n for n, mode in enumerate(wanted.modes) if mode is not Mode.CHECK]
+    hits = _having(wanted, first).subquery("hits")
+    without = wanted._replace(
+        modes=tuple(Mode.CHECK if n == first else mode for n, mode in enumerate(wanted.modes))
+    )
+    conditions: list[ColumnElement[bool]] = [hits.c.id.in_(_having(wanted, n)) for n in rest]
+    conditions += [
+        _has(wanted, n, hits.c.id)
+        for n, mode in enumerate(without.modes)
+        if mode is Mode.CHECK and n != first
+    ]
+    return Prepared(select(hits.c.id).distinct().where(*conditions).limit(bindparam("limit")))
+
+
+def reference_parameters(workspace_id: int, name: str, found: Sequence[str]) -> dict[str, Any]:
+    """The values of the parameters of written(), for a reference's words in plain form."""
+    whole = terms.Sought((), tuple(found)).numbers
+    mine = scope(workspace_id, "reference")
+    query = f"scope : {_quoted(mine)} AND code : ({' OR '.join(map(_quoted, whole))})"
+    values = {f"{name}_scope": mine, f"{name}_query": query}
+    return values | dict(zip((f"{name}_raw", f"{name}_grouped"), whole, strict=True))
+
+
+def written(
+    name: str, case_id: ColumnElement[Any], position: ColumnElement[Any]
+) -> list[ColumnElement[bool]]:
+    """The conditions that the role of a party at this place has a reference.
+
+    Separators, and leading zeros of its groups, make no difference.
+    """
+    tests = [("code", f"{name}_raw"), ("code", f"{name}_grouped")]
+    entries = found_by_index.of(
+        bindparam("workspace_id", type_=Integer),
+        "reference",
+        _value(f"{name}_scope"),
+        _value(f"{name}_query"),
+        tests,
+    )
+    its_case = func.substr(entries.subquery("written").c.id, 1, _ID)
+    return [case_id.in_(select(its_case)), _reference_id(case_id, position).in_(entries)]
+
+
+def score(wanted: Wanted, id: ColumnElement[Any]) -> ColumnElement[str]:
+    """How well the object *id* fits the search, as a digit: see terms.Score."""
+    e = search_entry.alias("scored")
+    own = next((source for source in wanted.sources if source.kind == wanted.kind), None)
+    columns = own.columns if own is not None else ()
+    numbers = own is not None and _has_numbers(own)
+    name = wanted.name
+
+    def each(*of_term: Any) -> ColumnElement[bool]:
+        return and_(*(or_(*(one(n) for one in of_term)) for n in range(len(wanted.modes))))
+
+    def within(suffix: object) -> Any:
+        return lambda n: or_(
+            *(holds(e.c[column], _value(f"{name}_{n}_{suffix}")) for column in columns)
+        )
+
+    def in_code(suffix: object) -> Any:
+        return lambda n: holds(e.c.code, _value(f"{name}_{n}_{suffix}"))
+
+    tests: list[tuple[ColumnElement[bool], Score]] = []
+    if numbers:
+        whole = or_(*(holds(e.c.code, _value(f"{name}_{one}")) for one in ("raw", "grouped")))
+        tests.append((whole, Score.NUMBER))
+    if "name" in columns:
+        # Two blanks end the words of a name, or one of them its end.
+        begins = func.substr(e.c.name.concat(" "), 1, func.length(_value(f"{name}_name")))
+        tests.append((begins == _value(f"{name}_name"), Score.NAME))
+    if own is not None:
+        more = [in_code("groups")] if numbers else []
+        tests.append((each(within("whole"), *more), Score.WORD))
+        tests.append((each(within("begin"), *more), Score.PREFIX))
+        more = [in_code(TEXTS + place) for place in range(CODES)] if numbers else []
+        tests.append((each(within("0"), *more), Score.SUBSTRING))
+        tests.append(
+            (and_(*(_any_of(wanted, n, own, e) for n in range(len(wanted.modes)))), Score.FOLDED)
+        )
+    digits = [(test, literal(str(int(value)), Text)) for test, value in tests]
+    other = literal(str(int(Score.OTHER)), Text)
+    best = case(*digits, else_=other) if digits else other
+    mine = (
+        e.c.workspace_id == bindparam("workspace_id"),
+        e.c.kind == wanted.kind,
+        e.c.id == id,
+    )
+    scored: ColumnElement[str] = func.coalesce(
+        select(best).where(*mine).correlate_except(e).scalar_subquery(), other, type_=Text
+    )
+    return scored
+
+
+def _having(wanted: Wanted, n: int) -> SelectBase:
+    """The ids of the objects that have the term *n*, some more than once."""
+    found = [_led_to(wanted.kind, source, _entries(wanted, n, source)) for source in wanted.sources]
+    return found[0] if len(found) == 1 else union_all(*found)
+
+
+def _entries(wanted: Wanted, n: int, source: Source) -> Select[Any]:
+    """The ids of the entries of a source that have the term *n*."""
+    if wanted.modes[n] is Mode.INDEX:
+        by_index: Select[Any] = found_by_index.of(*_asked(wanted, n, source))
+        return by_index
+    e = search_entry.alias("compared")
+    mine = (e.c.workspace_id == bindparam("workspace_id"), e.c.kind == source.kind)
+    return select(e.c.id).where(*mine, _any_of(wanted, n, source, e))
+
+
+def _asked(wanted: Wanted, n: int, source: Source) -> tuple[Any, ...]:
+    """What the index is asked for the term *n*, for found_by_index()."""
+    return (
+        bindparam("workspace_id", type_=Integer),
+        source.kind,
+        _value(f"{wanted.name}_{source.kind}"),
+        _value(f"{wanted.name}_{n}_{source.kind}"),
+        _tests(wanted, n, source),
+    )
+
+
+def _led_to(kind: str, source: Source, entries: Select[Any]) -> Select[Any]:
+    """The ids of the objects of *kind* that entries of a source lead to."""
+    if source.kind == kind:
+        return entries
+    if source.kind == "reference":
+        return select(func.substr(entries.subquery("written").c.id, 1, _ID).label("id"))
+    roles, node = _ROLES[source.kind]
+    mine = roles.c.workspace_id == bindparam("workspace_id")
+    return select(roles.c.case_id.label("id")).where(mine, roles.c[node].in_(entries))
+
+
+def _has(wanted: Wanted, n: int, id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The condition that the object *id* has the term *n*, by its own entries."""
+    return or_(*(_one_has(wanted, n, source, id) for source in wanted.sources))
+
+
+def _one_has(wanted: Wanted, n: int, source: Source, id: ColumnElement[Any]) -> ColumnElement[bool]:
+    e = search_entry.alias("checked")
+    mine = (e.c.workspace_id == bindparam("workspace_id"), e.c.kind == source.kind)
+    has = _any_of(wanted, n, source, e)
+    if source.kind == wanted.kind:
+        return exists(select(1).where(*mine, e.c.id == id, has).correlate_except(e))
+    if source.kind == "reference":
+        # From x/ up to x0, which comes next: all that begin with x/.
+        begins = (e.c.id >= id.concat("/"), e.c.id < id.concat("0"))
+        return exists(select(1).where(*mine, *begins, has).correlate_except(e))
+    table, node = _ROLES[source.kind]
+    roles = table.alias("involved")
+    involved = (roles.c.workspace_id == bindparam("workspace_id"), roles.c.case_id == id)
+    joined = select(1).select_from(roles.join(e, e.c.id == roles.c[node]))
+    return exists(joined.where(*involved, *mine, has).correlate_except(e, roles))
+
+
+def role_has(
+    wanted: Wanted,
+    n: int,
+    source: Source,
+    node_id: ColumnElement[Any],
+    case_id: ColumnElement[Any],
+    position: ColumnElement[Any],
+) -> ColumnElement[bool]:
+    """The condition that whose role it is, or the role's reference, has the term *n*."""
+    e = search_entry.alias("of_role")
+    id = node_id if source.kind != "reference" else _reference_id(case_id, position)
+    mine = (e.c.workspace_id == bindparam("workspace_id"), e.c.kind == source.kind, e.c.id == id)
+    return exists(select(1).where(*mine, _any_of(wanted, n, source, e)).correlate_except(e))
+
+
+def _reference_id(case_id: ColumnElement[Any], position: ColumnElement[Any]) -> Any:
+    """What reference_id() makes."""
+    return case_id.concat("/").concat(cast(position, Text))
+
+
+def _any_of(wanted: Wanted, n: int, source: Source, e: Any) -> ColumnElement[bool]:
+    """The condition that an entry *e* of a source has the term *n*."""
+    return or_(
+        *(holds(e.c[column], _value(parameter)) for column, parameter in _tests(wanted, n, source))
+    )
+
+
+def _tests(wanted: Wanted, n: int, source: Source) -> list[tuple[str, str]]:
+    """Columns, and the parameters with the texts that one of them has to have."""
+    name = f"{wanted.name}_{n}"
+    found = [(column, f"{name}_{place}") for column in source.columns for place in range(TEXTS)]
+    if _has_numbers(source):
+        found += [("code", f"{name}_{TEXTS + place}") for place in range(CODES)]
+    return found
+
+
+def _value(parameter: str) -> Any:
+    return bindparam(parameter, type_=Text)
+
+
+_ROLES: Mapping[str, tuple[Any, str]] = {
+    "party": (case_party, "party_id"),
+    "staff": (staff_assignment, "staff_id"),
+}

@@ -120,8 +120,16 @@ class Database(ABC):
         self.clock = clock
 
     @abstractmethod
-    async def open(self, *, migrate: bool = True) -> None:
-        """Connect, and update the schema. Raises Unavailable or Damaged, saying what to do."""
+    async def open(
+        self,
+        *,
+        migrate: bool = True,
+        on_progress: Callable[[int, int], object] = lambda _done, _total: None,
+    ) -> None:
+        """Connect, and update the schema. Raises Unavailable or Damaged, saying what to do.
+
+        *on_progress* is told how many rows of a long update are done, and of how many.
+        """
 
     @abstractmethod
     async def close(self) -> None:

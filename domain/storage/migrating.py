@@ -1,5 +1,6 @@
 """Bringing a database's schema up to date with Alembic's one history."""
 
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from domain.errors import Unavailable
+
+Progress = Callable[[int, int], object]
 
 
 async def run(url: URL, work: Callable[[Connection], None]) -> None:
@@ -54,10 +57,11 @@ async def run_on_server(
         await engine.dispose()
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, on_progress: Progress = lambda _done, _total: None) -> None:
     """Run the missing migrations within the caller's transaction.
 
-    Raises Unavailable if the database is not casegraph's, or has a newer schema.
+    *on_progress* is told how many rows of a long one are done, and of how many. Raises Unavailable
+    if the database is not casegraph's, or has a newer schema.
     """
     revision = current(connection)
     if revision == head():
@@ -65,11 +69,16 @@ def upgrade(connection: Connection) -> None:
     if revision is None and inspect(connection).get_table_names():
         raise Unavailable(_FOREIGN)
     config = _config()
-    config.attributes["connection"] = connection
+    config.attributes |= {"connection": connection, "progress": on_progress}
     try:
         command.upgrade(config, "head")
     except CommandError as error:
         raise Unavailable(_NEWER) from error
+
+
+def work(on_progress: Progress, *, migrate: bool) -> Callable[[Connection], None]:
+    """What to run on a database whose schema may be an older one: upgrade(), or else check()."""
+    return functools.partial(upgrade, on_progress=on_progress) if migrate else check
 
 
 def check(connection: Connection) -> None:

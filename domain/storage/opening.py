@@ -22,6 +22,7 @@ async def opened(
     url: str,
     *,
     migrate: bool = True,
+    on_progress: Callable[[int, int], object] = lambda _done, _total: None,
     clock: Callable[[], Instant] = instants.now,
     read_seconds: float | None = None,
     bound: bool = False,
@@ -31,6 +32,8 @@ async def opened(
 ) -> AsyncIterator[Database]:
     """The database at *url*, open for the length of the block.
 
+    An older schema is brought up to date; *on_progress* is told of a long update's rows: how many
+    are done, and of how many.
     A snapshot that is read for longer than *read_seconds* ends with TimedOut. Only a server sets
     it; its writes do not wait long either. If *bound*, a role that PostgreSQL's row-level policies
     do not bind is refused; if *owner*, one that may only serve. What can be is read from the
@@ -38,7 +41,7 @@ async def opened(
     """
     database = _database(parse_url(url), clock, read_seconds, pooling, read_url, bound)
     try:
-        await database.open(migrate=migrate)
+        await database.open(migrate=migrate, on_progress=on_progress)
         if bound:
             await database.require_bound()
         if owner and not await database.is_owner():

@@ -5,11 +5,11 @@ COLLATE "C", because the order of its other collations depends on the machine's 
 order that people see comes from the folded columns, which sort correctly by code point.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Boolean, Integer, column, select
+from sqlalchemy import Boolean, Integer, bindparam, column, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -46,86 +46,111 @@ def _each_postgresql(element: each, compiler: SQLCompiler, **options: Any) -> st
 
 
 class found_by_index(FunctionElement[Any]):
-    """The ids that the trigram index finds; search.terms() explains the parameters."""
+    """The ids of the entries of a kind that the trigram index finds.
+
+    *scope* is for PostgreSQL's index, and *query* asks SQLite's. On PostgreSQL, what the index has
+    found is compared: *tests* are columns, and parameters one of which such a column has.
+    """
 
     name = "found_by_index"
-    inherit_cache = True
+    inherit_cache = False
+
+    def __init__(
+        self,
+        workspace_id: Any,
+        kind: str,
+        scope: Any,
+        query: Any,
+        tests: Sequence[tuple[str, str]],
+    ) -> None:
+        texts = [bindparam(parameter, type_=Text) for _column, parameter in tests]
+        super().__init__(workspace_id, scope, query, *texts)
+        self.kind = kind
+        self.compared = [column for column, _parameter in tests]
 
     @classmethod
-    def of(cls, workspace_id: Any, kind: Any, *terms: Any) -> Any:
-        """A subquery with one column, for use after IN."""
-        return select(
-            cls(workspace_id, kind, *terms).table_valued(column("id", sqlalchemy.Text)).c.id
-        )
+    def of(
+        cls,
+        workspace_id: Any,
+        kind: str,
+        scope: Any,
+        query: Any,
+        tests: Sequence[tuple[str, str]],
+    ) -> Any:
+        """A SELECT of one column."""
+        found = cls(workspace_id, kind, scope, query, tests)
+        return select(found.table_valued(column("id", sqlalchemy.Text)).c.id)
 
 
 @compiles(found_by_index, "sqlite")
 def _found_sqlite(element: found_by_index, compiler: SQLCompiler, **options: Any) -> str:
     # Clauses that are not needed are not compiled, so that they do not become parameters.
-    workspace, kind, query = _each_argument(list(element.clauses)[:3], compiler, options)
+    workspace_id, _scope, query = list(element.clauses)[:3]
+    asked, workspace = _each_argument([query, workspace_id], compiler, options)
     # The + 0 keeps the planner from scanning all entries of the workspace instead of the matches.
     return (
         "(SELECT id FROM search_entry WHERE entry IN "  # noqa: S608
-        f"(SELECT rowid FROM search_index WHERE search_index MATCH {query}) "
-        f"AND workspace_id + 0 = {workspace} AND kind = {kind})"
+        f"(SELECT rowid FROM search_index WHERE search_index MATCH {asked}) "
+        f"AND workspace_id + 0 = {workspace} AND kind = '{element.kind}')"
     )
 
 
 @compiles(found_by_index, "postgresql")
 def _found_postgresql(element: found_by_index, compiler: SQLCompiler, **options: Any) -> str:
-    workspace_id, of_kind, _query, *rest = element.clauses
-    needed = [workspace_id, of_kind, *rest]
-    workspace, kind, scope, *terms = _each_argument(needed, compiler, options)
+    workspace_id, scope, _query, *texts = element.clauses
+    once = {text.key: text for text in texts}
+    needed = [workspace_id, scope, *once.values(), *texts]
+    workspace, mine, *sought = _each_argument(needed, compiler, options)
+    terms, compared = sought[: len(once)], sought[len(once) :]
     any_of = " OR ".join(
         f"strpos(one.{column}, {term}) > 0"
-        for column, term in zip(("plain", "loose", "number"), terms, strict=True)
+        for column, term in zip(element.compared, compared, strict=True)
     )
     # MATERIALIZED runs it once, whatever the planner assumes of a table it has not analyzed yet,
     # and each match is looked up by itself: it would scan all entries of the workspace instead.
     # The trigrams have a table of their own: see the migration 0008.
     return (
         "(WITH found AS MATERIALIZED (SELECT one.id "  # noqa: S608
-        f"FROM casegraph_candidates({scope}, {', '.join(terms)}) AS given(entry), "
+        f"FROM casegraph_candidates({mine}, {', '.join(terms)}) AS given(entry), "
         "LATERAL (SELECT * FROM search_entry WHERE entry = given.entry OFFSET 0) AS one "
-        f"WHERE one.workspace_id = {workspace} AND one.kind = {kind} AND ({any_of})) "
+        f"WHERE one.workspace_id = {workspace} AND one.kind = '{element.kind}' AND ({any_of})) "
         "SELECT id FROM found)"
     )
 
 
-class first_found(found_by_index):
-    """The same, as a table: the first *limit* ids in the index's order, and no more is looked up.
+class counted_by_index(FunctionElement[int]):
+    """How many entries found_by_index() finds, up to *limit*, before they are compared."""
 
-    The terms are followed by the limit.
-    """
-
-    name = "first_found"
-    inherit_cache = True
+    name = "counted_by_index"
+    inherit_cache = False
+    type = Integer()
 
     @classmethod
-    def of(cls, workspace_id: Any, kind: Any, *terms: Any) -> Any:
-        """A SELECT of one column."""
-        found = cls(workspace_id, kind, *terms).table_valued(column("id", sqlalchemy.Text))
-        return select(found.c.id)
+    def of(cls, asked: Sequence[Any], limit: Any) -> "counted_by_index":
+        """*asked* is what found_by_index.of() takes."""
+        _workspace_id, _kind, scope, query, tests = asked
+        texts = {parameter: bindparam(parameter, type_=Text) for _column, parameter in tests}
+        return cls(limit, scope, query, *texts.values())
 
 
-@compiles(first_found, "sqlite")
-def _first_sqlite(element: first_found, compiler: SQLCompiler, **options: Any) -> str:
-    workspace_id, of_kind, query, *_rest, limit = element.clauses
-    needed = [query, workspace_id, of_kind, limit]
-    found, workspace, kind, most = _each_argument(needed, compiler, options)
-    # CROSS JOIN keeps the order: the index's rows one after another, as far as they are needed.
+@compiles(counted_by_index, "sqlite")
+def _counted_sqlite(element: counted_by_index, compiler: SQLCompiler, **options: Any) -> str:
+    limit, _scope, query = list(element.clauses)[:3]
+    asked, most = _each_argument([query, limit], compiler, options)
     return (
-        "(SELECT e.id FROM search_index CROSS JOIN search_entry AS e "  # noqa: S608
-        f"WHERE e.entry = search_index.rowid AND search_index MATCH {found} "
-        f"AND e.workspace_id + 0 = {workspace} AND e.kind = {kind} LIMIT {most})"
+        "(SELECT count(*) FROM (SELECT 1 FROM search_index "  # noqa: S608
+        f"WHERE search_index MATCH {asked} LIMIT {most}))"
     )
 
 
-@compiles(first_found, "postgresql")
-def _first_postgresql(element: first_found, compiler: SQLCompiler, **options: Any) -> str:
-    *terms, limit = element.clauses
-    found = _found_postgresql(found_by_index(*terms), compiler, **options)
-    return f"{found[:-1]} LIMIT {compiler.process(limit, **options)})"
+@compiles(counted_by_index, "postgresql")
+def _counted_postgresql(element: counted_by_index, compiler: SQLCompiler, **options: Any) -> str:
+    limit, scope, _query, *texts = element.clauses
+    most, mine, *terms = _each_argument([limit, scope, *texts], compiler, options)
+    return (
+        "(SELECT count(*) FROM (SELECT 1 "  # noqa: S608
+        f"FROM casegraph_candidates({mine}, {', '.join(terms)}) LIMIT {most}) AS counted)"
+    )
 
 
 class aside(FunctionElement[Any]):

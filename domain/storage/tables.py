@@ -291,8 +291,8 @@ timeline_head = Table(
     Column("at", Text, nullable=False),
 )
 
-# Folded keys of cases, parties and staff. *scope* is one trigram for the workspace and the kind,
-# so that the trigram index itself keeps tenants apart.
+# What cases, parties, staff and references are found by: see domain/words.py. *scope* is one
+# trigram for the workspace and the kind, so that the trigram index itself keeps tenants apart.
 search_entry = Table(
     "search_entry",
     metadata,
@@ -301,9 +301,8 @@ search_entry = Table(
     Column("kind", Text, nullable=False),
     Column("id", Text, nullable=False),
     Column("scope", Text, nullable=False),
-    Column("plain", Text, nullable=False),
-    Column("loose", Text, nullable=False),
-    Column("number", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("code", Text, nullable=False),
     Index("uq_search_entry", "workspace_id", "kind", "id", unique=True),
 )
 

@@ -29,6 +29,7 @@ from domain import folding
 from domain.access.principal import Principal, Scope
 from domain.errors import PartyNotFound
 from domain.models import EventSource, Party
+from domain.reading import search
 from domain.storage.database import Database, Row, Snapshot, Transaction
 from domain.storage.spellings import each, holds
 from domain.storage.tables import (
@@ -376,9 +377,14 @@ async def _unnamed(db: Transaction, who: Principal, ids: set[str]) -> dict[str, 
     c = case_party.c
     mine = (c.workspace_id == who.workspace_id, among(c.party_id, ids))
     named: dict[str, set[str]] = {}
-    for case_id, party_id in await db.rows(select(c.case_id, c.party_id).where(*mine)):
+    written = []
+    for case_id, party_id, position in await db.rows(
+        select(c.case_id, c.party_id, c.position).where(*mine)
+    ):
         named.setdefault(case_id, set()).add(party_id)
+        written.append(search.reference_id(case_id, position))
     await db.run(update(case_party).where(*mine).values(reference=None))
+    await rows.remove_entries(db, who.workspace_id, "reference", written)
     return named
 
 

@@ -172,6 +172,7 @@ async def _erase(db: Transaction, who: Principal, case_id: str) -> int:
     ):
         await db.run(delete(table).where(table.c.workspace_id == workspace_id, column == case_id))
     await rows.remove_entry(db, who, "case", case_id)
+    await rows.remove_references(db, workspace_id, case_id)
     event = NewEvent("case_purged", subject_id=case_id, changes=[erased])
     await timeline.record(db, workspace_id, who.key_name, [event])
     return len(events)

@@ -274,7 +274,22 @@ async def _search(db: Snapshot, workspace: Workspace, note: Note) -> int:
                 note(f"{kind} {row[0]}", "its version is less than 1.")
         for id in stored:
             note(f"{kind} {id}", "its search entry points to nothing.")
+    await _references(db, workspace, note)
     return counted
+
+
+async def _references(db: Snapshot, workspace: Workspace, note: Note) -> None:
+    """Check that parties' references are found by search, those in deleted cases, too."""
+    entries = _rows(search_entry, _ENTRY, search_entry.c.kind == "reference")
+    stored = {row[0]: row[1:] async for row in _all(db, entries, {"workspace_id": workspace.id})}
+    for case_id, position, reference in await db.fetch(
+        Fetch(_REFERENCES, {"workspace_id": workspace.id})
+    ):
+        entry = rows.reference_entry(workspace.id, case_id, position, reference)
+        if stored.pop(entry["id"], None) != tuple(entry[name] for name in _ENTRY[1:]):
+            note(f"case {case_id}", f"the search entry of party role {position} is wrong.")
+    for id in stored:
+        note(f"case {id.partition('/')[0]}", f"the search entry {id} points to nothing.")
 
 
 def _register_entry(kind: str) -> Callable[[int, Any], dict[str, Any]]:
@@ -305,7 +320,7 @@ async def _all(
         after = rows[-1][0]
 
 
-_ENTRY = ("id", "scope", "plain", "loose", "number")
+_ENTRY = ("id", "scope", "name", "code")
 
 
 def _rows(table: Any, names: tuple[str, ...], *conditions: Any) -> Prepared:
@@ -378,6 +393,13 @@ _SHARED_NUMBERS = Prepared(
         cases.c.number_key.in_(_SHARED_KEYS),
     )
     .order_by(cases.c.number_key, cases.c.id)
+)
+_REFERENCES = Prepared(
+    select(case_party.c.case_id, case_party.c.position, case_party.c.reference).where(
+        case_party.c.workspace_id == _WORKSPACE,
+        case_party.c.reference.is_not(None),
+        case_party.c.reference != "",
+    )
 )
 _ORPHANS = (
     (Prepared(_orphans(case_party, party, "party_id")), "party role"),

@@ -175,7 +175,7 @@ async def restore_case(
         check.done()
         await rows.update_case(db, who, case.id, {"deleted_at": None})
         restored = await rows.touch(db, who, case)
-        await rows.insert_entry(db, rows.case_entry(who.workspace_id, restored))
+        await rows.insert_entries(db, [rows.case_entry(who.workspace_id, restored)])
         call.events.append(NewEvent("case_restored", case_id=case.id))
         return restored
 

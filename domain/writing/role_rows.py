@@ -11,6 +11,7 @@ from domain import checks
 from domain.access.principal import Principal
 from domain.errors import Absent, PartyNotFound, StaffNotFound
 from domain.instants import Instant
+from domain.reading import search
 from domain.storage.database import Transaction
 from domain.storage.statements import Prepared
 from domain.storage.tables import case_party, cases, staff_assignment
@@ -128,6 +129,8 @@ async def insert_roles(
         for role in new
     ]
     await db.run(_insert(roles), values)
+    if roles is PARTY_ROLES:
+        await rows.insert_entries(db, _reference_entries(workspace_id, new))
 
 
 async def update_role(db: Transaction, workspace_id: int, roles: RoleTable, changed: Role) -> None:
@@ -141,6 +144,9 @@ async def update_role(db: Transaction, workspace_id: int, roles: RoleTable, chan
         "new_remark": changed.remark,
     }
     await db.run(_update(roles), values)
+    if roles is PARTY_ROLES:
+        await rows.remove_entries(db, workspace_id, "reference", [_entry_id(changed)])
+        await rows.insert_entries(db, _reference_entries(workspace_id, [changed]))
 
 
 async def delete_roles(
@@ -156,6 +162,21 @@ async def delete_roles(
         Prepared(statement),
         [{"gone_case": row.case_id, "gone_position": row.position} for row in gone],
     )
+    if roles is PARTY_ROLES:
+        written = [_entry_id(row) for row in gone if row.remark]
+        await rows.remove_entries(db, workspace_id, "reference", written)
+
+
+def _reference_entries(workspace_id: int, given: Iterable[Role]) -> list[dict[str, Any]]:
+    return [
+        rows.reference_entry(workspace_id, role.case_id, role.position, role.remark)
+        for role in given
+        if role.remark
+    ]
+
+
+def _entry_id(role: Role) -> str:
+    return search.reference_id(role.case_id, role.position)
 
 
 def described(

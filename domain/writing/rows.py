@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from domain import checks, folding
+from domain import checks, folding, words
 from domain.access.principal import Principal, Scope
 from domain.errors import CaseNotFound, PartyNotFound, StaffNotFound, VersionConflict
 from domain.ids import canonical_case_id
@@ -168,7 +168,7 @@ async def insert_cases(
         for case, last in zip(new, positions or [0] * len(new), strict=True)
     ]
     await db.run(_INSERT[cases], rows)
-    await db.run(_INSERT[search_entry], [case_entry(workspace_id, case) for case in new])
+    await insert_entries(db, [case_entry(workspace_id, case) for case in new])
 
 
 async def insert_parties(db: Transaction, workspace_id: int, new: Sequence[Party]) -> None:
@@ -213,24 +213,49 @@ async def replace_entry(db: Transaction, entry: dict[str, Any]) -> None:
     await db.run(_update(search_entry, tuple(rest), _ENTRY_KEY), _update_values(mine, rest))
 
 
-async def insert_entry(db: Transaction, entry: dict[str, Any]) -> None:
-    """Make an object found by search that was not."""
-    await db.run(_INSERT[search_entry], [entry])
+async def insert_entries(db: Transaction, entries: Sequence[dict[str, Any]]) -> None:
+    """Make objects found by search that were not."""
+    if entries:
+        await db.run(_INSERT[search_entry], entries)
 
 
 async def remove_entry(db: Transaction, who: Principal, kind: str, id: str) -> None:
     """Remove an object from search."""
-    mine = {"workspace_id": who.workspace_id, "kind": kind, "id": id}
-    await db.run(delete(search_entry).where(*(search_entry.c[name] == mine[name] for name in mine)))
+    await remove_entries(db, who.workspace_id, kind, [id])
+
+
+async def remove_entries(
+    db: Transaction, workspace_id: int, kind: str, ids: Collection[str]
+) -> None:
+    """Remove objects from search."""
+    if ids:
+        gone = [{"its_workspace": workspace_id, "its_kind": kind, "its_id": id} for id in ids]
+        await db.run(_REMOVE, gone)
+
+
+async def remove_references(db: Transaction, workspace_id: int, case_id: str) -> None:
+    """Remove the references in a case from search."""
+    mine = {"its_workspace": workspace_id, "first": f"{case_id}/", "beyond": f"{case_id}0"}
+    await db.run(_REMOVE_REFERENCES, mine)
 
 
 def case_entry(workspace_id: int, case: Case) -> dict[str, Any]:
-    return search.entry(workspace_id, "case", case.id, case.name, number=case.file_number)
+    code = words.code(case.file_number) if case.file_number else ""
+    return search.entry(workspace_id, "case", case.id, name=words.name(case.name), code=code)
 
 
 def register_entry(workspace_id: int, kind: str, found: Party | Staff) -> dict[str, Any]:
     email = found.email if isinstance(found, Staff) else None
-    return search.entry(workspace_id, kind, found.id, found.name, email)
+    code = words.name(email) if email else ""
+    return search.entry(workspace_id, kind, found.id, name=words.name(found.name), code=code)
+
+
+def reference_entry(
+    workspace_id: int, case_id: str, position: int, reference: str
+) -> dict[str, Any]:
+    """What a party's reference in a case is found by."""
+    id = search.reference_id(case_id, position)
+    return search.entry(workspace_id, "reference", id, code=words.code(reference))
 
 
 def name_order(name: str) -> str:
@@ -254,7 +279,7 @@ async def _insert_register(
     ]
     await db.run(_INSERT[table], rows)
     entries = [register_entry(workspace_id, kind, one) for one in new]
-    await db.run(_INSERT[search_entry], entries)
+    await insert_entries(db, entries)
 
 
 async def _register_row(db: Transaction, who: Principal, kind: str, id: str) -> Row | None:
@@ -347,6 +372,21 @@ _ENTRY = {
     for column in search_entry.c
     if column.name != "entry"  # the database assigns it, if it has such a column
 }
+_REMOVE = Prepared(
+    delete(search_entry).where(
+        search_entry.c.workspace_id == bindparam("its_workspace"),
+        search_entry.c.kind == bindparam("its_kind"),
+        search_entry.c.id == bindparam("its_id"),
+    )
+)
+_REMOVE_REFERENCES = Prepared(
+    delete(search_entry).where(
+        search_entry.c.workspace_id == bindparam("its_workspace"),
+        search_entry.c.kind == "reference",
+        search_entry.c.id >= bindparam("first"),
+        search_entry.c.id < bindparam("beyond"),
+    )
+)
 _ANY_CASE = Prepared(_one(cases, *_columns(cases, Case)))
 _CASE = Prepared(_one(cases, *_columns(cases, Case)).where(cases.c.deleted_at.is_(None)))
 _REGISTER = {

@@ -1,5 +1,6 @@
 """casegraph init, verify, purge and backup: maintaining a database."""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -59,7 +60,17 @@ def init(
     url = terminal.chosen(database).database_url
 
     async def work() -> list[verifying.Finding]:
-        async with terminal.opened(url) as open_database:
+        async with contextlib.AsyncExitStack() as stack:
+            with progress() as bar:
+                task = bar.add_task("Updating", total=None, visible=False)
+                open_database = await stack.enter_async_context(
+                    terminal.opened(
+                        url,
+                        on_progress=lambda done, total: bar.update(
+                            task, completed=done, total=total, visible=True
+                        ),
+                    )
+                )
             await administration.create_workspace(open_database, workspace, name)
             if app_role is not None:
                 await open_database.grant(app_role)

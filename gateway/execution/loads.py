@@ -5,26 +5,30 @@ for all parents of a layer.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import strawberry
 from strawberry.extensions import FieldExtension
 
 from domain.access.principal import Principal, Scope
-from domain.reading import lists, lookups, objects, related
+from domain.reading import lists, lookups, matches, mixed, objects, related
 from domain.reading.facets import Facet, FacetField
 from domain.reading.facets import facets as counted_facets
 from domain.reading.lists import RootList
 from domain.reading.lookups import Kind
-from domain.reading.paging import Page, Paging
+from domain.reading.matches import Match
+from domain.reading.mixed import MixedList
+from domain.reading.paging import Edge, Page, Paging
 from domain.reading.related import RelatedList
 from domain.reading.relations import Relation
 from domain.storage.statements import Fetch
 from gateway import globalids
 from gateway.execution.context import Context
 from gateway.limits.costs import PRICE, Price
+
+T = TypeVar("T")
 
 RELATION = "casegraph.relation"
 """The metadata key of the relation that a field loads."""
@@ -39,6 +43,15 @@ class Listing:
     count: Callable[[], Any]
     outside: Callable[[], Any]
     facets: Callable[[Sequence[FacetField], int], Any] | None = None
+    matches: Callable[[], Any] | None = None
+    """By the id of each item, where a search has found it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedEdge(Edge[Any]):
+    """An edge that knows the page it is on."""
+
+    listing: Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +66,11 @@ class RootPage:
         listing = await lists.settled(db, self.ask(context.who))
         page = await objects.page(db, listing, self.paging)
 
-        counting: list[asyncio.Future[int]] = []
+        async def count() -> int:
+            return await objects.count(await context.snapshot(), listing)
 
-        def count() -> asyncio.Future[int]:
-            # Counted once, even under several aliases.
-            if not counting:
-                counting.append(asyncio.ensure_future(_counted(context, listing)))
-            return counting[0]
+        async def told() -> dict[str, list[Match]]:
+            return await matches.of(await context.snapshot(), listing, list(page))
 
         async def outside() -> tuple[bool, bool]:
             return await objects.outside(await context.snapshot(), listing, self.paging)
@@ -67,11 +78,42 @@ class RootPage:
         async def facets(by: Sequence[FacetField], first: int) -> list[Facet]:
             return await counted_facets(await context.snapshot(), listing, by, first)
 
-        return Listing(page, count, outside, facets)
+        return Listing(page, once(count), outside, facets, once(told))
 
 
-async def _counted(context: Context, listing: RootList) -> int:
-    return await objects.count(await context.snapshot(), listing)
+@dataclass(frozen=True, slots=True)
+class MixedPage:
+    """A page of what a search has found of several types."""
+
+    ask: Callable[[Principal], MixedList]
+    paging: Paging
+
+    async def resolve(self, context: Context, _root: Any) -> Listing:
+        listing = self.ask(context.who)
+        page = await mixed.page(await context.snapshot(), listing, self.paging)
+
+        async def count() -> int:
+            return await mixed.count(await context.snapshot(), listing)
+
+        async def told() -> dict[str, list[Match]]:
+            return await mixed.found_in(await context.snapshot(), listing, list(page))
+
+        async def outside() -> tuple[bool, bool]:
+            return await mixed.outside(await context.snapshot(), listing, self.paging)
+
+        return Listing(page, once(count), outside, matches=once(told))
+
+
+def once(work: Callable[[], Coroutine[Any, Any, T]]) -> Callable[[], asyncio.Future[T]]:
+    """A function that does the work when it is called first, even under several aliases."""
+    begun: list[asyncio.Future[T]] = []
+
+    def result() -> asyncio.Future[T]:
+        if not begun:
+            begun.append(asyncio.ensure_future(work()))
+        return begun[0]
+
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +207,7 @@ def keys_of(wanted: Sequence[tuple[str, Any]], type_name: str) -> list[Any]:
     return [key for name, key in wanted if name == type_name]
 
 
-Load = RootPage | RelatedPage | OneById | CaseByFileNumber | ItsCase | Nodes
+Load = RootPage | MixedPage | RelatedPage | OneById | CaseByFileNumber | ItsCase | Nodes
 
 
 class _Loads(FieldExtension):

@@ -174,6 +174,8 @@ class _Planner:
         at_root = source.expression == "root"
         if isinstance(named, GraphQLInterfaceType):
             return self._nodes(selected, request, single=node.name.value == "node")
+        if named.name == "SearchConnection":
+            raise NotCovered("a search of several types is several lists")
         if named.name.endswith("Connection"):
             kind = Kind.ROOT_PAGE if at_root else Kind.RELATED_PAGE
             layer = self._layer(kind, named.name, request, selected, source)
@@ -259,6 +261,8 @@ class _Planner:
         if name == "cursor":
             layer.keyed = True
             return PageFact(name)
+        if name == "matches":
+            raise NotCovered("matches are found for a page at once")
         assert name == "node", name
         return self._object_of(get_named_type(type.fields[name].type), selected, node)
 

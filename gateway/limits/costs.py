@@ -35,6 +35,7 @@ from graphql import (
 
 from domain.reading import search
 from domain.reading.facets import FacetField
+from domain.reading.matches import MOST as MOST_MATCHES
 from domain.reading.paging import DEFAULT_LIMIT, MAX_LIMIT
 
 COUNT = 100
@@ -57,6 +58,8 @@ class Price(StrEnum):
     """A count, once for each page."""
     FACETS = "facets"
     """A count for each field that is listed."""
+    MATCHES = "matches"
+    """The rows of the most matches that are told of one object, for each item of the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +243,11 @@ class _Pass:
             return inner
         each = Cost(inner.fixed + 1, terms=inner.terms)
         whole = Cost()
+        if price is Price.MATCHES:
+            whole.add(MOST_MATCHES, each, ())
+            return whole
         if "first" in definition.args:
-            asked = [arguments[name] for name in ("search", "filter") if name in arguments]
+            asked = [arguments[name] for name in _SOUGHT if name in arguments]
             whole.fixed = inner.once + (FILTER if asked else 0)
             whole.sought += asked
             whole.add(_limit(arguments), each, ())
@@ -290,6 +296,8 @@ def _texts_of(value: Any) -> Iterator[str]:
                 yield from _texts_of(part)
 
 
+_SOUGHT = ("search", "filter", "query")
+"""The arguments of lists that search for a text, or hold what may."""
 _SEARCHING = {"search", "party", "staff", "and", "or", "not"}
 """The fields of filters that search for a text, or hold others that may."""
 

@@ -9,9 +9,10 @@ import strawberry
 
 from domain.reading import paging
 from gateway.execution.declarations import shown_as
-from gateway.execution.loads import Listing
+from gateway.execution.loads import ListedEdge, Listing
 from gateway.limits.costs import PRICE, Price
 
+EDGES = "The edges of this page: each object with its cursor."
 N = TypeVar("N")
 E = TypeVar("E")
 
@@ -59,9 +60,14 @@ class Edge(Generic[N]):
         return isinstance(value, paging.Edge)
 
 
+def listed(listing: Listing) -> list[ListedEdge]:
+    """The edges of a page; each knows where it is."""
+    return [ListedEdge(one.item, one.position, one.seal, listing) for one in listing.page.edges]
+
+
 @strawberry.type
 class Connection(Generic[E, N]):
-    @strawberry.field(description="The edges of this page: each object with its cursor.")
+    @strawberry.field(description=EDGES)
     def edges(root: strawberry.Parent[Listing]) -> list[E]:
         return shown_as(list[E], root.page.edges)
 

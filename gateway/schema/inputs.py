@@ -10,6 +10,7 @@ from strawberry import UNSET
 
 from domain import inputs
 from domain.models import CaseStatus, LinkType, PartyKind
+from domain.reading.search import MatchField
 from gateway import globalids
 from gateway.schema.scalars import DateTime, OrderDirection
 
@@ -48,15 +49,20 @@ class DateRange:
 class PartyFilter:
     id: strawberry.ID | None = described("The id of the party.", default=None)
     search: str | None = described(
-        "Text in the name, at most 200 characters, matched as in `CaseFilter.search`.",
+        "Words in the name, as in `CaseFilter.search`.",
         default=None,
     )
     kind: list[PartyKind] | None = described("Any of these kinds.", default=None)
     role: list[str] | None = described("Any of these roles, at most 100.", default=None)
+    reference: str | None = described(
+        "The party's own reference for the case. Ignores case, separators and leading zeros: "
+        "`907 js 123456/22` finds 907 Js 123456/22.",
+        default=None,
+    )
 
     def to_domain(self) -> inputs.PartyFilter:
         id = None if self.id is None else globalids.local(self.id, "Party")
-        return inputs.PartyFilter(id, self.search, _values(self.kind), self.role)
+        return inputs.PartyFilter(id, self.search, _values(self.kind), self.role, self.reference)
 
 
 @strawberry.input(
@@ -65,7 +71,7 @@ class PartyFilter:
 class StaffFilter:
     id: strawberry.ID | None = described("The id of the staff member.", default=None)
     search: str | None = described(
-        "Text in the name or email, at most 200 characters, matched as in `CaseFilter.search`.",
+        "Words in the name or email address, as in `CaseFilter.search`.",
         default=None,
     )
     role: list[str] | None = described("Any of these roles, at most 100.", default=None)
@@ -84,10 +90,19 @@ class CaseFilter:
     type: list[str] | None = described("Any of these types, at most 100.", default=None)
     dezernat: list[str] | None = described("Any of these departments, at most 100.", default=None)
     search: str | None = described(
-        "Text in the name or file number, at most 200 characters. Ignores case, accents, invisible "
-        "characters, kinds of dashes and quotes, and separators in file numbers; ä, ae and a are "
-        "equal: `muller` finds Müller and Mueller, "
-        "`az 2026/042` finds AZ-2026-042. Blank text is no condition.",
+        "Words, at most 200 characters and 16 words: all must be found, in any order, in the "
+        "fields that `in` names. A word is found as a part of a word; spelled alike (ä, ae and a "
+        "are equal: `muller` finds Müller and Mueller) as a whole word, or with four letters as "
+        "its beginning. "
+        "Quotes keep words together. Case, accents and kinds of dashes make no difference, nor do "
+        "separators and leading zeros of file numbers and references: `az 2026/42` finds "
+        "AZ-2026-042. Without any letter or digit it is no condition.",
+        default=None,
+    )
+    in_: list[MatchField] | None = described(
+        "Where `search` looks; if absent, in the name, the file number, and the names and "
+        "references of parties.",
+        name="in",
         default=None,
     )
     file_number: str | None = described(
@@ -122,6 +137,7 @@ class CaseFilter:
             and_=None if self.and_ is None else [part.to_domain() for part in self.and_],
             or_=None if self.or_ is None else [part.to_domain() for part in self.or_],
             not_=_converted(self.not_),
+            in_=_values(self.in_),
         )
 
 
@@ -131,7 +147,9 @@ class CaseOrder:
     direction: OrderDirection = described("The sort direction.", default=OrderDirection.ASC)
 
     def to_domain(self) -> inputs.CaseOrder:
-        return inputs.CaseOrder(self.field, self.direction is OrderDirection.DESC)
+        # The first by relevance is what fits best.
+        best_first = self.field is inputs.CaseOrderField.RELEVANCE
+        return inputs.CaseOrder(self.field, (self.direction is OrderDirection.DESC) != best_first)
 
 
 @strawberry.input(description="A party to create.")

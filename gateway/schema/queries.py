@@ -6,15 +6,15 @@ import strawberry
 
 from domain.access.principal import Principal
 from domain.errors import invalid
-from domain.inputs import CaseOrder as NewestFirst
-from domain.reading import lists, lookups
+from domain.reading import lists, lookups, mixed
 from domain.reading.paging import relay_paging
 from gateway import globalids
 from gateway.execution.context import Info
 from gateway.execution.declarations import SHOWN, Caller, shown_as
-from gateway.execution.loads import CaseByFileNumber, Nodes, OneById, RootPage, loading
+from gateway.execution.loads import CaseByFileNumber, MixedPage, Nodes, OneById, RootPage, loading
 from gateway.schema.connections import After, Before, First, Last
 from gateway.schema.inputs import CaseFilter, CaseOrder
+from gateway.schema.searching import SearchConnection, Types
 from gateway.schema.types import (
     Case,
     CaseConnection,
@@ -32,8 +32,8 @@ _READ = " Needs `cases:read`."
 Search = Annotated[
     str | None,
     strawberry.argument(
-        description="Text in the name (of staff, also in the email), at most 200 characters, "
-        "matched as in `CaseFilter.search`; all if absent."
+        description="Words in the name (of staff, also in the email address), as in "
+        "`CaseFilter.search`; all if absent."
     ),
 ]
 
@@ -99,14 +99,38 @@ class Query:
         ] = None,
         order_by: Annotated[
             CaseOrder | None,
-            strawberry.argument(description="The sort order; newest first if absent."),
+            strawberry.argument(
+                description="The sort order; if absent, the best hits of a search, or the newest "
+                "cases, first."
+            ),
         ] = None,
     ) -> CaseConnection | None:
         paging = relay_paging(first, after, last, before)
         conditions = filter.to_domain() if filter else None
-        order = order_by.to_domain() if order_by else NewestFirst()
+        order = order_by.to_domain() if order_by else None
         return shown_as(
             CaseConnection, RootPage(lambda who: lists.cases(who, conditions, order), paging)
+        )
+
+    @loading(
+        "Cases, parties and staff that have all the words, those that fit best first, at most 100 "
+        "per page. Cases are searched as by `CaseFilter.search`, people by their names, and staff "
+        "also by their email addresses. Without any letter or digit nothing is found." + _READ
+    )
+    def search(
+        query: Annotated[
+            str,
+            strawberry.argument(
+                description="Words, at most 200 characters and 16 words, as in `CaseFilter.search`."
+            ),
+        ],
+        types: Types = None,
+        first: First = None,
+        after: After = None,
+    ) -> SearchConnection:
+        paging = relay_paging(first, after, None, None)
+        return shown_as(
+            SearchConnection, MixedPage(lambda who: mixed.search(who, query, types), paging)
         )
 
     @loading(

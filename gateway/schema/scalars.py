@@ -10,6 +10,9 @@ from domain import instants, models
 from domain.errors import CODES, Denied
 from domain.inputs import CaseOrderField
 from domain.reading.facets import FacetField
+from domain.reading.mixed import SearchType
+from domain.reading.search import MatchField
+from domain.reading.terms import MatchRule
 
 DateTime = NewType("DateTime", str)
 JSON = NewType("JSON", object)
@@ -77,6 +80,38 @@ _described(
     },
 )
 _described(
+    MatchField,
+    "MatchField",
+    "Where a search looks, or has found something.",
+    {
+        "NAME": "The name of the case.",
+        "FILE_NUMBER": "Its file number.",
+        "PARTY": "The name of a party.",
+        "REFERENCE": "A party's own reference for the case.",
+        "STAFF": "The name of a staff member; where staff are searched, the email address, too.",
+    },
+)
+_described(
+    MatchRule,
+    "MatchRule",
+    "By which rule a text was found, the best first.",
+    {
+        "EXACT": "It is what was searched for, and nothing else.",
+        "NUMBER": "A file number or reference has it, whatever the separators and leading zeros.",
+        "WORD": "A word of it is the word that was searched for.",
+        "PREFIX": "A word of it begins like that.",
+        "SUBSTRING": "A word of it has that in it.",
+        "FOLDED": "A word of it is spelled alike: ä, ae and a are equal, and so are Anna-Lena, "
+        "Anna Lena and Annalena.",
+    },
+)
+_described(
+    SearchType,
+    "SearchType",
+    "What can be searched for.",
+    {"CASE": "Cases.", "PARTY": "Parties.", "STAFF": "Members of the staff."},
+)
+_described(
     models.PartyKind,
     "PartyKind",
     "The kind of party.",
@@ -128,6 +163,11 @@ _described(
         "come last, or first if descending.",
         "CREATED_AT": "The time the case was opened.",
         "UPDATED_AT": "The time the case or its parties, staff or links last changed.",
+        "RELEVANCE": "How well the case fits `search`. With `ASC`, the default, the best come "
+        "first: those whose file number is what was searched for, or whose name is; those of which "
+        "all words are whole words of name and file number, begin words, are parts of words, or "
+        "are spelled alike (Mueller, Müller); then those found in other fields. Of cases that fit "
+        "alike, and without a search, the newest come first.",
     },
 )
 

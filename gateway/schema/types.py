@@ -10,9 +10,11 @@ from strawberry import Parent
 
 from domain import models
 from domain.models import CaseStatus, EventSource, LinkType, Mode, PartyKind
-from domain.reading import relations
+from domain.reading import matches, relations
 from domain.reading.facets import DEFAULT_VALUES
 from domain.reading.paging import relay_paging
+from domain.reading.search import MatchField
+from domain.reading.terms import MatchRule
 from gateway import globalids
 from gateway.execution.declarations import (
     SHOWN,
@@ -24,9 +26,18 @@ from gateway.execution.declarations import (
     column,
     shown_as,
 )
-from gateway.execution.loads import ItsCase, Listing, RelatedPage, loading
+from gateway.execution.loads import ItsCase, ListedEdge, Listing, RelatedPage, loading
 from gateway.limits.costs import PRICE, Price
-from gateway.schema.connections import After, Before, Connection, Edge, First, Last
+from gateway.schema.connections import (
+    EDGES,
+    After,
+    Before,
+    Connection,
+    Edge,
+    First,
+    Last,
+    listed,
+)
 from gateway.schema.facets import By, Facet, MostValues
 from gateway.schema.scalars import JSON, DateTime
 
@@ -352,13 +363,62 @@ class CaseStaff(Node):
         return isinstance(value, models.CaseStaff)
 
 
+@strawberry.type(
+    description="A part of a text, in UTF-16 code units, which JavaScript, Java and C# count in."
+)
+class TextRange:
+    start: int = strawberry.field(description="Where it begins; 0 is the start of the text.")
+    end: int = strawberry.field(description="Where it ends: the place after its last unit.")
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, matches.TextRange)
+
+
+@strawberry.type(description="A text that has a word that was searched for, or several.")
+class SearchMatch:
+    field: MatchField = choice("field", MatchField, "Where the text is.")
+    rule: MatchRule = choice(
+        "rule", MatchRule, "By which rule it was found; of several words, the weakest rule."
+    )
+    text: str = strawberry.field(description="The text.")
+    ranges: list[TextRange] = strawberry.field(
+        description="The parts of the text that were found, from the left."
+    )
+    party: Party | None = strawberry.field(
+        description="Whose name or reference it is; null unless it is a party's."
+    )
+    staff: Staff | None = strawberry.field(
+        description="Whose name it is; null unless it is a staff member's."
+    )
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, matches.Match)
+
+
+MATCHES = "Where the search has found it, the best match first, at most 20; empty without a search."
+
+
+async def matches_of(root: strawberry.Parent[ListedEdge]) -> list[SearchMatch]:
+    assert root.listing.matches is not None
+    told = await root.listing.matches()
+    return shown_as(list[SearchMatch], told[root.item.id])
+
+
 @strawberry.type(description="A case in a list of cases.")
 class CaseEdge(Edge[Case]):
-    pass
+    matches: list[SearchMatch] = strawberry.field(
+        description=MATCHES, resolver=matches_of, metadata={PRICE: Price.MATCHES}
+    )
 
 
 @strawberry.type(description="A page of cases.")
 class CaseConnection(Connection[CaseEdge, Case]):
+    @strawberry.field(description=EDGES)
+    def edges(root: strawberry.Parent[Listing]) -> list[CaseEdge]:
+        return shown_as(list[CaseEdge], listed(root))
+
     @strawberry.field(
         description="How many cases of the whole list have each value of a field. A facet is "
         "counted without the filter on its own field: whoever has chosen a status still sees the "

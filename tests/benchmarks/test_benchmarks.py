@@ -89,7 +89,7 @@ def test_all_servers_give_the_right_answers_to_all_works(tmp_path, options, serv
     )
 
     assert (ended.returncode, ended.stderr.strip()) == (0, "")
-    assert f"All answers of 10 works by {servers} servers agree." in ended.stdout
+    assert f"All answers of 12 works by {servers} servers agree." in ended.stdout
     assert not list(tmp_path.glob("run-*"))
 
 

@@ -22,7 +22,7 @@ FREE = 5
 """Pages that do not matter: the roots of indexes, and what is small anyway."""
 MOST = 6_000
 """Pages for any of them."""
-WORKS = ("Q1", "Q2", "Q3", "Q4", "Q5", "R1", "R2")
+WORKS = ("Q1", "Q2", "Q3", "Q4", "Q5", "Q6", "R1", "R2")
 MORE_DOCUMENTS = {
     "of a party": '{ cases(first: 20, filter: {party: {search: "gmbh"}}) { totalCount'
     " nodes { name } } }",
@@ -69,7 +69,7 @@ async def asked(api):
     """What to ask, by name: functions."""
     listed = await api.data("{ cases(first: 30) { nodes { id uuid fileNumber } } }")
     one = listed["cases"]["nodes"][20]
-    variables = {"Q2": {"id": one["id"]}, "Q5": {"term": "müller"}}
+    variables = {"Q2": {"id": one["id"]}, "Q5": {"term": "müller"}, "Q6": {"term": "müller weiss"}}
     found = {}
     for name in WORKS:
         document = works.BY_NAME[name].document

@@ -3,8 +3,12 @@
 import pytest
 
 PAGE = """
-query Page($first: Int, $after: String, $last: Int, $before: String, $filter: CaseFilter) {
-  cases(first: $first, after: $after, last: $last, before: $before, filter: $filter) {
+query Page(
+  $first: Int, $after: String, $last: Int, $before: String, $filter: CaseFilter, $order: CaseOrder
+) {
+  cases(
+    first: $first, after: $after, last: $last, before: $before, filter: $filter, orderBy: $order
+  ) {
     nodes { uuid }
     pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
   }
@@ -144,10 +148,13 @@ async def test_paging_has_no_gap_and_no_repeat_while_cases_are_added(api, given_
 async def test_a_cursor_of_one_door_opens_the_other(api, given_case):
     made = [(await given_case(name=f"Müller {index}"))["uuid"] for index in range(4)]
     first = (await api.rest("GET", "/cases?limit=2&search=muller&status=active")).json()
-    wanted = {"search": "muller", "status": ["ACTIVE"]}
+    newest = {
+        "filter": {"search": "muller", "status": ["ACTIVE"]},
+        "order": {"field": "CREATED_AT", "direction": "DESC"},
+    }
 
-    data = await api.data(PAGE, {"after": first["pagination"]["cursor"], "filter": wanted})
-    back = await api.data(PAGE, {"first": 1, "filter": wanted})
+    data = await api.data(PAGE, {"after": first["pagination"]["cursor"], **newest})
+    back = await api.data(PAGE, {"first": 1, **newest})
     rest = await api.rest(
         "GET",
         "/cases",
@@ -181,7 +188,8 @@ async def test_a_cursor_of_another_filter_is_refused_by_both_doors(api, given_ca
 @pytest.mark.parametrize("term", ["muller", "Mueller", "MÜLLER", "az 2026/042", "2026-042"])
 async def test_search_finds_the_same_through_both_doors(api, given_case, term):
     made = await given_case(name="Müller ./. Weiß", fileNumber="AZ-2026-042")
-    await given_case(name="Schmidt ./. Stadt Köln", fileNumber="AZ-2025-007")
+    others = [{"new": {"name": "Stadt Köln"}, "role": "client"}]
+    await given_case(name="Schmidt ./. Stadt Köln", fileNumber="AZ-2025-007", parties=others)
 
     assert await rest_ids(api, search=term) == [made["uuid"]]
     assert await graphql_ids(api, 10, filter={"search": term}) == [made["uuid"]]

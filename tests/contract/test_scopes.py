@@ -130,6 +130,7 @@ FIELDS = [
     ),
     query('case(id: "{case}") { id }'),
     query("cases { totalCount }"),
+    query('search(query: "x") { totalCount }'),
     query("deletedCases { totalCount }", f"{READ} {DELETE}"),
     query("parties { totalCount }"),
     query('party(id: "{party}") { id }'),

@@ -32,6 +32,7 @@ from domain.storage.opening import opened
 from domain.storage.tables import metadata
 from domain.upkeep import administration
 from domain.writing import cases, links, register, roles, timeline
+from tests.domain.searching import finds
 
 GOOD = ["Müller ./. Weiß", "Mueller GmbH", "muller", "100% OR_", 'Straße "7"', "Łódź", "Az 2"]
 BAD = ["", " ", "NUL \0", "two\nlines", "\ud800", "x" * 501]
@@ -511,7 +512,12 @@ class World:
                 assert {case.id for case in cases} == {
                     id
                     for id, case in firm.cases.items()
-                    if finds(term, case["name"], case["number"])
+                    if finds(
+                        term,
+                        case["name"],
+                        case["number"],
+                        parties=[(firm.parties[id][0], None) for id, _ in case["parties"]],
+                    )
                 }, term
                 for kind, read in (("parties", objects.parties), ("staff", objects.staff)):
                     people = await read(who, db, term, EVERYTHING)
@@ -557,17 +563,6 @@ class World:
                 }
             assert raw.execute("PRAGMA foreign_key_check").fetchall() == []
             raw.execute("INSERT INTO search_index(search_index, rank) VALUES('integrity-check', 1)")
-
-
-def finds(term, name, number=None):
-    """Whether a search finds a name or file number, as design.md puts it."""
-    plain, key = folding.plain(term), folding.number(term)
-    texts = [folding.plain(text) for text in (name, number) if text]
-    return (
-        any(plain in text for text in texts)
-        or any(folding.loose(plain) in folding.loose(text) for text in texts)
-        or bool(key and number and key in folding.number(number))
-    )
 
 
 @pytest.fixture(scope="module")

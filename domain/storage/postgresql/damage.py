@@ -23,7 +23,7 @@ async def found(db: Snapshot) -> list[tuple[str, str]]:
 _UNINDEXED = Prepared(
     text(
         "SELECT 1 FROM search_entry AS e FULL JOIN search_gram AS g ON g.entry = e.entry "
-        "WHERE g.grams IS DISTINCT FROM casegraph_grams(e.scope, e.plain, e.loose, e.number) "
+        "WHERE g.grams IS DISTINCT FROM casegraph_grams(e.scope, e.name, e.code) "
         "OR e.entry IS NULL LIMIT 1"
     )
 )

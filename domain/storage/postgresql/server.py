@@ -98,12 +98,17 @@ class PostgresqlDatabase(Database):
         self._probe: asyncpg.Connection | None = None
         self._probing = asyncio.Lock()
 
-    async def open(self, *, migrate: bool = True) -> None:
+    async def open(
+        self,
+        *,
+        migrate: bool = True,
+        on_progress: Callable[[int, int], object] = lambda _done, _total: None,
+    ) -> None:
         self._readers = Pool(partial(self._connect, reads=True), self._pooling.readers)
         self._writers = Pool(self._connect, self._pooling.writers, writes=True)
         with translated():
             if not await self._has_schema(self._readers):
-                await self._migrated(migrating.upgrade if migrate else migrating.check)
+                await self._migrated(migrating.work(on_progress, migrate=migrate))
                 await self._as_owner(grants.grant_again)
                 await self.analyze()
         self._readers.beside, self._writers.beside = self._writers, self._readers

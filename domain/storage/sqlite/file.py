@@ -54,7 +54,12 @@ class SqliteDatabase(Database):
         self._readers = Readers(self.path)
         self._inline: InlineReader | None = None
 
-    async def open(self, *, migrate: bool = True) -> None:
+    async def open(
+        self,
+        *,
+        migrate: bool = True,
+        on_progress: Callable[[int, int], object] = lambda _done, _total: None,
+    ) -> None:
         try:
             _make(self.path, missing=migrate)
         except OSError as error:
@@ -65,7 +70,7 @@ class SqliteDatabase(Database):
         with contextlib.closing(_probe(self.path)) as probe:
             if not await asyncio.to_thread(_has_schema, probe):
                 async with self._writer.turn(PATIENT_SECONDS):
-                    await migrating.run(self.url, migrating.upgrade if migrate else migrating.check)
+                    await migrating.run(self.url, migrating.work(on_progress, migrate=migrate))
             with translated():
                 await self._writer.open()
         with translated():

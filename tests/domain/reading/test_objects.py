@@ -340,7 +340,9 @@ FILTERS = {
         ["Miete"],
     ),
     "two searches of different length": (
-        CaseFilter(search="er", or_=[CaseFilter(search="zweites"), CaseFilter(search="az")]),
+        CaseFilter(
+            search="er", in_=["name"], or_=[CaseFilter(search="zweites"), CaseFilter(search="az")]
+        ),
         ["Erbe", "Zweites Erbe"],
     ),
 }
@@ -380,7 +382,7 @@ async def test_a_composed_letter_in_a_filter_is_the_same_letter(database, clerk,
 
 
 async def test_pages_of_a_filter_make_up_its_list(database, clerk, shelf):
-    wanted = CaseFilter(search="case 3")
+    wanted = CaseFilter(search='"case 3"')
 
     async def read(db, paging):
         return await objects.cases(clerk, db, wanted, paging=paging)

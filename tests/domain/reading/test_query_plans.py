@@ -47,7 +47,7 @@ WINDOWS = pytest.mark.parametrize(
     "window", [FIRST, AFTER, BEFORE], ids=["first", "after", "before"]
 )
 
-MAY_BE_SCANNED = ("parent", "each", "asked", "search_index")
+MAY_BE_SCANNED = ("parent", "each", "asked", "search_index", "hits")
 """What a caller handed over as JSON, and the full-text index, which answers a MATCH by itself."""
 
 
@@ -126,15 +126,15 @@ def sorted_anew(steps):
 
 def register_page(kind, shape, window):
     kind = lookups.PARTY if kind == "party" else lookups.STAFF
-    return lists._page(kind, lists._BY_NAME, shape, window, kind.columns, keyed=True)
+    sorting = lists.Sorting(kind, lists._BY_NAME, shape, None)
+    return lists._page(sorting, window, kind.columns, keyed=True)
 
 
 def cases_plan(plan, clerk, wanted, order, window):
     compiled = filters.compile_filter(clerk.workspace_id, wanted)
     bounds = {f"{name}_{part}": "x" for name in ("after", "before") for part in (0, 1)}
-    statement = lists._page(
-        lookups.CASE, order, compiled.shape, window, lookups.CASE.columns, keyed=True
-    )
+    sorting = lists.Sorting(lookups.CASE, order, compiled.shape, None)
+    statement = lists._page(sorting, window, lookups.CASE.columns, keyed=True)
     return plan(statement, compiled.values | bounds)
 
 
@@ -291,7 +291,13 @@ def test_a_plan_that_scans_is_noticed(plan):
 
 def test_few_hits_are_put_in_order_and_no_case_is_walked(plan, clerk):
     asked = lists.cases(clerk, CaseFilter(search="case 1", status=["active"]))
-    for wanted in (asked.first_hits(), asked.with_hits(["x"]).page(Paging(20), ("id",))):
+    by_score = lists.cases(clerk, CaseFilter(search="case 1", status=["active"]), None)
+    for wanted in (
+        asked.first_hits(asked.seeking),
+        asked.with_hits(["x"]).page(Paging(20), ("id",)),
+        by_score.with_hits(["x"]).page(Paging(20), ("id",)),
+        by_score.page(Paging(20), ("id",)),
+    ):
         steps = plan(wanted.statement, wanted.values)
 
         assert scanned(steps) == []

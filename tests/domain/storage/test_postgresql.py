@@ -93,7 +93,7 @@ async def test_an_index_that_does_not_fit_its_entries_is_found(database, clerk, 
         raw.execute("DELETE FROM search_gram")
         raw.execute(
             "INSERT INTO search_gram"
-            " SELECT entry, casegraph_grams(scope, plain, loose, number) FROM search_entry"
+            " SELECT entry, casegraph_grams(scope, name, code) FROM search_entry"
         )
         raw.execute(damage)
         found = [str(one) for one in (await verify(database)).findings]

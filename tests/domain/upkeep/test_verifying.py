@@ -41,7 +41,7 @@ async def test_a_sound_database_has_no_findings(database, sound):
         ("UPDATE timeline_head SET hash = 'x' WHERE workspace_id = 1", "timeline"),
         ("DELETE FROM case_link WHERE type = 'parent'", "link lnk_"),
         ("UPDATE case_link SET type = 'parent'", "link lnk_"),
-        ("UPDATE search_entry SET plain = 'x' WHERE kind = 'case'", "case "),
+        ("UPDATE search_entry SET name = 'x' WHERE kind = 'case'", "case "),
         ("DELETE FROM search_entry WHERE kind = 'case'", "case "),
         ("UPDATE cases SET name = 'x'", "case "),
     ],

@@ -8,6 +8,7 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLUnionType,
     get_named_type,
     is_leaf_type,
 )
@@ -32,6 +33,10 @@ FILTERS = [
     "filter: {status: [ACTIVE, CLOSED]}",
     "filter: {or: [{search: $search}, {not: {status: $statuses}}]}",
     'filter: {party: {search: "m"}}, orderBy: {field: NAME}',
+    'filter: {search: "muller"}',
+    'filter: {search: "muller weiss", in: [NAME, STAFF]}, orderBy: {field: RELEVANCE}',
+    'filter: {search: "muller"}, orderBy: {field: RELEVANCE, direction: $direction}',
+    'filter: {party: {reference: "12 C 7/26"}}',
     "orderBy: $order",
     "orderBy: {field: UPDATED_AT, direction: $direction}",
     "orderBy: {field: NAME, direction: $perhapsDirection}",
@@ -57,6 +62,12 @@ ARGUMENTS = {
     ("Query", "node"): ["id: $id", "id: $someId", 'id: "nothing"'],
     ("Query", "nodes"): ["ids: $ids", "ids: [$id, $id]", "ids: []", "ids: $someIds"],
     ("Query", "party"): ["id: $id", "id: $someId"],
+    ("Query", "search"): [
+        'query: "az 2026/04", types: []',
+        'query: "mu", first: $n, after: $after',
+        'query: "muller", types: [PARTY, STAFF]',
+        'query: "weiss", types: CASE, first: 2',
+    ],
     ("Query", "staffMember"): ["id: $id", "id: $someId"],
 }
 NARROWED = {"parties": "role: $role", "staff": "role: $role", "links": "type: $link"}
@@ -125,7 +136,9 @@ class Generator:
             self.fragments[place] = f"fragment {name} on {type.name} {body}"
             twice = f" ...{name} {self.directive()}" if self.random.random() < 0.3 else ""
             return f"...{name} {self.directive()}{twice}"
-        if isinstance(type, GraphQLInterfaceType) and kind < 0.8:
+        if isinstance(type, GraphQLUnionType) or (
+            isinstance(type, GraphQLInterfaceType) and kind < 0.8
+        ):
             some = self.random.choice(self.schema.get_possible_types(type))
             return f"... on {some.name} {self.directive()} {self.selections(some, depth + 1)}"
         return self.field(type, depth)

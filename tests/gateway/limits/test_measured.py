@@ -186,7 +186,7 @@ async def test_an_operation_takes_of_the_rate_what_it_has_visited(api, owner):
 async def test_a_search_takes_of_the_rate_what_it_has_visited_over_rest_too(api, owner):
     await many_cases(api, owner, 2_000)
     left = []
-    for search in ("qx", "qx", "Case 17"):
+    for search in ("qx", "qx", "Case 1719"):
         answer = await api.rest("GET", f"/cases?search={search}")
         left.append(int(answer.headers["x-ratelimit-remaining"]))
 

@@ -82,7 +82,7 @@ def test_every_connection_has_the_relay_form():
     parsed = build_schema(sdl())
     connections = [kind for name, kind in parsed.type_map.items() if name.endswith("Connection")]
 
-    assert len(connections) == 8
+    assert len(connections) == 9
     for kind in connections:
         more = {"facets": "[Facet!]!"} if kind.name == "CaseConnection" else {}
         assert {name: str(field.type) for name, field in kind.fields.items()} == more | {
