@@ -42,6 +42,8 @@ INDEXED_VISITS = 100
 """What a term that is found by the index is taken to visit."""
 MOST_VISITS = 50_000
 """What any other search is taken to visit at most, so that the largest firm can make a few."""
+MUCH_MORE = 3
+"""How many times as many entries a term may have as the rarest, and still be found by the index."""
 TEXTS, CODES = 3, 3
 """How many spellings of a term a text may have, and a code beside these."""
 _ID = 36
@@ -234,17 +236,18 @@ def found(wanted: Wanted, id: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 async def ordered(db: Snapshot, wanted: Wanted, values: Mapping[str, Any], few: int) -> Wanted:
-    """The same search, in which terms that many entries have are checked last.
+    """The same search, in which the terms that more entries have are checked of what others found.
 
-    To find all objects with such a term takes long, where others have led to few of them.
+    To find all objects with such a term takes longer than to look at those few.
     """
     found = [n for n, mode in enumerate(wanted.modes) if mode is Mode.INDEX]
     if len(found) < 2:
         return wanted
     [counts] = await db.fetch(Fetch(_counts(wanted), {**values, "limit": few + 1}))
-    rare = {n for n, count in zip(found, counts, strict=True) if count <= few}
-    if not rare:
+    least = min(counts)
+    if least > few:
         return wanted
+    rare = {n for n, count in zip(found, counts, strict=True) if count <= MUCH_MORE * least}
     return wanted._replace(
         modes=tuple(Mode.INDEX if n in rare else Mode.CHECK for n in range(len(wanted.modes)))
     )
