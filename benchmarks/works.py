@@ -275,20 +275,25 @@ def _terms(rows: Iterable[tuple[str, ...]]) -> Iterable[str]:
         client = name.partition(" ./. ")[0]
         if index % 3 == 0 and file_number:
             yield folding.plain(file_number).replace("-", " ", 1).replace("-", "")
-        elif index % 3 == 1 and min(map(len, client.replace("-", " ").split())) > 3:
+        elif index % 3 == 1 and all(map(_is_long, client.replace("-", " ").split())):
             yield client
         else:
-            yield max(client.replace("-", " ").split(), key=len)
+            yield max(filter(str.isalpha, client.replace("-", " ").split()), key=len, default=name)
 
 
 def _three_words(rows: Iterable[tuple[str, str]]) -> Iterable[str]:
     """Of a case and a client: two words of the name, and one more of the client."""
     for name, client in rows:
-        own = [word for word in name.replace("-", " ").split() if len(word) > 3]
-        more = [word for word in client.replace("-", " ").split() if len(word) > 3]
+        own = [word for word in name.replace("-", " ").split() if _is_long(word)]
+        more = [word for word in client.replace("-", " ").split() if _is_long(word)]
         chosen = dict.fromkeys([*own[-2:], *more])
         if len(chosen) >= 3:
             yield " ".join(list(chosen)[:3])
+
+
+def _is_long(word: str) -> bool:
+    """Whether the index has all of it."""
+    return len(word) > 3 and word.isalpha()
 
 
 def local_id(global_id: str) -> str:
