@@ -23,22 +23,22 @@ class Spelling:
     holds: str
     """A condition: that {0} contains {1}."""
     entries: str
-    """The ids of a source's entries with a term: with {kind}, {workspace}, {test}, {terms},
-    and {index}, what the index is asked: SQLite's a query, PostgreSQL's a scope."""
+    """The kind and id of entries with a term: with {workspace}, {index}, {terms} and {test}."""
 
 
 SQLITE = Spelling(
     "instr({0}, {1}) > 0",
-    "SELECT id FROM search_entry WHERE entry IN"
+    "SELECT one.kind, one.id FROM search_entry AS one WHERE one.entry IN"
     " (SELECT rowid FROM search_index WHERE search_index MATCH {index})"
-    " AND +workspace_id = {workspace} AND +kind = '{kind}'",
+    " AND +one.workspace_id = {workspace} AND ({test})",
 )
 POSTGRESQL = Spelling(
     "strpos({0}, {1}) > 0",
-    "SELECT one.id FROM casegraph_candidates({index}, {terms}) AS given(entry),"
-    " LATERAL (SELECT * FROM search_entry WHERE entry = given.entry OFFSET 0) AS one"
-    " WHERE one.workspace_id = {workspace} AND one.kind = '{kind}' AND ({test})",
+    "SELECT one.kind, one.id FROM casegraph_candidates(ARRAY[{index}], ARRAY[{terms}])"
+    " AS given(entry), LATERAL (SELECT * FROM search_entry WHERE entry = given.entry OFFSET 0)"
+    " AS one WHERE one.workspace_id = {workspace} AND ({test})",
 )
+SOURCES = (("case", ("name", "code")), ("reference", ("code",)), ("party", ("name",)))
 
 
 def asked(workspace_id: int, text: str) -> tuple[int, dict[str, Any]]:
@@ -52,38 +52,36 @@ def asked(workspace_id: int, text: str) -> tuple[int, dict[str, Any]]:
 
 def statement(count: int, spelling: Spelling, name: Placeholder) -> str:
     """The first 21 active cases that have all of *count* terms, the best first, and the total."""
-    sources = (("case", ("name", "code")), ("reference", ("code",)), ("party", ("name",)))
-    holding = []
+    found, holding = [], []
     for n in range(count):
-        found = []
-        for kind, columns in sources:
+        tests = []
+        for kind, columns in SOURCES:
             texts = _texts(n, kind)
-            test = " OR ".join(
+            any_of = " OR ".join(
                 spelling.holds.format(f"one.{column}", name(text))
                 for column in columns
                 for text in (texts if column == "code" else texts[:TEXTS])
             )
-            index = name(f"t_{n}_{kind}" if spelling is SQLITE else f"t_{kind}")
-            entries = spelling.entries.format(
-                kind=kind,
-                index=index,
-                terms=", ".join(map(name, texts)),
-                test=test,
-                workspace=name("workspace"),
-            )
-            if kind == "reference":
-                entries = f"SELECT substr(id, 1, 36) AS id FROM ({entries}) AS written"
-            elif kind == "party":
-                entries = (
-                    "SELECT case_id AS id FROM case_party"
-                    f" WHERE workspace_id = {name('workspace')} AND party_id IN ({entries})"
-                )
-            found.append(entries)
-        holding.append(" UNION ALL ".join(found))
+            tests.append(f"one.kind = '{kind}' AND ({any_of})")
+        scopes = [f"t_{kind}" for kind, _columns in SOURCES]
+        entries = spelling.entries.format(
+            workspace=name("workspace"),
+            index=", ".join(map(name, [f"t_{n}_query"] if spelling is SQLITE else scopes)),
+            terms=", ".join(map(name, _texts(n, "case"))),
+            test=" OR ".join(tests),
+        )
+        found.append(f"found{n} AS MATERIALIZED ({entries})")
+        holding.append(
+            f"SELECT id FROM found{n} WHERE kind = 'case'"
+            f" UNION ALL SELECT substr(id, 1, 36) FROM found{n} WHERE kind = 'reference'"
+            f" UNION ALL SELECT case_id FROM case_party WHERE workspace_id = {name('workspace')}"
+            f" AND party_id IN (SELECT id FROM found{n} WHERE kind = 'party')"
+        )
     first, *rest = holding
     also = "".join(f" AND id IN ({one})" for one in rest)
     return (
-        f"WITH hits AS (SELECT DISTINCT id FROM ({first}) AS first WHERE true{also})"
+        f"WITH {', '.join(found)},"
+        f" hits AS (SELECT DISTINCT id FROM ({first}) AS first WHERE true{also})"
         f" SELECT c.id, c.name, c.file_number, count(*) OVER () FROM hits"
         f" JOIN cases c ON c.workspace_id = {name('workspace')} AND c.id = hits.id"
         f" JOIN search_entry e ON e.workspace_id = {name('workspace')} AND e.kind = 'case'"

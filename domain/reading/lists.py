@@ -24,7 +24,9 @@ from domain.storage.spellings import aside, each
 from domain.storage.statements import Fetch, Prepared
 
 FEW = 500
-"""Hits of a search that are found at once."""
+"""Hits of a search that are found at once; more are met when the list is walked in its order."""
+MANY = 5_000
+"""Hits that are found at once for a list by relevance, which cannot be walked."""
 NEWEST_FIRST = CaseOrder()
 _BY_NAME = CaseOrder(CaseOrderField.NAME, descending=False)
 _BY_RELEVANCE = CaseOrder(CaseOrderField.RELEVANCE)
@@ -99,8 +101,13 @@ class RootList:
         return wanted if wanted is not None and wanted.indexed else None
 
     def first_hits(self, wanted: Wanted) -> Fetch:
-        """Rows: the ids of the first hits of its search, one more than are few."""
-        return Fetch(search.first_hits(wanted), {**self.values, "limit": FEW + 1})
+        """Rows: the ids of the first hits of its search, one more than are found at once."""
+        return Fetch(search.first_hits(wanted), {**self.values, "limit": self.at_once + 1})
+
+    @property
+    def at_once(self) -> int:
+        """How many hits of its search are found at once."""
+        return MANY if self.ranking is not None else FEW
 
     def with_hits(self, ids: list[str]) -> "RootList":
         """The same list, whose search has these hits and no others."""
@@ -131,14 +138,14 @@ async def settled(db: Snapshot, asked: RootList) -> RootList:
     """The same list; if its search has few hits, they are found now, for the page and the total.
 
     A page of few hits is put in order. If there are many, walking the list in its order until
-    enough of them were met takes less.
+    enough of them were met takes less, but not by relevance.
     """
     wanted = asked.seeking
     if wanted is None:
         return asked
     wanted = await search.ordered(db, wanted, asked.values, FEW)
     hits = [id for (id,) in await db.fetch(asked.first_hits(wanted))]
-    if len(hits) > FEW:
+    if len(hits) > asked.at_once:
         return replace(asked, found=asked.compiled.with_modes(wanted))
     return asked.with_hits(hits)
 

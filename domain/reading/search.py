@@ -3,8 +3,6 @@
 What is sought is in terms.py; how the index keeps a text, in domain/words.py.
 """
 
-import functools
-import operator
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
@@ -31,7 +29,7 @@ from sqlalchemy import (
 from domain.reading import terms
 from domain.reading.terms import Score, Sought
 from domain.storage.database import Snapshot
-from domain.storage.spellings import counted_by_index, found_by_index, holds
+from domain.storage.spellings import Asked, counted_by_index, found_by_index, holds
 from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import case_party, search_entry, staff_assignment
 
@@ -202,19 +200,25 @@ def parameters(workspace_id: int, wanted: Wanted, asked: Sought) -> dict[str, An
         values[f"{one}_whole"] = f" {term.plain} "
         values[f"{one}_begin"] = f" {term.plain}"
         values[f"{one}_groups"] = codes[1] if len(codes) > 1 else f" {term.plain} "
-        for source in wanted.sources:
-            mine = values[f"{name}_{source.kind}"]
-            values[f"{one}_{source.kind}"] = _query(mine, source, texts, codes)
+        scopes = [values[f"{name}_{source.kind}"] for source in wanted.sources]
+        values[f"{one}_query"] = _query(scopes, wanted.sources, texts, codes)
     return values
 
 
-def _query(scope: str, source: Source, texts: Sequence[str], codes: Sequence[str]) -> str:
+def _query(
+    scopes: Sequence[str], sources: Sequence[Source], texts: Sequence[str], codes: Sequence[str]
+) -> str:
     """What SQLite's index is asked: see https://sqlite.org/fts5.html#full_text_query_syntax."""
     # In a quoted string only the quote is special; % and operators are literal.
-    any_of = f"{{{' '.join(source.columns)}}} : ({' OR '.join(map(_quoted, texts))})"
-    if codes and _has_numbers(source):
-        any_of += f" OR code : ({' OR '.join(map(_quoted, codes))})"
-    return f"scope : {_quoted(scope)} AND ({any_of})"
+    columns = dict.fromkeys(column for source in sources for column in source.columns)
+    any_of = f"{{{' '.join(columns)}}} : ({_any_quoted(texts)})"
+    if codes and any(map(_has_numbers, sources)):
+        any_of += f" OR code : ({_any_quoted(codes)})"
+    return f"scope : ({_any_quoted(scopes)}) AND ({any_of})"
+
+
+def _any_quoted(texts: Sequence[str]) -> str:
+    return " OR ".join(map(_quoted, texts))
 
 
 def _quoted(text: str) -> str:
@@ -256,16 +260,16 @@ async def ordered(db: Snapshot, wanted: Wanted, values: Mapping[str, Any], few: 
 @lru_cache(maxsize=64)
 def _counts(wanted: Wanted) -> Prepared:
     """One row: of each term that is found by the index, how many entries it has, up to *limit*."""
-    counts = []
-    for n, mode in enumerate(wanted.modes):
-        if mode is not Mode.INDEX:
-            continue
-        of_each = [
-            counted_by_index.of(_asked(wanted, n, source), bindparam("limit", type_=Integer))
-            for source in wanted.sources
-        ]
-        counts.append(functools.reduce(operator.add, of_each))
-    return Prepared(select(*counts))
+    limit = bindparam("limit", type_=Integer)
+    return Prepared(
+        select(
+            *(
+                counted_by_index(_asked(wanted, n), limit)
+                for n, mode in enumerate(wanted.modes)
+                if mode is Mode.INDEX
+            )
+        )
+    )
 
 
 @lru_cache(maxsize=64)
@@ -289,7 +293,7 @@ def reference_parameters(workspace_id: int, name: str, found: Sequence[str]) -> 
     """The values of the parameters of written(), for a reference's words in plain form."""
     whole = terms.Sought((), tuple(found)).numbers
     mine = scope(workspace_id, "reference")
-    query = f"scope : {_quoted(mine)} AND code : ({' OR '.join(map(_quoted, whole))})"
+    query = _query([mine], [Source("reference", ("code",))], whole, ())
     values = {f"{name}_scope": mine, f"{name}_query": query}
     return values | dict(zip((f"{name}_raw", f"{name}_grouped"), whole, strict=True))
 
@@ -301,16 +305,16 @@ def written(
 
     Separators, and leading zeros of its groups, make no difference.
     """
-    tests = [("code", f"{name}_raw"), ("code", f"{name}_grouped")]
-    entries = found_by_index.of(
+    asked = Asked(
         bindparam("workspace_id", type_=Integer),
-        "reference",
-        _value(f"{name}_scope"),
         _value(f"{name}_query"),
-        tests,
+        [_value(f"{name}_scope")],
+        {"reference": [("code", f"{name}_raw"), ("code", f"{name}_grouped")]},
     )
-    its_case = func.substr(entries.subquery("written").c.id, 1, _ID)
-    return [case_id.in_(select(its_case)), _reference_id(case_id, position).in_(entries)]
+    entries = _once(found_by_index.of(asked), f"written_{name}")
+    its_case = func.substr(entries.c.id, 1, _ID)
+    place = _reference_id(case_id, position)
+    return [case_id.in_(select(its_case)), place.in_(select(entries.c.id))]
 
 
 def score(wanted: Wanted, id: ColumnElement[Any]) -> ColumnElement[str]:
@@ -365,40 +369,55 @@ def score(wanted: Wanted, id: ColumnElement[Any]) -> ColumnElement[str]:
 
 def _having(wanted: Wanted, n: int) -> SelectBase:
     """The ids of the objects that have the term *n*, some more than once."""
-    found = [_led_to(wanted.kind, source, _entries(wanted, n, source)) for source in wanted.sources]
+    entries = _once(_entries(wanted, n), f"found_{wanted.name}_{n}")
+    found = [_led_to(wanted.kind, source, entries) for source in wanted.sources]
     return found[0] if len(found) == 1 else union_all(*found)
 
 
-def _entries(wanted: Wanted, n: int, source: Source) -> Select[Any]:
-    """The ids of the entries of a source that have the term *n*."""
+def _once(found: Select[Any], name: str) -> Any:
+    """The same rows, found once, whatever the planner assumes of how few there are."""
+    return found.cte(name).prefix_with("MATERIALIZED", dialect="postgresql")
+
+
+def _entries(wanted: Wanted, n: int) -> Select[Any]:
+    """The kind and the id of the entries that have the term *n*."""
     if wanted.modes[n] is Mode.INDEX:
-        by_index: Select[Any] = found_by_index.of(*_asked(wanted, n, source))
+        by_index: Select[Any] = found_by_index.of(_asked(wanted, n))
         return by_index
     e = search_entry.alias("compared")
-    mine = (e.c.workspace_id == bindparam("workspace_id"), e.c.kind == source.kind)
-    return select(e.c.id).where(*mine, _any_of(wanted, n, source, e))
+    mine = e.c.workspace_id == bindparam("workspace_id")
+    has = (and_(e.c.kind == one.kind, _any_of(wanted, n, one, e)) for one in wanted.sources)
+    return select(e.c.kind, e.c.id).where(mine, or_(*has))
 
 
-def _asked(wanted: Wanted, n: int, source: Source) -> tuple[Any, ...]:
-    """What the index is asked for the term *n*, for found_by_index()."""
-    return (
+def _asked(wanted: Wanted, n: int) -> Asked:
+    """What the index is asked for the term *n*."""
+    return Asked(
         bindparam("workspace_id", type_=Integer),
-        source.kind,
-        _value(f"{wanted.name}_{source.kind}"),
-        _value(f"{wanted.name}_{n}_{source.kind}"),
-        _tests(wanted, n, source),
+        _value(f"{wanted.name}_{n}_query"),
+        [_value(f"{wanted.name}_{source.kind}") for source in wanted.sources],
+        {source.kind: _tests(wanted, n, source) for source in wanted.sources},
+        exact=_is_exact(wanted.sources),
     )
 
 
-def _led_to(kind: str, source: Source, entries: Select[Any]) -> Select[Any]:
-    """The ids of the objects of *kind* that entries of a source lead to."""
+def _is_exact(sources: Sequence[Source]) -> bool:
+    """Whether what SQLite's index finds in any of the columns is in those of its source."""
+    columns = {column for source in sources for column in source.columns}
+    return all(columns & _FILLED[one.kind] == set(one.columns) for one in sources)
+
+
+def _led_to(kind: str, source: Source, entries: Any) -> Select[Any]:
+    """The ids of the objects of *kind* that the entries of a source lead to."""
+    of_source = entries.c.kind == source.kind
     if source.kind == kind:
-        return entries
+        return select(entries.c.id).where(of_source)
     if source.kind == "reference":
-        return select(func.substr(entries.subquery("written").c.id, 1, _ID).label("id"))
+        return select(func.substr(entries.c.id, 1, _ID).label("id")).where(of_source)
     roles, node = _ROLES[source.kind]
     mine = roles.c.workspace_id == bindparam("workspace_id")
-    return select(roles.c.case_id.label("id")).where(mine, roles.c[node].in_(entries))
+    people = select(entries.c.id).where(of_source)
+    return select(roles.c.case_id.label("id")).where(mine, roles.c[node].in_(people))
 
 
 def _has(wanted: Wanted, n: int, id: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -463,6 +482,13 @@ def _value(parameter: str) -> Any:
     return bindparam(parameter, type_=Text)
 
 
+_FILLED = {
+    "case": {"name", "code"},
+    "party": {"name"},
+    "staff": {"name", "code"},
+    "reference": {"code"},
+}
+"""The columns in which entries of a kind have anything."""
 _ROLES: Mapping[str, tuple[Any, str]] = {
     "party": (case_party, "party_id"),
     "staff": (staff_assignment, "staff_id"),

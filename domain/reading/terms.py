@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from itertools import pairwise
 
 from domain import characters, words
@@ -71,8 +72,12 @@ class Term:
         """What a text of the index has one of, if it has the term; see domain/words.py."""
         loose = self.loose
         end = "" if len(loose.replace(" ", "")) >= LOOSE_PREFIX else " "
-        found = (self.plain, f" {loose}{end}", f" {loose.lower()}{end}")
-        return tuple(dict.fromkeys(found if loose.lower() != self.plain else found[:2]))
+        found = [self.plain]
+        if loose != self.plain:
+            found.append(f" {loose}{end}")
+        if loose.lower() != self.plain:
+            found.append(f" {loose.lower()}{end}")
+        return tuple(found)
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -108,6 +113,7 @@ class Sought:
         return f"\n{words.squeezed(self.words)}\n", f"\n{words.grouped(self.words)}\n"
 
 
+@lru_cache(maxsize=1_024)
 def sought(text: str) -> Sought:
     """What a text searches for. Without any letter or digit it has no terms: all is found."""
     terms: dict[Term, None] = {}

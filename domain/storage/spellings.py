@@ -6,7 +6,7 @@ order that people see comes from the folded columns, which sort correctly by cod
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy
 from sqlalchemy import Boolean, Integer, bindparam, column, select
@@ -45,76 +45,71 @@ def _each_postgresql(element: each, compiler: SQLCompiler, **options: Any) -> st
     return f"(SELECT value, n - 1 AS key FROM {texts} WITH ORDINALITY AS texts(value, n))"  # noqa: S608
 
 
-class found_by_index(FunctionElement[Any]):
-    """The ids of the entries of a kind that the trigram index finds.
+class Asked(NamedTuple):
+    """What the trigram index is asked for one term.
 
-    *scope* is for PostgreSQL's index, and *query* asks SQLite's. On PostgreSQL, what the index has
-    found is compared: *tests* are columns, and parameters one of which such a column has.
+    *query* is for SQLite's index; PostgreSQL's has the *scopes*. *tests* are, for each kind of
+    entries, columns, and parameters with the texts that one of these has to have. If the query is
+    *exact*, SQLite need not compare them.
     """
+
+    workspace_id: Any
+    query: Any
+    scopes: Sequence[Any]
+    tests: Mapping[str, Sequence[tuple[str, str]]]
+    exact: bool = False
+
+    @property
+    def texts(self) -> list[Any]:
+        """The parameters of the tests, each once."""
+        names = dict.fromkeys(name for tests in self.tests.values() for _column, name in tests)
+        return [bindparam(name, type_=Text) for name in names]
+
+
+class found_by_index(FunctionElement[Any]):
+    """The kind and the id of the entries that the trigram index finds."""
 
     name = "found_by_index"
     inherit_cache = False
 
-    def __init__(
-        self,
-        workspace_id: Any,
-        kind: str,
-        scope: Any,
-        query: Any,
-        tests: Sequence[tuple[str, str]],
-    ) -> None:
-        texts = [bindparam(parameter, type_=Text) for _column, parameter in tests]
-        super().__init__(workspace_id, scope, query, *texts)
-        self.kind = kind
-        self.compared = [column for column, _parameter in tests]
+    def __init__(self, asked: Asked) -> None:
+        super().__init__(asked.workspace_id, asked.query, *asked.scopes, *asked.texts)
+        self.asked = asked
 
     @classmethod
-    def of(
-        cls,
-        workspace_id: Any,
-        kind: str,
-        scope: Any,
-        query: Any,
-        tests: Sequence[tuple[str, str]],
-    ) -> Any:
-        """A SELECT of one column."""
-        found = cls(workspace_id, kind, scope, query, tests)
-        return select(found.table_valued(column("id", sqlalchemy.Text)).c.id)
+    def of(cls, asked: Asked) -> Any:
+        """A SELECT of two columns."""
+        columns = (column("kind", sqlalchemy.Text), column("id", sqlalchemy.Text))
+        found = cls(asked).table_valued(*columns)
+        return select(found.c.kind, found.c.id)
 
 
 @compiles(found_by_index, "sqlite")
 def _found_sqlite(element: found_by_index, compiler: SQLCompiler, **options: Any) -> str:
-    # Clauses that are not needed are not compiled, so that they do not become parameters.
-    workspace_id, _scope, query = list(element.clauses)[:3]
-    asked, workspace = _each_argument([query, workspace_id], compiler, options)
+    asked = element.asked
+    # Clauses that are not needed are not compiled, so that they do not become parameters. They are
+    # compiled in the order in which they stand there.
+    query, workspace = _each_argument([asked.query, asked.workspace_id], compiler, options)
+    tests = "" if asked.exact else f" AND ({_compared(asked.tests, 'instr', compiler, options)})"
     # The + 0 keeps the planner from scanning all entries of the workspace instead of the matches.
     return (
-        "(SELECT id FROM search_entry WHERE entry IN "  # noqa: S608
-        f"(SELECT rowid FROM search_index WHERE search_index MATCH {asked}) "
-        f"AND workspace_id + 0 = {workspace} AND kind = '{element.kind}')"
+        "(SELECT one.kind, one.id FROM search_entry AS one WHERE one.entry IN "  # noqa: S608
+        f"(SELECT rowid FROM search_index WHERE search_index MATCH {query}) "
+        f"AND one.workspace_id + 0 = {workspace}{tests})"
     )
 
 
 @compiles(found_by_index, "postgresql")
 def _found_postgresql(element: found_by_index, compiler: SQLCompiler, **options: Any) -> str:
-    workspace_id, scope, _query, *texts = element.clauses
-    once = {text.key: text for text in texts}
-    needed = [workspace_id, scope, *once.values(), *texts]
-    workspace, mine, *sought = _each_argument(needed, compiler, options)
-    terms, compared = sought[: len(once)], sought[len(once) :]
-    any_of = " OR ".join(
-        f"strpos(one.{column}, {term}) > 0"
-        for column, term in zip(element.compared, compared, strict=True)
-    )
-    # MATERIALIZED runs it once, whatever the planner assumes of a table it has not analyzed yet,
-    # and each match is looked up by itself: it would scan all entries of the workspace instead.
+    asked = element.asked
+    [workspace] = _each_argument([asked.workspace_id], compiler, options)
+    # Each match is looked up by itself: it would scan all entries of the workspace instead.
     # The trigrams have a table of their own: see the migration 0008.
     return (
-        "(WITH found AS MATERIALIZED (SELECT one.id "  # noqa: S608
-        f"FROM casegraph_candidates({mine}, {', '.join(terms)}) AS given(entry), "
+        f"(SELECT one.kind, one.id FROM {_candidates(asked, compiler, options)} AS given(entry), "  # noqa: S608
         "LATERAL (SELECT * FROM search_entry WHERE entry = given.entry OFFSET 0) AS one "
-        f"WHERE one.workspace_id = {workspace} AND one.kind = '{element.kind}' AND ({any_of})) "
-        "SELECT id FROM found)"
+        f"WHERE one.workspace_id = {workspace} "
+        f"AND ({_compared(asked.tests, 'strpos', compiler, options)}))"
     )
 
 
@@ -125,32 +120,52 @@ class counted_by_index(FunctionElement[int]):
     inherit_cache = False
     type = Integer()
 
-    @classmethod
-    def of(cls, asked: Sequence[Any], limit: Any) -> "counted_by_index":
-        """*asked* is what found_by_index.of() takes."""
-        _workspace_id, _kind, scope, query, tests = asked
-        texts = {parameter: bindparam(parameter, type_=Text) for _column, parameter in tests}
-        return cls(limit, scope, query, *texts.values())
+    def __init__(self, asked: Asked, limit: Any) -> None:
+        super().__init__(limit, asked.query, *asked.scopes, *asked.texts)
+        self.asked = asked
+        self.limit = limit
 
 
 @compiles(counted_by_index, "sqlite")
 def _counted_sqlite(element: counted_by_index, compiler: SQLCompiler, **options: Any) -> str:
-    limit, _scope, query = list(element.clauses)[:3]
-    asked, most = _each_argument([query, limit], compiler, options)
+    query, limit = _each_argument([element.asked.query, element.limit], compiler, options)
     return (
         "(SELECT count(*) FROM (SELECT 1 FROM search_index "  # noqa: S608
-        f"WHERE search_index MATCH {asked} LIMIT {most}))"
+        f"WHERE search_index MATCH {query} LIMIT {limit}))"
     )
 
 
 @compiles(counted_by_index, "postgresql")
 def _counted_postgresql(element: counted_by_index, compiler: SQLCompiler, **options: Any) -> str:
-    limit, scope, _query, *texts = element.clauses
-    most, mine, *terms = _each_argument([limit, scope, *texts], compiler, options)
-    return (
-        "(SELECT count(*) FROM (SELECT 1 "  # noqa: S608
-        f"FROM casegraph_candidates({mine}, {', '.join(terms)}) LIMIT {most}) AS counted)"
-    )
+    found = _candidates(element.asked, compiler, options)
+    [limit] = _each_argument([element.limit], compiler, options)
+    return f"(SELECT count(*) FROM (SELECT 1 FROM {found} LIMIT {limit}) AS counted)"  # noqa: S608
+
+
+def _candidates(asked: Asked, compiler: SQLCompiler, options: Mapping[str, Any]) -> str:
+    """The entries whose trigrams fit; see the migration 0015."""
+    scopes = ", ".join(_each_argument(asked.scopes, compiler, options))
+    texts = ", ".join(_each_argument(asked.texts, compiler, options))
+    return f"casegraph_candidates(ARRAY[{scopes}], ARRAY[{texts}])"
+
+
+def _compared(
+    tests: Mapping[str, Sequence[tuple[str, str]]],
+    place: str,
+    compiler: SQLCompiler,
+    options: Mapping[str, Any],
+) -> str:
+    """The condition that an entry *one* has one of the texts; *place* is where a text is in it."""
+    of_kinds = []
+    for kind, pairs in tests.items():
+        parameters = [bindparam(name, type_=Text) for _column, name in pairs]
+        texts = _each_argument(parameters, compiler, options)
+        any_of = " OR ".join(
+            f"{place}(one.{column}, {text}) > 0"
+            for (column, _name), text in zip(pairs, texts, strict=True)
+        )
+        of_kinds.append(f"one.kind = '{kind}' AND ({any_of})")
+    return " OR ".join(of_kinds)
 
 
 class aside(FunctionElement[Any]):

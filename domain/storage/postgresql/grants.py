@@ -31,7 +31,7 @@ TABLES = {
     "rate_window": _ALL,
 }
 FUNCTIONS = (
-    "casegraph_candidates(text, text[])",
+    "casegraph_candidates(text[], text[])",
     "casegraph_key(text, text)",
     "casegraph_heads()",
 )

@@ -105,7 +105,12 @@ def plan(filled):
 def scanned(steps):
     """The tables that are read from one end to the other."""
     return [
-        step for step in steps if step.startswith("SCAN ") and step.split()[1] not in MAY_BE_SCANNED
+        step
+        for step in steps
+        if step.startswith("SCAN ")
+        and step.split()[1] not in MAY_BE_SCANNED
+        # What a search has found is a list, for a moment.
+        and not step.split()[1].startswith("found_")
     ]
 
 
@@ -188,7 +193,7 @@ def test_a_search_asks_the_trigram_index(plan, clerk, kind):
         steps = plan(register_page(kind, compiled.shape, FIRST), compiled.values)
 
     assert any(step.startswith("SCAN search_index VIRTUAL TABLE INDEX") for step in steps), steps
-    assert any("search_entry USING INTEGER PRIMARY KEY" in step for step in steps), steps
+    assert any(step.startswith("SEARCH one USING INTEGER PRIMARY KEY") for step in steps), steps
     assert scanned(steps) == []
 
 

@@ -346,6 +346,7 @@ async def test_the_list_is_the_same_whether_its_hits_are_few_or_many(
     database, clerk, given_case, given_party, monkeypatch, few
 ):
     monkeypatch.setattr(lists, "FEW", few)
+    monkeypatch.setattr(lists, "MANY", 2 * few)
     for n in range(11):
         await given_case(f"Case {n:02} Müller", status="closed" if n % 3 == 0 else "active")
         await given_case(f"Case {n:02} Weiß")

@@ -173,6 +173,7 @@ async def test_an_oracle_says_what_is_found_and_in_which_order(
     database, clerk, firm, monkeypatch, few
 ):
     monkeypatch.setattr(lists, "FEW", few)
+    monkeypatch.setattr(lists, "MANY", 2 * few)
     chance = random.Random(few)
     hits = 0
     for n in range(SEARCHES):

@@ -92,7 +92,7 @@ async def test_nobody_but_the_owner_names_all_workspaces(app, database, given_ca
 async def test_nobody_searches_in_another_workspace(app, clerk, stranger, given_case):
     await given_case("Müller ./. Weiß")
     scope = search.scope(clerk.workspace_id, "case")
-    asked = "SELECT casegraph_candidates($1, 'muller', 'muller', 'muller')"
+    asked = "SELECT casegraph_candidates(ARRAY[$1::text], ARRAY['muller'])"
 
     for workspace, found in ((clerk.workspace_id, 1), (stranger.workspace_id, 0), ("*", 0)):
         await app.execute(f"SET casegraph.workspace = '{workspace}'")
@@ -118,7 +118,7 @@ async def test_a_table_of_its_own_does_not_let_it_name_all_workspaces(
 async def test_a_scope_is_of_its_own_workspace_however_many_there_are(database, raw, workspace_id):
     scope = search.scope(workspace_id, "party")
     raw.execute("INSERT INTO search_gram VALUES (4711, casegraph_grams(?, 'muller'))", [scope])
-    asked = "SELECT casegraph_candidates(?, 'muller', 'muller', 'muller')"
+    asked = "SELECT casegraph_candidates(ARRAY[?], ARRAY['muller'])"
 
     for named, found in ((workspace_id, 1), (workspace_id % 4_096 + 7, 0)):
         raw.execute(f"SET casegraph.workspace = '{named}'")
@@ -148,7 +148,9 @@ async def test_what_an_owners_function_finds_no_caller_decides(app, clerk, given
     await app.execute("SET search_path = pg_temp, public")
 
     scope = search.scope(clerk.workspace_id, "case")
-    found = await app.fetch("SELECT casegraph_candidates($1, 'muller', 'muller', 'x')", scope)
+    found = await app.fetch(
+        "SELECT casegraph_candidates(ARRAY[$1::text], ARRAY['muller', 'x'])", scope
+    )
     heads = await app.fetch("SELECT * FROM casegraph_heads()")
 
     assert (len(found), len(heads) > 0) == (1, True)
@@ -176,18 +178,17 @@ async def test_a_name_of_any_characters_is_a_role(database, postgresql):
         postgresql.sql('DROP ROLE "Kanzlei ""A""; x"')
 
 
-async def test_an_upgrade_grants_again_and_is_for_the_owner(database, postgresql, raw):
-    await database.grant(APP_ROLE)
-    raw.execute("UPDATE alembic_version SET version_num = '0011'")
-    for function in ("casegraph_key(text, text)", "casegraph_heads()"):
-        raw.execute(f"DROP FUNCTION {function}")
-    raw.execute("DROP TABLE rate_window")
-    url = postgresql.url(database.url.database, APP_ROLE)
+async def test_an_upgrade_grants_again_and_is_for_the_owner(empty, at_revision):
+    owners, raw = empty
+    await at_revision(owners, "0012")
+    raw.execute(f"GRANT INSERT ON cases TO {APP_ROLE}")
+    raw.execute(f"GRANT SELECT ON alembic_version TO {APP_ROLE}")
+    url = owners.replace("//casegraph@", f"//{APP_ROLE}@")
     with pytest.raises(Unavailable, match="Run casegraph init as the owner"):
         async with opened(url):
             pass
 
-    async with opened(postgresql.url(database.url.database, "casegraph")):
+    async with opened(owners):
         pass
 
     async with opened(url) as served:

@@ -19,7 +19,7 @@ depends_on = None
 
 BLOCK = 1_000
 """Rows in memory at a time."""
-OWNERS = ("casegraph_candidates(text, text[])", "casegraph_index_entry()")
+OWNERS = ("casegraph_candidates(text[], text[])", "casegraph_index_entry()")
 """The functions that run with their owner's rights."""
 KINDS = ("case", "party", "staff", "reference")
 Row = Mapping[str, Any]
@@ -189,15 +189,20 @@ POSTGRESQL_AFTER = (
     """ALTER TABLE search_gram
         ADD CONSTRAINT search_gram_pkey PRIMARY KEY USING INDEX uq_gram_of_words""",
     "DROP FUNCTION casegraph_candidates(text, text[])",
-    # The planner cannot know how few entries a term has, and would rather read all of them. The
-    # scope tells of the workspace: see domain/reading/search.py.
-    """CREATE FUNCTION casegraph_candidates(scope text, VARIADIC terms text[])
-    RETURNS SETOF bigint LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 500
-    SET enable_seqscan = off SET enable_indexscan = off AS $$
+    # The planner cannot know how few entries a term has, and would rather read all of them. In
+    # PL/pgSQL it plans once a session, and not with each call. The scopes tell of the workspace:
+    # see domain/reading/search.py.
+    """CREATE FUNCTION casegraph_candidates(scopes text[], terms text[])
+    RETURNS SETOF bigint LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE ROWS 500
+    SET enable_seqscan = off SET enable_indexscan = off SET plan_cache_mode = force_generic_plan
+    AS $$
+    BEGIN
+        RETURN QUERY
         SELECT DISTINCT found.entry
-        FROM (SELECT DISTINCT unnest(terms) AS term) AS given,
+        FROM unnest(scopes) AS given(scope),
+            (SELECT DISTINCT unnest(terms)) AS sought(term),
             LATERAL (
-                SELECT entry FROM search_gram WHERE grams @> casegraph_grams(scope, term)
+                SELECT g.entry FROM search_gram AS g WHERE g.grams @> casegraph_grams(scope, term)
             ) AS found
         WHERE length(term) >= 3
             AND (
@@ -208,8 +213,17 @@ POSTGRESQL_AFTER = (
                 ) / 4
                 OR current_setting('casegraph.workspace', true) = '*'
                     AND has_table_privilege(session_user, '@workspace@', 'INSERT')
-            )
-    $$""",
+            );
+    END $$""",
+    """CREATE OR REPLACE FUNCTION casegraph_grams(scope text, VARIADIC texts text[])
+    RETURNS bigint[] LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    BEGIN
+        RETURN (
+            SELECT coalesce(
+                array_agg(DISTINCT hashtextextended(scope || substr(one, place, 3), 0)), '{}')
+            FROM unnest(texts) AS one, generate_series(1, length(one) - 2) AS place
+        );
+    END $$""",
     """CREATE OR REPLACE FUNCTION casegraph_index_entry() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF TG_OP <> 'INSERT' THEN
