@@ -188,6 +188,47 @@ def test_a_copy(office, request):
     sound(office)
 
 
+def test_an_upgrade(office):
+    """It is done whole or not at all, and the next start makes good what is missing."""
+    lines = office.database.parent / "cases.jsonl"
+    made = [
+        {"name": f"Case {n}", "parties": [{"name": f"P {n % 97}", "role": "client"}]}
+        for n in range(LINES)
+    ]
+    lines.write_text("\n".join(map(json.dumps, made)))
+    office.command("import", lines)
+    interrupted = 0
+    for delay in delays(1.8):
+        before_words(office.database)
+        interrupted += killed(office, delay, "init")
+        entries = counted(office, "SELECT count(*) FROM search_entry")
+        whole = counted(office, "SELECT version_num > '0014' FROM alembic_version")
+        assert entries == (LINES + 97 if whole else 0)
+        office.command("init")
+        sound(office)
+
+    assert interrupted or KILLS < MANY
+
+
+def before_words(path):
+    """Bring a file to the schema before the search by words, with an index of nothing."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.executescript(
+            """
+            DROP TABLE search_index;
+            DROP TABLE search_entry;
+            CREATE TABLE search_entry (
+                entry INTEGER PRIMARY KEY, workspace_id INTEGER NOT NULL, kind TEXT NOT NULL,
+                id TEXT NOT NULL, scope TEXT NOT NULL, plain TEXT NOT NULL, loose TEXT NOT NULL,
+                number TEXT NOT NULL);
+            CREATE VIRTUAL TABLE search_index USING fts5(
+                scope, plain, loose, number, content='search_entry', content_rowid='entry',
+                tokenize='trigram case_sensitive 1');
+            UPDATE alembic_version SET version_num = '0014';
+            """
+        )
+
+
 @contextlib.contextmanager
 def target_of(number, office, request):
     """The URL of a new database: a file, or one on a server, in turn."""
