@@ -4,8 +4,8 @@ A word is a run of letters, digits and the marks that belong to them; an apostro
 vanishes. Words are in plain form (see folding). The index keeps two kinds of texts:
 
 - a *name*: the words, in lower case; the loose forms of them all, in upper case, if any differs;
-  and in upper case every two words as one that only a blank or a hyphen divides. A blank comes
-  before and after each word, and two divide these parts, and the joined words.
+  and in upper case, as one, two words that may_join(). A blank comes before and after each word,
+  and two divide these parts, and the joined words.
 - a *code*, which is a file number or a reference: the same without joined words; then, as lines,
   all its words as one in upper case, the same without leading zeros, and its groups, each between
   bars. In these lines, signs stand for the digits.
@@ -25,7 +25,8 @@ from domain import folding
 
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")
 _GROUP = re.compile(r"[0-9]+|[^0-9]+")
-_JOINING = (" ", "-")
+JOINED_BY_A_BLANK = 10
+"""Letters that two words may have together: more would make the index half as large again."""
 _DIGITS = "0123456789"
 _SIGNS = str.maketrans(_DIGITS, "!#$%&()*+,")
 
@@ -34,12 +35,12 @@ class Word(NamedTuple):
     """A word in plain form, and where it stands.
 
     *places* has, for each of its characters, the start and the end in the text of what it was made
-    from. *joins* tells whether only a blank or a hyphen comes between it and the word before.
+    from. *gap* is what comes between it and the word before, in plain form; empty for the first.
     """
 
     plain: str
     places: Sequence[tuple[int, int]]
-    joins: bool
+    gap: str
 
     @property
     def start(self) -> int:
@@ -109,14 +110,22 @@ def without_zeros(run: str) -> str:
 def runs(word: Word) -> list[Word]:
     """The groups of a word, with their places."""
     return [
-        Word(found[0], word.places[slice(*found.span())], False)
+        Word(found[0], word.places[slice(*found.span())], "")
         for found in _GROUP.finditer(word.plain)
     ]
 
 
 def may_join(one: Word, other: Word) -> bool:
-    """Whether two words that follow each other may be one to who searches."""
-    return other.joins and _has_case(one.plain) and _has_case(other.plain)
+    """Whether two words that follow each other may be one to who searches.
+
+    They may if only a hyphen divides them, or only a blank and they are short: Annalena finds
+    Anna-Lena and Anna Lena.
+    """
+    if not (_has_case(one.plain) and _has_case(other.plain)):
+        return False
+    return other.gap == "-" or (
+        other.gap == " " and len(one.plain) + len(other.plain) <= JOINED_BY_A_BLANK
+    )
 
 
 def _loose(plain: str) -> list[str]:
@@ -133,15 +142,14 @@ def _ascii_words(folded: str) -> Iterator[Word]:
     for found in _ASCII_WORD.finditer(folded):
         start, stop = found.span()
         places = [(at, at + 1) for at in range(start, stop) if folded[at] != "'"]
-        yield Word(found[0].replace("'", ""), places, folded[end:start] in _JOINING and end > 0)
+        yield Word(found[0].replace("'", ""), places, folded[end:start] if end else "")
         end = stop
 
 
 def _any_words(text: str) -> Iterator[Word]:
     chars: list[str] = []
     places: list[tuple[int, int]] = []
-    gap = ""  # what came after the last word
-    seen = False
+    gap, first = "", True
     folded = list(_folded(text))
     for index, (char, place) in enumerate(folded):
         if _in_word(char):
@@ -151,11 +159,12 @@ def _any_words(text: str) -> Iterator[Word]:
         if char == "'" and chars and index + 1 < len(folded) and _in_word(folded[index + 1][0]):
             continue
         if chars:
-            yield Word("".join(chars), places, seen and gap in _JOINING)
-            chars, places, gap, seen = [], [], "", True
-        gap += char
+            yield Word("".join(chars), places, gap)
+            chars, places, gap, first = [], [], "", False
+        if not first:
+            gap += char
     if chars:
-        yield Word("".join(chars), places, seen and gap in _JOINING)
+        yield Word("".join(chars), places, gap)
 
 
 def _folded(text: str) -> Iterator[tuple[str, tuple[int, int]]]:

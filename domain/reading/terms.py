@@ -5,7 +5,7 @@ term if the term
 
 - is a part of one of its words, in plain form; or
 - is one of its words in loose form, or begins one and has at least four letters. Two words that
-  only a blank or a hyphen divides count as one here, too: Annalena finds Anna-Lena.
+  people write as one, too, count as such here: see words.may_join().
 
 A term with a digit is also compared with file numbers and references as a whole: without
 separators, and group by group without leading zeros.
@@ -192,7 +192,7 @@ def _loosely(term: Term, text: Sequence[Word], *, joined: bool) -> Iterator[Foun
         run = text[index : index + length]
         yield from _fits(wanted, " ".join(word.plain for word in run), run, is_prefix)
     for one, other in pairwise(text) if joined else ():
-        if other.joins and words.may_join(one, other):
+        if words.may_join(one, other):
             yield from _fits(wanted, one.plain + other.plain, (one, other), is_prefix)
 
 
@@ -231,4 +231,4 @@ def _parts_of(text: Sequence[Word], wanted: str) -> Iterator[Found]:
 
 def _without_zeros(run: Word) -> Word:
     plain = words.without_zeros(run.plain)
-    return Word(plain, run.places[len(run.plain) - len(plain) :], run.joins)
+    return Word(plain, run.places[len(run.plain) - len(plain) :], run.gap)

@@ -30,11 +30,11 @@ SAME = {
 
 
 def split(text):
-    """The words of a text, and whether a blank or a hyphen alone comes before each."""
+    """The words of a text, and what comes between each and the one before."""
     found, end = [], None
     text = re.sub(r"(?<=[^\W_])'(?=[^\W_])", "", normal(text))
     for one in re.finditer(r"[^\W_]+", text):
-        found.append((one[0], end is not None and text[end : one.start()] in (" ", "-")))
+        found.append((one[0], "" if end is None else text[end : one.start()]))
         end = one.end()
     return found
 
@@ -67,7 +67,7 @@ def terms_of(query):
     return found
 
 
-def has(term, number, text, *, is_code=False):
+def has(term, text, *, is_code=False):
     """The best rule by which a text has a term; None if it has not."""
     found = split(text)
     word_list = [word for word, _ in found]
@@ -85,8 +85,8 @@ def has(term, number, text, *, is_code=False):
     if not is_code:
         runs += [
             one + other
-            for (one, _), (other, joins) in pairwise(found)
-            if joins and (one + other).isalpha()
+            for (one, _), (other, gap) in pairwise(found)
+            if (one + other).isalpha() and (gap == "-" or (gap == " " and len(one + other) <= 10))
         ]
     if any(
         loosened(run) == wanted or (letters >= 4 and loosened(run).startswith(wanted))
@@ -121,7 +121,7 @@ def texts_of(case, fields):
 
 
 def found_in(term, number, text, is_code):
-    rule = has(term, number, text, is_code=is_code)
+    rule = has(term, text, is_code=is_code)
     if is_code and number and has_number(number, text):
         return min(rule or "number", "number", key=RULES.index)
     return rule
@@ -152,7 +152,7 @@ def score(query, case, fields):
     for term, number in terms:
         level = 0
         for _field, text, code in own:
-            rule = has(term, number, text, is_code=code)
+            rule = has(term, text, is_code=code)
             level = max(level, {"word": 4, "prefix": 3, "substring": 2, "folded": 1}.get(rule, 0))
             if code and number and has_number(number, text):
                 mine, theirs = groups(number), groups([word for word, _ in split(text)])

@@ -4,20 +4,22 @@ import os
 import random
 import re
 import unicodedata
-from pathlib import Path
 
 import pytest
 
+from domain.errors import Invalid
 from domain.inputs import (
     CaseFilter,
     CaseOrder,
     CaseOrderField,
     NewParty,
     NewStaff,
+    PartyFilter,
     PartyRole,
+    StaffFilter,
     StaffRole,
 )
-from domain.reading import lists, matches, objects
+from domain.reading import lists, lookups, matches, objects
 from domain.reading.paging import Paging
 from domain.reading.search import DEFAULT_FIELDS, MatchField
 from tests.domain.searching import (
@@ -33,7 +35,6 @@ from tests.domain.searching import (
 BY_RELEVANCE = CaseOrder(CaseOrderField.RELEVANCE)
 SEARCHES = int(os.environ.get("CASEGRAPH_SEARCHES", "60"))
 """Random ones, for each database."""
-REAL = Path(__file__).parents[4] / "shared" / "data" / "supreme-court-cases.jsonl"
 
 
 # What is made, and what is sought.
@@ -234,3 +235,49 @@ async def test_every_hit_is_justified_by_its_matches(database, clerk, firm):
                 assert ends == sorted(ends)
                 justified += 1
     assert justified > SEARCHES / 2
+
+
+SPELLINGS = [
+    ("Müller", "Mueller", "Muller", "MÜLLER", "Mu\u0308ller"),
+    ("Weiß", "WEISS", "weiss", "Weiß"),
+    ("O'Neill", "O’Neill", "ONeill", "O\u2018Neill"),
+    ("Anna-Lena", "Anna Lena", "Annalena", "ANNA\u2011LENA"),
+]
+NUMBERED = ["AZ-2026-042", "AZ\u20112026\u2011042", "Az.: AZ-2026-042", "2026/42", "az 2026 42"]
+
+
+async def test_every_spelling_finds_every_other(database, clerk, given_case):
+    for group in SPELLINGS:
+        for name in group:
+            await given_case(f"{name} Schmidt", file_number=None)
+    for group in SPELLINGS:
+        for query in group:
+            names = {f"{name} Schmidt" for name in group}
+            ids = await found(database, clerk, CaseFilter(search=query))
+            async with database.read() as db:
+                by_id = await objects.by_id(clerk, db, lookups.CASE, ids)
+            stored = {unicodedata.normalize("NFC", name) for name in names}
+            assert stored <= {case.name for case in by_id.values()}, query
+
+
+async def test_every_way_to_write_a_file_number_finds_it(database, clerk, given_case):
+    case = await given_case("Found", file_number="AZ-2026-042")
+    await given_case("Other", file_number="AZ-2026-041")
+
+    for query in NUMBERED:
+        assert await found(database, clerk, CaseFilter(search=query)) == [case.id], query
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        CaseFilter(search=" ".join("abcdefghijklmnopq")),
+        CaseFilter(search="x" * 201),
+        CaseFilter(search="x", in_=["names"]),
+        CaseFilter(party=PartyFilter(reference="x" * 201)),
+        CaseFilter(staff=StaffFilter(search=" ".join("abcdefghijklmnopq"))),
+    ],
+)
+async def test_what_cannot_be_searched_is_refused(clerk, wanted):
+    with pytest.raises(Invalid):
+        lists.cases(clerk, wanted)
