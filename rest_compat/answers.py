@@ -90,8 +90,8 @@ async def case_page(
 ) -> Response:
     """A page of full case objects, if *matched* each with its matches; with the facets of the whole
     list, if any are asked for."""
-    asked = await lists.settled(db, asked)
-    rows = await db.fetch(asked.page(paging, CASE, keyed=True))
+    listing = await lists.settled(db, asked)
+    rows = await db.fetch(listing.page(paging, CASE, keyed=True))
     more = len(rows) > paging.limit
     del rows[paging.limit :]
     # Each row starts with the sort keys for its cursor; the columns follow.

@@ -85,6 +85,7 @@ async def facets(
     """
     if not 1 <= first <= MOST_VALUES:
         raise invalid(f"first must be from 1 to {MOST_VALUES}.", "first")
+    asked = await lists.sought(db, asked)
     return [await _facet(db, asked, field, first) for field in dict.fromkeys(by)]
 
 

@@ -4,11 +4,13 @@ Only cases(), parties() and staff() make a list, and they require the scope to r
 supplies the statements and their values.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select
+import orjson
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select
 
 from domain.access.principal import Principal, Scope
 from domain.inputs import CaseFilter, CaseOrder, CaseOrderField
@@ -51,7 +53,9 @@ class RootList:
     compiled: Compiled
     order: CaseOrder
     found: Compiled | None = None
-    """The filter with the hits of its search; cursors do not depend on it."""
+    """The filter with what is known of its search; cursors do not depend on it."""
+    matches: Sequence[tuple[str, str]] | None = None
+    """The keys of all its items, in its order, if they are known."""
 
     @property
     def ranking(self) -> Wanted | None:
@@ -71,12 +75,14 @@ class RootList:
         Raises Invalid for a cursor from another list.
         """
         window = Window.of(paging)
+        values = self.values | page_values(paging, self.seal, _KEY_TYPES, ahead)
         shape = self.conditions.shape
+        if self.matches is not None:
+            shape = THESE
+            values["these"] = orjson.dumps(self._within(window, values)).decode()
+            window = Window(after=False, before=False, backwards=window.backwards)
         sorting = Sorting(self.kind, self.order, shape, self.ranking)
-        statement = _page(sorting, window, columns, keyed=keyed)
-        values = page_values(paging, self.seal, _KEY_TYPES, ahead)
-        values |= self.values
-        return Fetch(statement, values)
+        return Fetch(_page(sorting, window, columns, keyed=keyed), values)
 
     def outside(self, paging: Paging, name: str) -> Fetch | None:
         """A row if anything is at the cursor *name*, "after" or "before", or beyond it.
@@ -85,13 +91,19 @@ class RootList:
         """
         if getattr(paging, name) is None:
             return None
-        values = page_values(paging, self.seal, _KEY_TYPES)
-        values |= self.values
+        values = self.values | page_values(paging, self.seal, _KEY_TYPES)
+        if self.matches is not None:
+            bound = values[f"{name}_0"], values[f"{name}_1"]
+            beyond = name == "after" if self.order.descending else name == "before"
+            there = any(key >= bound if beyond else key <= bound for key in self.matches)
+            return Fetch(_IF, {"there": int(there)})
         sorting = Sorting(self.kind, self.order, self.conditions.shape, self.ranking)
         return Fetch(_outside(sorting, name), values)
 
     def count(self) -> Fetch:
         """One row: the number of items in the whole list."""
+        if self.matches is not None:
+            return Fetch(_KNOWN, {"total": len(self.matches)})
         return Fetch(_count(self.kind, self.conditions.shape), self.values)
 
     @property
@@ -100,20 +112,33 @@ class RootList:
         wanted = self.conditions.search
         return wanted if wanted is not None and wanted.indexed else None
 
-    def first_hits(self, wanted: Wanted) -> Fetch:
-        """Rows: the ids of the first hits of its search, one more than are found at once."""
-        return Fetch(search.first_hits(wanted), {**self.values, "limit": self.at_once + 1})
+    def first_matches(self, wanted: Wanted) -> Fetch:
+        """Rows: the keys of the first items that its search leads to, one more than at once."""
+        shape = self.compiled.with_modes(wanted).shape
+        sorting = Sorting(self.kind, self.order, shape, self.ranking)
+        return Fetch(_first_matches(sorting, wanted), {**self.values, "limit": self.at_once + 1})
 
     @property
     def at_once(self) -> int:
-        """How many hits of its search are found at once."""
+        """How many items are found at once."""
         return MANY if self.ranking is not None else FEW
 
-    def with_hits(self, ids: list[str]) -> "RootList":
-        """The same list, whose search has these hits and no others."""
-        wanted = self.compiled.search
-        assert wanted is not None
-        return replace(self, found=self.compiled.with_hits(wanted.name, ids))
+    def with_matches(self, keys: Sequence[tuple[str, str]]) -> "RootList":
+        """The same list, which has the items with these keys and no others."""
+        return replace(self, matches=sorted(keys, reverse=self.order.descending))
+
+    def _within(self, window: Window, values: Mapping[str, Any]) -> list[str]:
+        """The ids on a page whose items are known, and up to one beyond it for each ahead."""
+        assert self.matches is not None
+        keys = self.matches
+        for name in ("after", "before"):
+            if getattr(window, name):
+                bound = values[f"{name}_0"], values[f"{name}_1"]
+                less = (name == "after") == self.order.descending
+                keys = [key for key in keys if (key < bound if less else key > bound)]
+        limit = values["limit"]
+        chosen = keys[-limit:] if window.backwards else keys[:limit]
+        return [id for _first, id in chosen]
 
     @property
     def values(self) -> dict[str, Any]:
@@ -135,19 +160,33 @@ class RootList:
 
 
 async def settled(db: Snapshot, asked: RootList) -> RootList:
-    """The same list; if its search has few hits, they are found now, for the page and the total.
+    """The same list; if its search leads to few items, they are found now, for page and total.
 
-    A page of few hits is put in order. If there are many, walking the list in its order until
-    enough of them were met takes less, but not by relevance.
+    If there are many, walking the list in its order until enough of them were met takes less, but
+    not by relevance.
     """
     wanted = asked.seeking
     if wanted is None:
         return asked
     wanted = await search.ordered(db, wanted, asked.values, FEW)
-    hits = [id for (id,) in await db.fetch(asked.first_hits(wanted))]
-    if len(hits) > asked.at_once:
+    keys = await db.fetch(asked.first_matches(wanted))
+    if len(keys) > asked.at_once:
         return replace(asked, found=asked.compiled.with_modes(wanted))
-    return asked.with_hits(hits)
+    return asked.with_matches([(first, id) for first, id in keys])
+
+
+async def sought(db: Snapshot, asked: RootList) -> RootList:
+    """The same list, with the hits of its search whatever else is asked of them, if they are not
+    very many."""
+    wanted = asked.seeking
+    if wanted is None:
+        return asked
+    wanted = await search.ordered(db, wanted, asked.values, FEW)
+    values = {**asked.values, "limit": MANY + 1}
+    hits = [id for (id,) in await db.fetch(Fetch(search.first_hits(wanted), values))]
+    if len(hits) > MANY:
+        return replace(asked, found=asked.compiled.with_modes(wanted))
+    return replace(asked, found=asked.compiled.with_hits(wanted.name, hits))
 
 
 def cases(
@@ -230,6 +269,21 @@ def _page(sorting: Sorting, window: Window, columns: tuple[str, ...], *, keyed: 
     return matching(statement.limit(bindparam("limit")), sorting.kind, sorting.shape)
 
 
+@lru_cache(maxsize=128)
+def _first_matches(sorting: Sorting, wanted: Wanted) -> Prepared:
+    """Both parts of the keys of up to *limit* items, in no order."""
+    kind, shape = sorting.kind, sorting.shape
+    first, id = sorting.key
+    statement = select(first, id).limit(bindparam("limit"))
+    # PostgreSQL looks up the hits, each by its id, and at nothing else.
+    hits = rows_of(kind.table, search.hits(wanted).subquery("sought"))
+    rest = tuple(part for part in shape if part != wanted)
+    return Prepared(
+        _conditioned(statement, kind, shape),
+        postgresql=_conditioned(statement, kind, rest).add_cte(hits),
+    )
+
+
 @lru_cache(maxsize=192)
 def _outside(sorting: Sorting, name: str) -> Prepared:
     c = sorting.kind.table.c
@@ -264,6 +318,14 @@ def matching(statement: Select[Any], kind: Kind, shape: Shape) -> Prepared:
         _conditioned(statement, kind, shape),
         postgresql=_conditioned(statement, kind, rest).add_cte(found),
     )
+
+
+THESE: Shape = ("all", ("hits", "these"))
+"""What is on a page of which the ids are known."""
+_KNOWN = Prepared(select(bindparam("total", type_=Integer)))
+_IF = Prepared(
+    select(bindparam("there", type_=Integer)).where(bindparam("there", type_=Integer) > 0)
+)
 
 
 def _hits(shape: Shape) -> Shape | None:

@@ -275,18 +275,17 @@ def _counts(wanted: Wanted) -> Prepared:
 @lru_cache(maxsize=64)
 def first_hits(wanted: Wanted) -> Prepared:
     """The ids of the first *limit* objects that have all terms."""
-    [first, *rest] = [n for n, mode in enumerate(wanted.modes) if mode is not Mode.CHECK]
-    hits = _having(wanted, first).subquery("hits")
-    without = wanted._replace(
-        modes=tuple(Mode.CHECK if n == first else mode for n, mode in enumerate(wanted.modes))
-    )
-    conditions: list[ColumnElement[bool]] = [hits.c.id.in_(_having(wanted, n)) for n in rest]
-    conditions += [
-        _has(wanted, n, hits.c.id)
-        for n, mode in enumerate(without.modes)
-        if mode is Mode.CHECK and n != first
-    ]
-    return Prepared(select(hits.c.id).distinct().where(*conditions).limit(bindparam("limit")))
+    return Prepared(hits(wanted).limit(bindparam("limit")))
+
+
+def hits(wanted: Wanted) -> Select[Any]:
+    """The ids of the objects that have all terms, each once, in the column *value*."""
+    first, *rest = [n for n, mode in enumerate(wanted.modes) if mode is not Mode.CHECK]
+    others = [n for n, mode in enumerate(wanted.modes) if mode is Mode.CHECK]
+    found = _having(wanted, first).subquery("hits")
+    conditions: list[ColumnElement[bool]] = [found.c.id.in_(_having(wanted, n)) for n in rest]
+    conditions += [_has(wanted, n, found.c.id) for n in others]
+    return select(found.c.id.label("value")).distinct().where(*conditions)
 
 
 def reference_parameters(workspace_id: int, name: str, found: Sequence[str]) -> dict[str, Any]:

@@ -117,8 +117,8 @@ def _fetches(layer: Layer, variables: VariableValues) -> tuple[int, list[Fetch |
     match load:
         case RootPage():
             listing = load.ask(NOBODY)
-            hits = listing.first_hits(wanted) if (wanted := listing.seeking) else None
-            listing = listing.with_hits([]) if hits is not None else listing
+            hits = listing.first_matches(wanted) if (wanted := listing.seeking) else None
+            listing = listing.with_matches([]) if hits is not None else listing
             page = listing.page(load.paging, columns, keyed=layer.keyed) if layer.listed else None
             count = listing.count() if layer.counted else None
             return load.paging.limit, [hits, page, count]

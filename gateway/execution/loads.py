@@ -63,7 +63,8 @@ class RootPage:
 
     async def resolve(self, context: Context, _root: Any) -> Listing:
         db = await context.snapshot()
-        listing = await lists.settled(db, self.ask(context.who))
+        asked = self.ask(context.who)
+        listing = await lists.settled(db, asked)
         page = await objects.page(db, listing, self.paging)
 
         async def count() -> int:
@@ -76,7 +77,7 @@ class RootPage:
             return await objects.outside(await context.snapshot(), listing, self.paging)
 
         async def facets(by: Sequence[FacetField], first: int) -> list[Facet]:
-            return await counted_facets(await context.snapshot(), listing, by, first)
+            return await counted_facets(await context.snapshot(), asked, by, first)
 
         return Listing(page, once(count), outside, facets, once(told))
 

@@ -298,9 +298,10 @@ def test_few_hits_are_put_in_order_and_no_case_is_walked(plan, clerk):
     asked = lists.cases(clerk, CaseFilter(search="case 1", status=["active"]))
     by_score = lists.cases(clerk, CaseFilter(search="case 1", status=["active"]), None)
     for wanted in (
-        asked.first_hits(asked.seeking),
-        asked.with_hits(["x"]).page(Paging(20), ("id",)),
-        by_score.with_hits(["x"]).page(Paging(20), ("id",)),
+        asked.first_matches(asked.seeking),
+        asked.with_matches([("x", "x")]).page(Paging(20), ("id",)),
+        by_score.first_matches(by_score.seeking),
+        by_score.with_matches([("x", "x")]).page(Paging(20), ("id",)),
         by_score.page(Paging(20), ("id",)),
     ):
         steps = plan(wanted.statement, wanted.values)
