@@ -173,8 +173,8 @@ class Floor:
         return shapes.met(rows, parties, cases, staff)
 
     def q5(self, term: str) -> Any:
-        count, values = searches.asked(self.workspace_id, term)
-        return shapes.found(self.reader.execute(searches.for_sqlite(count), values).fetchall())
+        terms, values = searches.asked(self.workspace_id, term)
+        return shapes.found(self.reader.execute(searches.for_sqlite(terms), values).fetchall())
 
     q6 = q5
 

@@ -126,8 +126,8 @@ class Floor:
         return shapes.met(rows, parties, cases, staff)
 
     async def q5(self, db: Any, term: str) -> Any:
-        count, values = searches.asked(self.workspace_id, term)
-        sql, names = searches.for_postgresql(count)
+        terms, values = searches.asked(self.workspace_id, term)
+        sql, names = searches.for_postgresql(terms)
         return shapes.found(await db.fetch(sql, *searches.ordered(values, names)))
 
     q6 = q5

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from domain.reading import search, terms
-from domain.reading.search import CODES, TEXTS, Wanted
+from domain.reading.search import Wanted
 
 Placeholder = Callable[[str], str]
 """How a statement names the parameter of this name."""
@@ -41,33 +41,38 @@ POSTGRESQL = Spelling(
 SOURCES = (("case", ("name", "code")), ("reference", ("code",)), ("party", ("name",)))
 
 
-def asked(workspace_id: int, text: str) -> tuple[int, dict[str, Any]]:
-    """How many terms a search has, and the values of the parameters."""
+Spellings = tuple[tuple[int, int], ...]
+"""For each term, how many spellings it has in texts, and in codes beside these."""
+
+
+def asked(workspace_id: int, text: str) -> tuple[Spellings, dict[str, Any]]:
+    """The terms of a search, and the values of the parameters."""
     sought = terms.sought(text)
-    wanted = Wanted("search", "t", "case", search.sources_of("case"), search.modes_of(sought))
+    modes, spellings = search.modes_of(sought), search.spellings_of(sought)
+    wanted = Wanted("search", "t", "case", search.sources_of("case"), modes, spellings)
     assert set(wanted.modes) == {search.Mode.INDEX}
     values = search.parameters(workspace_id, wanted, sought)
-    return len(sought.terms), {**values, "workspace": workspace_id}
+    return spellings, {**values, "workspace": workspace_id}
 
 
-def statement(count: int, spelling: Spelling, name: Placeholder) -> str:
-    """The first 21 active cases that have all of *count* terms, the best first, and the total."""
+def statement(terms: Spellings, spelling: Spelling, name: Placeholder) -> str:
+    """The first 21 active cases that have all of *terms*, the best first, and the total."""
     found, holding = [], []
-    for n in range(count):
+    for n, (texts_of, _codes) in enumerate(terms):
         tests = []
         for kind, columns in SOURCES:
-            texts = _texts(n, kind)
+            texts = _texts(n, terms[n], kind)
             any_of = " OR ".join(
                 spelling.holds.format(f"one.{column}", name(text))
                 for column in columns
-                for text in (texts if column == "code" else texts[:TEXTS])
+                for text in (texts if column == "code" else texts[:texts_of])
             )
             tests.append(f"one.kind = '{kind}' AND ({any_of})")
         scopes = [f"t_{kind}" for kind, _columns in SOURCES]
         entries = spelling.entries.format(
             workspace=name("workspace"),
             index=", ".join(map(name, [f"t_{n}_query"] if spelling is SQLITE else scopes)),
-            terms=", ".join(map(name, _texts(n, "case"))),
+            terms=", ".join(map(name, _texts(n, terms[n], "case"))),
             test=" OR ".join(tests),
         )
         found.append(f"found{n} AS MATERIALIZED ({entries})")
@@ -87,48 +92,53 @@ def statement(count: int, spelling: Spelling, name: Placeholder) -> str:
         f" JOIN search_entry e ON e.workspace_id = {name('workspace')} AND e.kind = 'case'"
         " AND e.id = hits.id"
         " WHERE c.deleted_at IS NULL AND c.status = 'active'"
-        f" ORDER BY {_score(count, spelling, name)} DESC, c.created_at DESC, c.id DESC LIMIT 21"
+        f" ORDER BY {_score(terms, spelling, name)} DESC, c.created_at DESC, c.id DESC LIMIT 21"
     )
 
 
-def _texts(n: int, kind: str) -> list[str]:
-    count = TEXTS if kind == "party" else TEXTS + CODES
-    return [f"t_{n}_{place}" for place in range(count)]
+def _texts(n: int, counts: tuple[int, int], kind: str) -> list[str]:
+    texts, codes = counts
+    found = [f"t_{n}_{place}" for place in range(texts)]
+    return found if kind == "party" else [*found, *_codes(n, codes)]
 
 
-def _score(count: int, spelling: Spelling, name: Placeholder) -> str:
+def _codes(n: int, count: int) -> list[str]:
+    return [f"t_{n}_code{place}" for place in range(count)]
+
+
+def _score(terms: Spellings, spelling: Spelling, name: Placeholder) -> str:
     def holds(column: str, parameter: str) -> str:
         return spelling.holds.format(f"e.{column}", name(parameter))
 
-    def each(*tests: tuple[str, str]) -> str:
-        return " AND ".join(
-            "(" + " OR ".join(holds(column, f"t_{n}_{suffix}") for column, suffix in tests) + ")"
-            for n in range(count)
-        )
+    def each(*suffixes: str, codes: bool = False) -> str:
+        of_terms = []
+        for n, (texts, more) in enumerate(terms):
+            wanted = suffixes or map(str, range(texts))
+            tests = [holds(column, f"t_{n}_{one}") for one in wanted for column in ("name", "code")]
+            tests += [holds("code", one) for one in _codes(n, more) if codes]
+            of_terms.append(f"({' OR '.join(tests)})")
+        return " AND ".join(of_terms)
 
-    both = lambda suffix: (("name", suffix), ("code", suffix))  # noqa: E731
-    codes = tuple(("code", str(TEXTS + place)) for place in range(CODES))
-    texts = tuple(pair for place in range(TEXTS) for pair in both(str(place)))
     levels = (
         f"{holds('code', 't_raw')} OR {holds('code', 't_grouped')}",
         f"substr(e.name || ' ', 1, length({name('t_name')})) = {name('t_name')}",
-        each(*both("whole"), ("code", "groups")),
-        each(*both("begin"), ("code", "groups")),
-        each(*both("0"), *codes),
-        each(*texts, *codes),
+        each("whole", "groups"),
+        each("begin", "groups"),
+        each("0", codes=True),
+        each(codes=True),
     )
     whens = " ".join(f"WHEN {test} THEN {6 - place}" for place, test in enumerate(levels))
     return f"CASE {whens} ELSE 0 END"
 
 
-@lru_cache(maxsize=16)
-def for_sqlite(count: int) -> str:
+@lru_cache(maxsize=64)
+def for_sqlite(terms: Spellings) -> str:
     """The statement with parameters by their names."""
-    return statement(count, SQLITE, lambda name: f":{name}")
+    return statement(terms, SQLITE, lambda name: f":{name}")
 
 
-@lru_cache(maxsize=16)
-def for_postgresql(count: int) -> tuple[str, Sequence[str]]:
+@lru_cache(maxsize=64)
+def for_postgresql(terms: Spellings) -> tuple[str, Sequence[str]]:
     """The statement with parameters by number, and their names in this order."""
     names: dict[str, int] = {}
 
@@ -136,7 +146,7 @@ def for_postgresql(count: int) -> tuple[str, Sequence[str]]:
         number = names.setdefault(name, len(names) + 1)
         return f"${number}::{'int' if name == 'workspace' else 'text'}"
 
-    sql = statement(count, POSTGRESQL, placeholder)
+    sql = statement(terms, POSTGRESQL, placeholder)
     return sql, tuple(names)
 
 

@@ -89,10 +89,15 @@ async def facets(
     return [await _facet(db, asked, field, first) for field in dict.fromkeys(by)]
 
 
-async def _facet(db: Snapshot, asked: RootList, field: FacetField, first: int) -> Facet:
+def counts(asked: RootList, field: FacetField, first: int) -> Fetch:
+    """Rows: the first values of a field and their counts, and one value more."""
     compiled = without(asked.conditions, field)
     values = {**compiled.values, "workspace_id": asked.who.workspace_id, "limit": first + 1}
-    rows = await db.fetch(Fetch(_statement(field, compiled.shape), values))
+    return Fetch(_statement(field, compiled.shape), values)
+
+
+async def _facet(db: Snapshot, asked: RootList, field: FacetField, first: int) -> Facet:
+    rows = await db.fetch(counts(asked, field, first))
     found = rows[:first]
     labels = {}
     if field is FacetField.STAFF:

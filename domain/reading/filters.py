@@ -227,7 +227,8 @@ class _Compiler:
             return [NOTHING]
         for _ in asked.terms[1:]:
             self.count()
-        wanted = Wanted("search", self.parameter(None), kind, sources, search.modes_of(asked))
+        modes, spellings = search.modes_of(asked), search.spellings_of(asked)
+        wanted = Wanted("search", self.parameter(None), kind, sources, modes, spellings)
         self.values |= search.parameters(self.workspace_id, wanted, asked)
         self.sought[wanted.name] = asked
         return [wanted]

@@ -19,6 +19,7 @@ from sqlalchemy import (
     case,
     cast,
     exists,
+    false,
     func,
     literal,
     or_,
@@ -42,8 +43,6 @@ MOST_VISITS = 50_000
 """What any other search is taken to visit at most, so that the largest firm can make a few."""
 MUCH_MORE = 3
 """How many times as many entries a term may have as the rarest, and still be found by the index."""
-TEXTS, CODES = 3, 3
-"""How many spellings of a term a text may have, and a code beside these."""
 _ID = 36
 """Characters in the id of a case."""
 _ENTRIES = Prepared(
@@ -92,7 +91,8 @@ class Source(NamedTuple):
 class Wanted(NamedTuple):
     """A part of a filter's shape: the objects of a kind that have all terms of a search.
 
-    *name* begins the names of its parameters; there is a mode for each term.
+    *name* begins the names of its parameters. For each term there is a mode, and the numbers of its
+    spellings in texts, and in codes beside these.
     """
 
     what: str
@@ -100,6 +100,7 @@ class Wanted(NamedTuple):
     kind: str
     sources: tuple[Source, ...]
     modes: tuple[Mode, ...]
+    spellings: tuple[tuple[int, int], ...]
 
     @property
     def indexed(self) -> bool:
@@ -165,6 +166,11 @@ def modes_of(asked: Sought) -> tuple[Mode, ...]:
     return tuple(Mode.SCAN if term is longest else Mode.CHECK for term in asked.terms)
 
 
+def spellings_of(asked: Sought) -> tuple[tuple[int, int], ...]:
+    """For each term, the number of its spellings in texts, and in codes beside these."""
+    return tuple((len(term.texts), len(term.codes)) for term in asked.terms)
+
+
 def sources_of(kind: str, fields: Collection[MatchField] = DEFAULT_FIELDS) -> tuple[Source, ...]:
     """Where objects of a kind are searched; the fields are those of cases."""
     if kind == "party":
@@ -194,9 +200,8 @@ def parameters(workspace_id: int, wanted: Wanted, asked: Sought) -> dict[str, An
     for index, term in enumerate(asked.terms):
         one = f"{name}_{index}"
         texts, codes = term.texts, term.codes
-        padded = [*texts, *[texts[0]] * (TEXTS - len(texts))]
-        padded += [*codes, *[texts[0]] * (CODES - len(codes))]
-        values |= {f"{one}_{place}": text for place, text in enumerate(padded)}
+        values |= {f"{one}_{place}": text for place, text in enumerate(texts)}
+        values |= {f"{one}_code{place}": text for place, text in enumerate(codes)}
         values[f"{one}_whole"] = f" {term.plain} "
         values[f"{one}_begin"] = f" {term.plain}"
         values[f"{one}_groups"] = codes[1] if len(codes) > 1 else f" {term.plain} "
@@ -332,8 +337,12 @@ def score(wanted: Wanted, id: ColumnElement[Any]) -> ColumnElement[str]:
             *(holds(e.c[column], _value(f"{name}_{n}_{suffix}")) for column in columns)
         )
 
-    def in_code(suffix: object) -> Any:
+    def in_code(suffix: str) -> Any:
         return lambda n: holds(e.c.code, _value(f"{name}_{n}_{suffix}"))
+
+    def in_codes(n: int) -> Any:
+        places = range(wanted.spellings[n][1])
+        return or_(false(), *(in_code(f"code{place}")(n) for place in places))
 
     tests: list[tuple[ColumnElement[bool], Score]] = []
     if numbers:
@@ -347,8 +356,8 @@ def score(wanted: Wanted, id: ColumnElement[Any]) -> ColumnElement[str]:
         more = [in_code("groups")] if numbers else []
         tests.append((each(within("whole"), *more), Score.WORD))
         tests.append((each(within("begin"), *more), Score.PREFIX))
-        more = [in_code(TEXTS + place) for place in range(CODES)] if numbers else []
-        tests.append((each(within("0"), *more), Score.SUBSTRING))
+        codes = [in_codes] if numbers else []
+        tests.append((each(within("0"), *codes), Score.SUBSTRING))
         tests.append(
             (and_(*(_any_of(wanted, n, own, e) for n in range(len(wanted.modes)))), Score.FOLDED)
         )
@@ -471,9 +480,10 @@ def _any_of(wanted: Wanted, n: int, source: Source, e: Any) -> ColumnElement[boo
 def _tests(wanted: Wanted, n: int, source: Source) -> list[tuple[str, str]]:
     """Columns, and the parameters with the texts that one of them has to have."""
     name = f"{wanted.name}_{n}"
-    found = [(column, f"{name}_{place}") for column in source.columns for place in range(TEXTS)]
+    texts, codes = wanted.spellings[n]
+    found = [(column, f"{name}_{place}") for column in source.columns for place in range(texts)]
     if _has_numbers(source):
-        found += [("code", f"{name}_{TEXTS + place}") for place in range(CODES)]
+        found += [("code", f"{name}_code{place}") for place in range(codes)]
     return found
 
 

@@ -10,10 +10,18 @@ from strawberry import Schema
 
 from domain.errors import invalid
 from domain.reading import lookups
+from domain.reading.facets import counts
 from domain.storage.statements import Fetch
 from domain.upkeep import administration
 from gateway import globalids
-from gateway.execution.loads import CaseByFileNumber, Nodes, OneById, RelatedPage, RootPage
+from gateway.execution.loads import (
+    CaseByFileNumber,
+    Facets,
+    Nodes,
+    OneById,
+    RelatedPage,
+    RootPage,
+)
 from gateway.execution.operations import Operation, plans_of
 from gateway.execution.plans import Layer, Plan
 from gateway.execution.selections import NotCovered
@@ -121,7 +129,14 @@ def _fetches(layer: Layer, variables: VariableValues) -> tuple[int, list[Fetch |
             listing = listing.with_matches([]) if hits is not None else listing
             page = listing.page(load.paging, columns, keyed=layer.keyed) if layer.listed else None
             count = listing.count() if layer.counted else None
-            return load.paging.limit, [hits, page, count]
+            facets = [
+                counts(listing, field, asked.first)
+                for request, _when in layer.facets
+                for asked in [request.load(variables)]
+                if isinstance(asked, Facets)
+                for field in dict.fromkeys(asked.by)
+            ]
+            return load.paging.limit, [hits, page, count, *facets]
         case RelatedPage():
             related = load.ask(NOBODY)
             if not layer.columns:

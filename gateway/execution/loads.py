@@ -6,16 +6,16 @@ for all parents of a layer.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import strawberry
 from strawberry.extensions import FieldExtension
 
 from domain.access.principal import Principal, Scope
-from domain.reading import lists, lookups, matches, mixed, objects, related
+from domain.models import CaseStatus
+from domain.reading import facets, lists, lookups, matches, mixed, objects, related
 from domain.reading.facets import Facet, FacetField
-from domain.reading.facets import facets as counted_facets
 from domain.reading.lists import RootList
 from domain.reading.lookups import Kind
 from domain.reading.matches import Match
@@ -23,6 +23,7 @@ from domain.reading.mixed import MixedList
 from domain.reading.paging import Edge, Page, Paging
 from domain.reading.related import RelatedList
 from domain.reading.relations import Relation
+from domain.storage.database import Snapshot
 from domain.storage.statements import Fetch
 from gateway import globalids
 from gateway.execution.context import Context
@@ -42,7 +43,7 @@ class Listing:
     page: Page[Any]
     count: Callable[[], Any]
     outside: Callable[[], Any]
-    facets: Callable[[Sequence[FacetField], int], Any] | None = None
+    facets: Callable[["Facets"], Any] | None = None
     matches: Callable[[], Any] | None = None
     """By the id of each item, where a search has found it."""
 
@@ -63,8 +64,7 @@ class RootPage:
 
     async def resolve(self, context: Context, _root: Any) -> Listing:
         db = await context.snapshot()
-        asked = self.ask(context.who)
-        listing = await lists.settled(db, asked)
+        listing = await lists.settled(db, self.ask(context.who))
         page = await objects.page(db, listing, self.paging)
 
         async def count() -> int:
@@ -76,10 +76,44 @@ class RootPage:
         async def outside() -> tuple[bool, bool]:
             return await objects.outside(await context.snapshot(), listing, self.paging)
 
-        async def facets(by: Sequence[FacetField], first: int) -> list[Facet]:
-            return await counted_facets(await context.snapshot(), asked, by, first)
+        async def facets(asked: "Facets") -> list[Facet]:
+            return await shown_facets(await context.snapshot(), listing, asked)
 
         return Listing(page, once(count), outside, facets, once(told))
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """Facets of a list of cases."""
+
+    by: Sequence[FacetField]
+    first: int
+
+    async def resolve(self, _context: Context, root: Listing) -> list[Facet]:
+        assert root.facets is not None
+        found: list[Facet] = await root.facets(self)
+        return found
+
+
+async def shown_facets(db: Snapshot, listing: RootList, asked: Facets) -> list[Facet]:
+    """The facets, with values as filters take them: names of an enum, and global ids."""
+    return [
+        replace(
+            facet,
+            values=[
+                replace(one, value=_as_filtered(facet.field, one.value)) for one in facet.values
+            ],
+        )
+        for facet in await facets.facets(db, listing, asked.by, asked.first)
+    ]
+
+
+def _as_filtered(field: FacetField, value: str | None) -> str | None:
+    if value is None:
+        return None
+    if field is FacetField.STATUS:
+        return CaseStatus(value).name
+    return globalids.encode("Staff", value) if field is FacetField.STAFF else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +242,7 @@ def keys_of(wanted: Sequence[tuple[str, Any]], type_name: str) -> list[Any]:
     return [key for name, key in wanted if name == type_name]
 
 
-Load = RootPage | MixedPage | RelatedPage | OneById | CaseByFileNumber | ItsCase | Nodes
+Load = RootPage | MixedPage | Facets | RelatedPage | OneById | CaseByFileNumber | ItsCase | Nodes
 
 
 class _Loads(FieldExtension):
@@ -223,7 +257,7 @@ class _Loads(FieldExtension):
 
 
 def loading(
-    description: str, relation: Relation | None = None
+    description: str, relation: Relation | None = None, price: Price = Price.LOADS
 ) -> Callable[[Callable[..., Any]], Any]:
     """A field that loads. The function takes only the field's arguments and returns a Load.
 
@@ -235,7 +269,7 @@ def loading(
             resolver=declared,
             description=description,
             extensions=[_Loads()],
-            metadata={PRICE: Price.LOADS, RELATION: relation},
+            metadata={PRICE: price, RELATION: relation},
         )
 
     return field

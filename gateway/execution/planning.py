@@ -9,6 +9,7 @@ from typing import Any
 
 from graphql import (
     FragmentDefinitionNode,
+    GraphQLField,
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
@@ -228,7 +229,7 @@ class _Planner:
                     layer.counted = True
                     return PageFact(name)
                 case "facets":
-                    raise NotCovered("facets are counted one after another")
+                    return self._facets(type.fields[name], part, layer)
                 case "pageInfo":
                     return self._fields(named, _sets(part), part.known, page_info)
                 case "nodes":
@@ -253,6 +254,12 @@ class _Planner:
             return PageFact(name)
 
         return self._fields(type, _sets(selected), selected.known, value)
+
+    def _facets(self, definition: GraphQLField, selected: Selected, layer: Layer) -> Items:
+        request = Request(self._schema, definition, selected.occurrences[0].node)
+        layer.facets.append((request, [one.when for one in selected.occurrences]))
+        counted = f"facets{layer.number}_{len(layer.facets) - 1}"
+        return self._items(get_named_type(definition.type), selected, counted, of_json=False)
 
     def _edge(
         self, type: GraphQLObjectType, selected: Selected, layer: Layer, node: Source

@@ -62,6 +62,8 @@ class Layer:
     outside: set[str] = field(default_factory=set)  # cursors beyond which it needs to know so too
     counted: bool = False  # needs the total
     listed: bool = False  # needs the rows themselves
+    facets: list[tuple[Request, Sequence[When]]] = field(default_factory=list)
+    """What is counted of the list, and when."""
     shape: "Shape | None" = None
 
     @property

@@ -14,7 +14,7 @@ from domain.reading import cursors, lists, lookups, related
 from domain.reading.paging import Paging, beyond
 from gateway import globalids
 from gateway.execution.declarations import GlobalIds
-from gateway.execution.loads import RelatedPage, keys_of
+from gateway.execution.loads import RelatedPage, keys_of, shown_facets
 from gateway.execution.plans import (
     Given,
     Id,
@@ -98,6 +98,7 @@ class _Writer:
             "lookups": lookups,
             "cursor": cursors.encode,
             "settled": lists.settled,
+            "shown_facets": shown_facets,
             "ended": ended,
             "grouped": grouped,
             "loads": orjson.loads,
@@ -247,6 +248,12 @@ class _Writer:
                     self._line(f"more{n}, less{n} = {self._ended(layer)}")
             if layer.counted:
                 self._line(f"total{n} = counted{n}[0][0]")
+            for place, (request, when) in enumerate(layer.facets):
+                self.names[f"counting{n}_{place}"] = request.load
+                counts = f"await shown_facets(db, asked{n}, counting{n}_{place}(variables))"
+                indent = self._if(when)
+                self._line(f"facets{n}_{place} = {counts}")
+                self._indent -= indent
             if layer.keyed:
                 self._line(f"seal{n} = asked{n}.seal()")
         elif layer.kind is Kind.RELATED_PAGE:

@@ -4,10 +4,8 @@ from typing import Annotated
 
 import strawberry
 
-from domain.models import CaseStatus
 from domain.reading import facets
 from domain.reading.facets import FacetField
-from gateway import globalids
 from gateway.execution.declarations import choice
 
 By = Annotated[list[FacetField], strawberry.argument(description="What to count by.")]
@@ -33,28 +31,18 @@ class FacetValue:
         "members counts for each of them."
     )
 
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, facets.FacetValue)
+
 
 @strawberry.type(description="How many cases have each value of a field.")
 class Facet:
     field: FacetField = choice("field", FacetField, "The field.")
     has_more: bool = strawberry.field(description="Whether values were left out.")
 
-    @strawberry.field(description="The values, the most frequent first.")
-    def values(root: strawberry.Parent[facets.Facet]) -> list[FacetValue]:
-        return [
-            FacetValue(value=_shown(root.field, one.value), label=one.label, count=one.count)
-            for one in root.values
-        ]
+    values: list[FacetValue] = strawberry.field(description="The values, the most frequent first.")
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
         return isinstance(value, facets.Facet)
-
-
-def _shown(field: FacetField, value: str | None) -> str | None:
-    """The value as a filter takes it."""
-    if value is None:
-        return None
-    if field is FacetField.STATUS:
-        return CaseStatus(value).name
-    return globalids.encode("Staff", value) if field is FacetField.STAFF else value

@@ -26,7 +26,7 @@ from gateway.execution.declarations import (
     column,
     shown_as,
 )
-from gateway.execution.loads import ItsCase, ListedEdge, Listing, RelatedPage, loading
+from gateway.execution.loads import Facets, ItsCase, ListedEdge, Listing, RelatedPage, loading
 from gateway.limits.costs import PRICE, Price
 from gateway.schema.connections import (
     EDGES,
@@ -419,18 +419,14 @@ class CaseConnection(Connection[CaseEdge, Case]):
     def edges(root: strawberry.Parent[Listing]) -> list[CaseEdge]:
         return shown_as(list[CaseEdge], listed(root))
 
-    @strawberry.field(
-        description="How many cases of the whole list have each value of a field. A facet is "
-        "counted without the filter on its own field: whoever has chosen a status still sees the "
-        "others. Takes a count for each field.",
-        metadata={PRICE: Price.FACETS},
+    @loading(
+        "How many cases of the whole list have each value of a field. A facet is counted without "
+        "the filter on its own field: whoever has chosen a status still sees the others. Takes a "
+        "count for each field.",
+        price=Price.FACETS,
     )
-    async def facets(
-        root: strawberry.Parent[Listing], by: By, first: MostValues = DEFAULT_VALUES
-    ) -> list[Facet]:
-        assert root.facets is not None
-        found = await root.facets(by, first)
-        return shown_as(list[Facet], found)
+    def facets(by: By, first: MostValues = DEFAULT_VALUES) -> list[Facet]:
+        return shown_as(list[Facet], Facets(by, first))
 
 
 @strawberry.type(description="A case in the list of deleted cases.")

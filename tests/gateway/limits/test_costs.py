@@ -176,4 +176,4 @@ def test_every_field_that_loads_declares_a_price():
     ]
 
     assert len(loads) > 10
-    assert {price_of(field) for field in loads} == {Price.LOADS}
+    assert {price_of(field) for field in loads} == {Price.LOADS, Price.FACETS}
