@@ -5,9 +5,8 @@ one, sharp s is ss, and characters that are ignorable by default are dropped. Da
 so are apostrophes and quotes, typographic or not.
 
 A text has two folded forms. *plain* also has its marks stripped and its white space collapsed.
-*loose* moreover turns ae, oe and ue into a, o and u. A search term matches a text if its plain form
-is a substring of the text's plain form, or its loose form of the text's loose form. Either form
-alone would miss Müller for "Mueller" or Mueller for "eller".
+*loose* moreover turns ae, oe and ue into a, o and u. How a search uses them is in
+domain/reading/terms.py: either form alone would miss Müller for "Mueller" or Mueller for "eller".
 """
 
 import re

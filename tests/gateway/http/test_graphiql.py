@@ -158,10 +158,17 @@ def test_copied_files_are_unchanged():
     assert found == promised
 
 
-def test_there_are_five_example_operations():
+def test_there_are_six_example_operations():
     names = [parse(text).definitions[0].name.value for text in example_operations()]
 
-    assert names == ["ListCases", "OneCase", "PageThroughCases", "CreateCase", "LinkCases"]
+    assert names == [
+        "ListCases",
+        "Search",
+        "OneCase",
+        "PageThroughCases",
+        "CreateCase",
+        "LinkCases",
+    ]
 
 
 def test_the_example_operations_fit_the_schema():

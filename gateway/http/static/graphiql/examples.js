@@ -23,6 +23,38 @@ query ListCases($status: [CaseStatus!], $search: String) {
 }
 `;
 
+const search = `# Words in any order: of the name, the file number,
+# the parties and their references. Each hit says why;
+# "facets" are the values to narrow it down by.
+query Search($search: String!, $status: [CaseStatus!]) {
+  cases(first: 20, filter: { search: $search, status: $status }) {
+    totalCount
+    facets(by: [STATUS, TYPE], first: 5) {
+      field
+      values {
+        value
+        count
+      }
+    }
+    edges {
+      node {
+        name
+        fileNumber
+      }
+      matches {
+        field
+        rule
+        text
+        ranges {
+          start
+          end
+        }
+      }
+    }
+  }
+}
+`;
+
 const oneCase = `# One case with all its data, by file number.
 # By id instead: { "id": "..." } in the variables.
 query OneCase($fileNumber: String, $id: ID) {
@@ -145,6 +177,7 @@ const tab = (query, variables) => ({ query, variables: JSON.stringify(variables,
 
 export const examples = [
   tab(listCases, { status: ["ACTIVE"], search: null }),
+  tab(search, { search: "mueller gmbh", status: null }),
   tab(oneCase, { fileNumber: "AZ-2026-001" }),
   tab(pageThroughCases, { first: 5, after: null }),
   tab(createCase, {
