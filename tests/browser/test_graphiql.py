@@ -260,7 +260,7 @@ def test_the_key_is_hidden_until_it_is_asked_for(page, serve):
 
 
 def test_the_examples_are_open_as_tabs_and_a_reload_adds_none(page, serve):
-    tabs = ["ListCases", "OneCase", "PageThroughCases", "CreateCase", "LinkCases"]
+    tabs = ["ListCases", "Search", "OneCase", "PageThroughCases", "CreateCase", "LinkCases"]
     with serve(gateway_with(demo_key=KEY)) as url:
         page.open(url)
         first = [tab.text for tab in page.all(".graphiql-tab-button")]
