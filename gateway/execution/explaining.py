@@ -130,11 +130,11 @@ def _fetches(layer: Layer, variables: VariableValues) -> tuple[int, list[Fetch |
             page = listing.page(load.paging, columns, keyed=layer.keyed) if layer.listed else None
             count = listing.count() if layer.counted else None
             facets = [
-                counts(listing, field, asked.first)
+                fetch
                 for request, _when in layer.facets
                 for asked in [request.load(variables)]
                 if isinstance(asked, Facets)
-                for field in dict.fromkeys(asked.by)
+                for _fields, fetch in counts(listing, asked.by, asked.first)
             ]
             return load.paging.limit, [hits, page, count, *facets]
         case RelatedPage():

@@ -194,3 +194,13 @@ async def test_what_cannot_be_counted_is_refused(database, clerk, by, first, fie
             await facets.facets(db, lists.cases(clerk), by, first)
 
     assert refused.value.field == (field,)
+
+
+async def test_facets_are_the_same_counted_together_or_one_by_one(firm, clerk, monkeypatch):
+    async with firm.read(clerk.workspace_id) as db:
+        for wanted in (CaseFilter(), CaseFilter(status=["active"]), CaseFilter(search="gmbh")):
+            asked = lists.cases(clerk, wanted)
+            together = await facets.facets(db, asked, list(FacetField), 3)
+            with monkeypatch.context() as patched:
+                patched.setattr(facets, "COMBINED", 2)
+                assert await facets.facets(db, asked, list(FacetField), 3) == together
