@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 
 from domain.access.principal import Principal, Scope
 from domain.inputs import CaseFilter, CaseOrder, CaseOrderField
@@ -23,7 +23,7 @@ from domain.reading.paging import Paging, Window, outside, page_values
 from domain.reading.search import Wanted
 from domain.storage.database import Snapshot
 from domain.storage.spellings import aside, each
-from domain.storage.statements import Fetch, Prepared
+from domain.storage.statements import Fetch, Known, Prepared
 
 FEW = 500
 """Hits of a search that are found at once; more are met when the list is walked in its order."""
@@ -84,7 +84,7 @@ class RootList:
         sorting = Sorting(self.kind, self.order, shape, self.ranking)
         return Fetch(_page(sorting, window, columns, keyed=keyed), values)
 
-    def outside(self, paging: Paging, name: str) -> Fetch | None:
+    def outside(self, paging: Paging, name: str) -> Fetch | Known | None:
         """A row if anything is at the cursor *name*, "after" or "before", or beyond it.
 
         None without that cursor. Raises Invalid for a cursor from another list.
@@ -96,14 +96,14 @@ class RootList:
             bound = values[f"{name}_0"], values[f"{name}_1"]
             beyond = name == "after" if self.order.descending else name == "before"
             there = any(key >= bound if beyond else key <= bound for key in self.matches)
-            return Fetch(_IF, {"there": int(there)})
+            return Known([(1,)] if there else [])
         sorting = Sorting(self.kind, self.order, self.conditions.shape, self.ranking)
         return Fetch(_outside(sorting, name), values)
 
-    def count(self) -> Fetch:
+    def count(self) -> Fetch | Known:
         """One row: the number of items in the whole list."""
         if self.matches is not None:
-            return Fetch(_KNOWN, {"total": len(self.matches)})
+            return Known([(len(self.matches),)])
         return Fetch(_count(self.kind, self.conditions.shape), self.values)
 
     @property
@@ -322,10 +322,6 @@ def matching(statement: Select[Any], kind: Kind, shape: Shape) -> Prepared:
 
 THESE: Shape = ("all", ("hits", "these"))
 """What is on a page of which the ids are known."""
-_KNOWN = Prepared(select(bindparam("total", type_=Integer)))
-_IF = Prepared(
-    select(bindparam("there", type_=Integer)).where(bindparam("there", type_=Integer) > 0)
-)
 
 
 def _hits(shape: Shape) -> Shape | None:

@@ -114,7 +114,7 @@ async def outside(db: Snapshot, asked: RootList, paging: Paging) -> tuple[bool, 
 async def count(db: Snapshot, asked: RootList) -> int:
     """The number of items in a root list."""
     asked = await lists.settled(db, asked)
-    rows = await db.fetch(asked.count())
+    [rows] = await db.fetch_each([asked.count()])
     total: int = rows[0][0]
     return total
 

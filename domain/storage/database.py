@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 
 from domain.errors import invalid
 from domain.instants import Instant
-from domain.storage.statements import Fetch, Prepared
+from domain.storage.statements import Fetch, Prepared, Wanted
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -41,9 +41,12 @@ class Snapshot(ABC):
     async def fetch(self, wanted: Fetch) -> list[Row]:
         """The rows. Raises TimedOut, Unavailable, Damaged."""
 
-    async def fetch_each(self, wanted: Sequence[Fetch | None]) -> list[list[Row]]:
-        """The rows of each; an empty list for None."""
-        return [[] if one is None else await self.fetch(one) for one in wanted]
+    async def fetch_each(self, wanted: Sequence[Wanted]) -> list[list[Row]]:
+        """The rows of each."""
+        return [
+            await self.fetch(one) if isinstance(one, Fetch) else one.rows if one else []
+            for one in wanted
+        ]
 
     async def rows(self, statement: Statement, values: Values | None = None) -> list[Row]:
         """The rows that a statement finds or returns."""

@@ -69,3 +69,13 @@ class Fetch(NamedTuple):
 
     statement: Prepared
     values: Mapping[str, Any]
+
+
+class Known(NamedTuple):
+    """Rows that need not be fetched, in place of a Fetch among others."""
+
+    rows: list[tuple[Any, ...]]
+
+
+Wanted = Fetch | Known | None
+"""What is fetched together with others; None has no rows."""

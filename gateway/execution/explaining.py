@@ -11,7 +11,7 @@ from strawberry import Schema
 from domain.errors import invalid
 from domain.reading import lookups
 from domain.reading.facets import counts
-from domain.storage.statements import Fetch
+from domain.storage.statements import Fetch, Wanted
 from domain.upkeep import administration
 from gateway import globalids
 from gateway.execution.loads import (
@@ -112,13 +112,13 @@ def _steps(plan: Plan, variables: VariableValues) -> list[Step]:
                 _conditions(layer),
                 tuple(layer.columns),
                 parents * each,
-                tuple(one.statement.sql() for one in fetches if one is not None),
+                tuple(one.statement.sql() for one in fetches if isinstance(one, Fetch)),
             )
         )
     return steps
 
 
-def _fetches(layer: Layer, variables: VariableValues) -> tuple[int, list[Fetch | None]]:
+def _fetches(layer: Layer, variables: VariableValues) -> tuple[int, list[Wanted]]:
     """The most rows for each parent, and the fetches."""
     columns = tuple(layer.columns) or ("id",)
     load = layer.request.load(variables)
