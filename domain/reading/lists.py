@@ -108,8 +108,10 @@ class RootList:
 
     @property
     def seeking(self) -> Wanted | None:
-        """Its search by the index, if there is one, unless the hits are known."""
-        wanted = self.conditions.search
+        """Its search by the index, if there is one, until it is settled."""
+        if self.matches is not None or self.found is not None:
+            return None
+        wanted = self.compiled.search
         return wanted if wanted is not None and wanted.indexed else None
 
     def first_matches(self, wanted: Wanted) -> Fetch:
@@ -178,8 +180,8 @@ async def settled(db: Snapshot, asked: RootList) -> RootList:
 async def sought(db: Snapshot, asked: RootList) -> RootList:
     """The same list, with the hits of its search whatever else is asked of them, if they are not
     very many."""
-    wanted = asked.seeking
-    if wanted is None:
+    wanted = asked.compiled.search
+    if wanted is None or not wanted.indexed:
         return asked
     wanted = await search.ordered(db, wanted, asked.values, FEW)
     values = {**asked.values, "limit": MANY + 1}

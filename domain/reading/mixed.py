@@ -1,7 +1,7 @@
 """One search of cases, parties and staff: the best hits of all of them, in one list."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -54,6 +54,11 @@ def search(who: Principal, query: str, types: Collection[SearchType] | None = No
     seal = cursors.seal(who.secret, "search", query, sorted(chosen))
     seeking = chosen and all(one.compiled.search is not None for one in found)
     return MixedList(found if seeking else [], seal)
+
+
+async def settled(db: Snapshot, asked: MixedList) -> MixedList:
+    """The same list, whose hits are found now if they are not very many."""
+    return replace(asked, lists=[await lists.settled(db, one) for one in asked.lists])
 
 
 async def page(db: Snapshot, asked: MixedList, paging: Paging) -> Page[Any]:

@@ -124,8 +124,9 @@ class MixedPage:
     paging: Paging
 
     async def resolve(self, context: Context, _root: Any) -> Listing:
-        listing = self.ask(context.who)
-        page = await mixed.page(await context.snapshot(), listing, self.paging)
+        db = await context.snapshot()
+        listing = await mixed.settled(db, self.ask(context.who))
+        page = await mixed.page(db, listing, self.paging)
 
         async def count() -> int:
             return await mixed.count(await context.snapshot(), listing)

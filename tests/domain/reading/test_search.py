@@ -395,3 +395,20 @@ async def test_a_cursor_holds_when_few_hits_become_many(database, clerk, given_c
         rest = await objects.cases(clerk, db, wanted, by_name, Paging(9, after=page.end_cursor))
 
     assert [case.name for case in rest] == [f"Müller {n}" for n in range(2, 8)]
+
+
+@pytest.mark.parametrize("few", [1, 500])
+async def test_a_search_is_made_once_for_a_page_and_its_total(
+    database, clerk, given_case, monkeypatch, few
+):
+    monkeypatch.setattr(lists, "FEW", few)
+    monkeypatch.setattr(lists, "MANY", few)
+    for n in range(4):
+        await given_case(f"Müller {n}")
+    async with database.read(clerk.workspace_id) as db:
+        asked = await lists.settled(db, lists.cases(clerk, CaseFilter(search="muller"), None))
+        assert asked.seeking is None
+        assert await lists.settled(db, asked) is asked
+        page = await objects.page(db, asked, Paging(3))
+        assert len(list(page)) == 3
+        assert await objects.count(db, asked) == 4
