@@ -95,11 +95,13 @@ async def test_what_the_document_allows_is_not_refused(rest, name):
     asked = drawn(operation)
     assert len(asked) > EACH / 3
     statuses = set()
+    fresh = True
     for case in asked:
-        mine, other = await rest.case(), await rest.case()
-        staff = await rest.staff(mine, "S", "clerk")
-        party = await rest.party(other, "P", "client")
-        link = await rest.link(mine, other, "related")
+        if fresh:
+            mine, other = await rest.case(), await rest.case()
+            staff = await rest.staff(mine, "S", "clerk")
+            party = await rest.party(other, "P", "client")
+            link = await rest.link(mine, other, "related")
         there = mine if chance.random() < 0.8 else other
         ids = {"case_id": there["id"], "link_id": link["id"]}
         if operation.path.endswith(("parties", "staff")):
@@ -114,6 +116,8 @@ async def test_what_the_document_allows_is_not_refused(rest, name):
         assert response.status_code != 400, (told, response.text)
         assert str(response.status_code) in documented, (told, response.text)
         statuses.add(response.status_code)
+        # What nothing was done to is good for another request.
+        fresh = response.request.method != "GET" and response.status_code < 300
     assert min(statuses) < 300, statuses
 
 

@@ -1,6 +1,7 @@
 """What is refused, with which code and field, and that nothing is half written."""
 
 import base64
+import itertools
 import uuid
 
 import pytest
@@ -244,54 +245,50 @@ async def test_json_by_any_of_its_names_is_read(rest, kind):
     assert response.status_code == 201
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("name", ""),
-        ("name", "   "),
-        ("name", "x" * 501),
-        ("name", "x" * 900_000),
-        ("name", "NUL \0"),
-        ("name", "two\nlines"),
-        ("name", None),
-        ("name", 1),
-        ("name", ["N"]),
-        ("name", True),
-        ("file_number", "x" * 101),
-        ("file_number", 42),
-        ("type", "Two Words"),
-        ("type", {}),
-        ("description", "x" * 20_001),
-        ("description", "NUL \0"),
-        ("dezernat", "bell \a"),
-        ("dezernat", 1.5),
-        ("nothing", "x"),
-        ("id", NOBODY),
-    ],
-)
+BAD_FIELDS = [
+    ("name", ""),
+    ("name", "   "),
+    ("name", "x" * 501),
+    ("name", "x" * 900_000),
+    ("name", "NUL \0"),
+    ("name", "two\nlines"),
+    ("name", None),
+    ("name", 1),
+    ("name", ["N"]),
+    ("name", True),
+    ("file_number", "x" * 101),
+    ("file_number", 42),
+    ("type", "Two Words"),
+    ("type", {}),
+    ("description", "x" * 20_001),
+    ("description", "NUL \0"),
+    ("dezernat", "bell \a"),
+    ("dezernat", 1.5),
+    ("nothing", "x"),
+    ("id", NOBODY),
+]
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-async def test_a_bad_field_of_a_case_is_named(rest, refused, method, field, value):
+async def test_a_bad_field_of_a_case_is_named(rest, refused, method):
     case = await rest.case()
     path = "/cases" if method == "POST" else f"/cases/{case['id']}"
+    for field, value in BAD_FIELDS:
+        error = await refused(
+            400, "VALIDATION_ERROR", method, path, json={"name": "N"} | {field: value}
+        )
 
-    error = await refused(
-        400, "VALIDATION_ERROR", method, path, json={"name": "N"} | {field: value}
-    )
-
-    [detail] = error["details"]
-    assert detail.keys() == {"field", "code", "message"}
-    assert (detail["field"], detail["code"]) == (field, "VALIDATION_ERROR")
+        [detail] = error["details"]
+        assert detail.keys() == {"field", "code", "message"}
+        assert (detail["field"], detail["code"]) == (field, "VALIDATION_ERROR")
 
 
-@pytest.mark.parametrize("value", ["open", "ACTIVE", "", None, 1])
-async def test_a_status_is_one_of_three(rest, refused, value):
-    case = await rest.case()
+async def test_a_status_is_one_of_three(rest, refused):
+    path = f"/cases/{(await rest.case())['id']}"
+    for value in ("open", "ACTIVE", "", None, 1):
+        error = await refused(400, "VALIDATION_ERROR", "PUT", path, json={"status": value})
 
-    error = await refused(
-        400, "VALIDATION_ERROR", "PUT", f"/cases/{case['id']}", json={"status": value}
-    )
-
-    assert [detail["field"] for detail in error["details"]] == ["status"]
+        assert [detail["field"] for detail in error["details"]] == ["status"]
 
 
 async def test_everything_wrong_is_told_at_once(rest, refused):
@@ -330,31 +327,30 @@ async def test_a_file_number_is_given_once(rest, refused):
         }
 
 
-@pytest.mark.parametrize(
-    ("item", "field"),
-    [
-        ({"name": "P"}, "parties.1.role"),
-        ({"name": "P", "role": 1}, "parties.1.role"),
-        ({"name": "P", "role": "Two Words"}, "parties.1.role"),
-        ({"name": 1, "role": "x"}, "parties.1.name"),
-        ({"name": "", "role": "x"}, "parties.1.name"),
-        ({"name": "P", "role": "x", "nothing": 1}, "parties.1.nothing"),
-        ({"name": "P", "role": "x", "reference": "r" * 201}, "parties.1.reference"),
-        ({"role": "x"}, "parties.1"),
-        ("pty_1", "parties.1"),
-    ],
-)
+BAD_PARTIES = [
+    ({"name": "P"}, "parties.1.role"),
+    ({"name": "P", "role": 1}, "parties.1.role"),
+    ({"name": "P", "role": "Two Words"}, "parties.1.role"),
+    ({"name": 1, "role": "x"}, "parties.1.name"),
+    ({"name": "", "role": "x"}, "parties.1.name"),
+    ({"name": "P", "role": "x", "nothing": 1}, "parties.1.nothing"),
+    ({"name": "P", "role": "x", "reference": "r" * 201}, "parties.1.reference"),
+    ({"role": "x"}, "parties.1"),
+    ("pty_1", "parties.1"),
+]
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-async def test_a_bad_party_is_named_and_none_is_entered(rest, refused, method, item, field):
+async def test_a_bad_party_is_named_and_none_is_entered(rest, refused, method):
     case = await rest.case()
     await rest.party(case, "There already")
-    body = {"parties": [{"name": "Good", "role": "witness"}, item]}
+    path = f"/cases/{case['id']}/parties"
+    for item, field in BAD_PARTIES:
+        body = {"parties": [{"name": "Good", "role": "witness"}, item]}
 
-    error = await refused(
-        400, "VALIDATION_ERROR", method, f"/cases/{case['id']}/parties", json=body
-    )
+        error = await refused(400, "VALIDATION_ERROR", method, path, json=body)
 
-    assert [detail["field"] for detail in error["details"]] == [field]
+        assert [detail["field"] for detail in error["details"]] == [field]
 
 
 async def test_a_party_that_is_not_there_is_not_found(rest, refused):
@@ -465,24 +461,23 @@ async def lists(rest) -> list[str]:
     return ["/cases", *(f"{case}/{name}" for name in ("parties", "staff", "timeline", "links"))]
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "limit=0",
-        "limit=-1",
-        "limit=101",
-        "limit=abc",
-        "limit=1.5",
-        "limit=%EF%BC%95",
-        "limit=1_0",
-        "limit=+5",
-        "limit=99999999999999999999",
-        "limit=5&limit=5",
-        "limit=%00",
-    ],
-)
-async def test_a_bad_limit_is_refused(refused, lists, query):
-    for path in lists:
+BAD_LIMITS = [
+    "limit=0",
+    "limit=-1",
+    "limit=101",
+    "limit=abc",
+    "limit=1.5",
+    "limit=%EF%BC%95",
+    "limit=1_0",
+    "limit=+5",
+    "limit=99999999999999999999",
+    "limit=5&limit=5",
+    "limit=%00",
+]
+
+
+async def test_a_bad_limit_is_refused(refused, lists):
+    for path, query in itertools.product(lists, BAD_LIMITS):
         error = await refused(400, "VALIDATION_ERROR", "GET", f"{path}?{query}")
 
         assert [detail["field"] for detail in error["details"]] == ["limit"]
@@ -509,24 +504,23 @@ def forged(text: bytes) -> str:
     return base64.b64encode(text).decode()
 
 
-@pytest.mark.parametrize(
-    "cursor",
-    [
-        "x",
-        "é",
-        "\0",
-        "A" * 10_000,
-        forged(b"null"),
-        forged(b"[]"),
-        forged(b"{}"),
-        forged(b'{"id":1}'),
-        forged(b'{"id":"x","k":["y"],"f":"000000000000"}'),
-        forged(b'{"id":{},"k":{},"f":[]}'),
-        forged(b"[" * 2_000),
-    ],
-)
-async def test_a_forged_cursor_is_refused(refused, lists, cursor):
-    for path in lists:
+FORGED = [
+    "x",
+    "é",
+    "\0",
+    "A" * 10_000,
+    forged(b"null"),
+    forged(b"[]"),
+    forged(b"{}"),
+    forged(b'{"id":1}'),
+    forged(b'{"id":"x","k":["y"],"f":"000000000000"}'),
+    forged(b'{"id":{},"k":{},"f":[]}'),
+    forged(b"[" * 2_000),
+]
+
+
+async def test_a_forged_cursor_is_refused(refused, lists):
+    for path, cursor in itertools.product(lists, FORGED):
         error = await refused(400, "VALIDATION_ERROR", "GET", path, params={"cursor": cursor})
 
         assert [detail["field"] for detail in error["details"]] == ["cursor"]
