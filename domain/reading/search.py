@@ -159,7 +159,7 @@ async def count_entries(workspace_id: int, db: Snapshot) -> int:
 
 def modes_of(asked: Sought) -> tuple[Mode, ...]:
     """How each term is found: by the index, if it is long enough, else beside one that is."""
-    long = [len(term.plain) >= GRAM for term in asked.terms]
+    long = [min(map(len, (*term.texts, *term.codes))) >= GRAM for term in asked.terms]
     if any(long):
         return tuple(Mode.INDEX if one else Mode.CHECK for one in long)
     longest = max(asked.terms, key=lambda term: len(term.plain), default=None)

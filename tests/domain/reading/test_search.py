@@ -132,6 +132,7 @@ async def test_every_spelling_finds_every_spelling(given_case, found, search, hi
         "#2026/0042",
         "Nr. 2026-42",
         "Aktenzeichen 42",
+        "z02026",
         "42",
     ],
 )
@@ -412,3 +413,11 @@ async def test_a_search_is_made_once_for_a_page_and_its_total(
         page = await objects.page(db, asked, Paging(3))
         assert len(list(page)) == 3
         assert await objects.count(db, asked) == 4
+
+
+async def test_what_is_short_without_its_zeros_is_found(given_case, found):
+    await given_case("Found", file_number="XA-7")
+    await given_case("Other", file_number="XB-7")
+
+    assert await found("a07") == ["Found"]
+    assert await found("xa007") == ["Found"]
