@@ -27,8 +27,8 @@ from domain.storage.statements import Fetch, Known, Prepared
 
 FEW = 500
 """Hits of a search that are found at once; more are met when the list is walked in its order."""
-MANY = 5_000
-"""Hits that are found at once for a list by relevance, which cannot be walked."""
+MANY = 20_000
+"""Hits that are found at once for a list by relevance, which cannot be walked: three megabytes."""
 NEWEST_FIRST = CaseOrder()
 _BY_NAME = CaseOrder(CaseOrderField.NAME, descending=False)
 _BY_RELEVANCE = CaseOrder(CaseOrderField.RELEVANCE)
