@@ -141,6 +141,9 @@ async def test_rest_keeps_its_order_and_tells_no_matches_unless_asked(api, files
         "Müller ./. Weiß",
     ]
     assert not any("matches" in one for one in body["data"])
+    for query in ("matches=false", "matches="):
+        body = (await api.rest("GET", f"/cases?{query}")).json()
+        assert not any("matches" in one for one in body["data"]), query
     told = (await api.rest("GET", "/cases?matches=true")).json()["data"]
     assert [one["matches"] for one in told] == [[]] * 4
 

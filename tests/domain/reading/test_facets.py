@@ -41,7 +41,9 @@ async def firm(database, clerk, given_case):
     member = await register.create_staff(clerk, database, NewStaff("Anna Groß"))
     staff = [StaffRole(member.id, role) for role in ("lead_attorney", "notary")]
     await given_case("Twice", parties=clients, staff=staff)
-    gone = await given_case("Deleted", type="deleted", dezernat="deleted")
+    gone = await given_case(
+        "Deleted", type="deleted", dezernat="deleted", parties=clients[:1], staff=staff[:1]
+    )
     await cases.delete_case(clerk, database, gone.id)
     return database
 

@@ -9,7 +9,7 @@ from domain.inputs import (
     PartyChanges,
     StaffChanges,
 )
-from domain.reading import lists, objects
+from domain.reading import lists, matches, objects
 from domain.reading.paging import Paging
 from domain.writing import cases, register
 
@@ -421,3 +421,36 @@ async def test_what_is_short_without_its_zeros_is_found(given_case, found):
 
     assert await found("a07") == ["Found"]
     assert await found("xa007") == ["Found"]
+
+
+@pytest.mark.parametrize("few", [1, 500])
+async def test_what_is_at_a_cursor_of_a_search_is_outside_of_the_page(
+    database, clerk, given_case, monkeypatch, few
+):
+    monkeypatch.setattr(lists, "FEW", few)
+    monkeypatch.setattr(lists, "MANY", few)
+    for n in range(3):
+        await given_case(f"Müller {n}")
+    async with database.read(clerk.workspace_id) as db:
+        for order in (None, CaseOrder(CaseOrderField.NAME, descending=False)):
+            asked = await lists.settled(db, lists.cases(clerk, CaseFilter(search="muller"), order))
+            page = await objects.page(db, asked, Paging(3))
+            first, last = page.start_cursor, page.end_cursor
+            outside = [
+                await objects.outside(db, asked, Paging(1, after=first)),
+                await objects.outside(db, asked, Paging(1, before=last)),
+                await objects.outside(db, asked, Paging(1)),
+            ]
+            assert outside == [(True, False), (False, True), (False, False)], order
+
+
+async def test_ranges_are_counted_as_javascript_counts(database, clerk, given_case):
+    await given_case("𝔘𝔫𝔡 😀 Müller 😀 Bau")
+    async with database.read(clerk.workspace_id) as db:
+        asked = lists.cases(clerk, CaseFilter(search="bau müller"), None)
+        page = await objects.page(db, asked, Paging(1))
+        [[match]] = (await matches.of(db, asked, list(page))).values()
+
+    units = match.text.encode("utf-16-le")
+    told = [units[2 * start : 2 * end].decode("utf-16-le") for start, end in match.ranges]
+    assert told == ["Müller", "Bau"]

@@ -5,6 +5,7 @@ import strawberry
 from graphql import GraphQLObjectType, get_operation_ast, parse
 
 from domain.reading import lists, lookups, search
+from domain.reading.matches import MOST
 from domain.reading.paging import Paging
 from gateway.execution.declarations import DEFINITION, shown_as
 from gateway.execution.loads import Nodes, OneById, RootPage, _Loads, loading
@@ -46,6 +47,14 @@ def cost(query, variables=None, name=None, schema=schema):
             2 * (1 + COUNT + 3),
         ),
         ('{ parties(first: 2, search: "x") { nodes { name } } }', SEARCHED + 2),
+        (
+            '{ cases(first: 2, filter: {search: "abc x def"}) { edges { matches { text } } } }',
+            SEARCHED + search.INDEXED_VISITS + 2 * (1 + MOST),
+        ),
+        (
+            '{ search(query: "abc", first: 3) { edges { matches { party { name } } } } }',
+            SEARCHED + 3 * (1 + MOST),
+        ),
         ('{ case(id: "x") { links(first: 5) { nodes { case { name } } } } }', 1 + 5 * 2),
         ('{ nodes(ids: ["a", "b"]) { id ... on Case { staff(first: 3) { nodes { id } } } } }', 8),
         ("{ a: cases(first: 1) { nodes { id } } b: cases(first: 2) { nodes { id } } }", 3),
