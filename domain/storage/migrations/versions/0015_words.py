@@ -166,7 +166,17 @@ POSTGRESQL_BEFORE = (
         name text COLLATE "C" NOT NULL,
         code text COLLATE "C" NOT NULL
     )""",
-    "CREATE TABLE search_gram_of_words (entry bigint, grams bigint[] NOT NULL)",
+    "CREATE TABLE search_gram_of_words (entry bigint, grams integer[] NOT NULL)",
+    # Half as large as before. What is found is compared, so that two trigrams may have one number.
+    "DROP FUNCTION casegraph_grams(text, text[])",
+    """CREATE FUNCTION casegraph_grams(scope text, VARIADIC texts text[])
+    RETURNS integer[] LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    BEGIN
+        RETURN (
+            SELECT coalesce(array_agg(DISTINCT hashtext(scope || substr(one, place, 3))), '{}')
+            FROM unnest(texts) AS one, generate_series(1, length(one) - 2) AS place
+        );
+    END $$""",
 )
 POSTGRESQL_AFTER = (
     """INSERT INTO search_gram_of_words
@@ -214,15 +224,6 @@ POSTGRESQL_AFTER = (
                 OR current_setting('casegraph.workspace', true) = '*'
                     AND has_table_privilege(session_user, '@workspace@', 'INSERT')
             );
-    END $$""",
-    """CREATE OR REPLACE FUNCTION casegraph_grams(scope text, VARIADIC texts text[])
-    RETURNS bigint[] LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    BEGIN
-        RETURN (
-            SELECT coalesce(
-                array_agg(DISTINCT hashtextextended(scope || substr(one, place, 3), 0)), '{}')
-            FROM unnest(texts) AS one, generate_series(1, length(one) - 2) AS place
-        );
     END $$""",
     """CREATE OR REPLACE FUNCTION casegraph_index_entry() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
