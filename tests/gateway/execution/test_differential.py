@@ -94,7 +94,8 @@ async def known(api):
 
 @pytest.fixture
 def settings(settings):
-    return settings.but(**LIMITS)
+    # An answer that is kept was made by no plan.
+    return settings.but(**LIMITS, answer_mib=0)
 
 
 async def both(api, document, values):
@@ -175,6 +176,8 @@ async def test_failing_reads_answer_what_graphql_core_answers(api, known, monkey
 
         # A plan reads less than graphql-core does, so it may not meet with the failure at all.
         said = f"seed {-1 - seed}\n{document}\n{values}\n{mine}\n{reference}"
-        assert by_plan or sorted_errors(mine) == sorted_errors(reference), said
+        # Where `search` fails there is no data, and what else had failed by then is as it happens.
+        nothing = mine["data"] is None and reference["data"] is None
+        assert by_plan or nothing or sorted_errors(mine) == sorted_errors(reference), said
         with_errors += "errors" in mine
     assert with_errors > COUNT / 40
