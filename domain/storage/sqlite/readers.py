@@ -30,7 +30,8 @@ READERS = 4
 BUSY_TIMEOUT_MS = 5_000
 """How long a thread waits for a lock; the event loop does not wait."""
 BRIEF_SECONDS = 0.003
-"""Processor time that a statement may keep from the event loop before a thread runs it instead."""
+"""Processor time that the statements of a read may keep from the event loop before a thread runs
+them instead."""
 BRIEF_WALL_SECONDS = 0.03
 """The same by the clock on the wall, for a slow disk.
 
@@ -56,6 +57,7 @@ class InlineReader(Snapshot):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._until: tuple[float, float] | None = None
+        self._left = BRIEF_SECONDS
         self._asked = 0
         self._version = 0
         self._heads: dict[int, str] = {}
@@ -68,7 +70,7 @@ class InlineReader(Snapshot):
         """
         # SQLite counts a cached statement's steps across its executions, so that it may ask the
         # progress handler in BEGIN and ROLLBACK too.
-        self._until = None
+        self._until, self._left = None, BRIEF_SECONDS
         reading = READING.get()
         visited = reading.visited if reading is not None else 0
         try:
@@ -100,7 +102,7 @@ class InlineReader(Snapshot):
         The data version moves whenever another connection, in any process, has committed (SQLite,
         PRAGMA data_version), so the ends need to be read only then.
         """
-        self._until = None
+        self._until, self._left = None, BRIEF_SECONDS
         try:
             [(version,)] = self._connection.execute("PRAGMA data_version")
             if version != self._version:
@@ -160,6 +162,9 @@ class InlineReader(Snapshot):
         log.debug("%s", sql)
         self._until, self._asked = None, 0
         rows = self._connection.execute(sql, parameters).fetchall()
+        if self._until is not None:
+            # It was not the shortest, and others may follow.
+            self._left = self._until[0] - time.thread_time()
         _count(READING.get(), self._asked, len(rows))
         return rows
 
@@ -168,7 +173,7 @@ class InlineReader(Snapshot):
         self._asked += 1
         if self._until is None:
             self._until = (
-                time.thread_time() + BRIEF_SECONDS,
+                time.thread_time() + self._left,
                 time.perf_counter() + BRIEF_WALL_SECONDS,
             )
             return False

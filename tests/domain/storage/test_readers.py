@@ -83,6 +83,30 @@ async def test_a_long_read_is_done_in_a_thread_and_that_is_remembered(database):
     assert kinds == ["InlineReader", "_ThreadSnapshot", "_ThreadSnapshot"]
 
 
+async def test_many_brief_statements_of_one_read_are_a_long_one(database):
+    """Else a document of many counts, each of them brief, would hold up everybody."""
+    some = Fetch(
+        Prepared(
+            text(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+                " SELECT count(*) FROM n"
+            )
+        ),
+        {},
+    )
+
+    async def work(db, times):
+        return [await db.fetch(some) for _ in range(times)]
+
+    alone, many = Pace(), Pace()
+    for _ in range(20):
+        assert await database.run(lambda db: work(db, 1), alone) == [[(3000,)]]
+    assert len(await database.run(lambda db: work(db, 100), many)) == 100
+
+    assert alone.brief()
+    assert not many.brief()
+
+
 async def test_time_that_passed_since_the_last_read_is_not_held_against_the_next(
     database, monkeypatch
 ):
