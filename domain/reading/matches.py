@@ -137,7 +137,9 @@ def match(
 def best(found: Iterable[Match | None]) -> list[Match]:
     """The best of the matches, each once."""
     listed = {
-        (one.field, one.text, one.party and one.party.id): one for one in found if one is not None
+        (one.field, one.text, one.party and one.party.id, one.staff and one.staff.id): one
+        for one in found
+        if one is not None
     }
     # Sorting keeps the order of those that are alike: the case's own texts come first.
     return sorted(listed.values(), key=lambda one: _RULES.index(one.rule))[:MOST]
@@ -169,7 +171,8 @@ def _involved(wanted: Wanted, kind: str) -> Prepared:
     """The case, the person and the reference or note of roles in *cases* with any of the terms."""
     roles, node, remark = _ROLES[kind]
     c = roles.c
-    sources = [one for one in wanted.sources if one.kind in (kind, "reference")]
+    kinds = ("party", "reference") if kind == "party" else (kind,)
+    sources = [one for one in wanted.sources if one.kind in kinds]
     has_any = [
         search.role_has(wanted, n, source, c[node], c.case_id, c.position)
         for source in sources

@@ -1,6 +1,7 @@
 """Search in the index: the row that makes an object found, and the SQL that finds it.
 
-What is sought is in terms.py; how the index keeps a text, in domain/words.py.
+What is sought is in terms.py; how the index keeps a text, in domain/words.py. One file, since the
+statements and the values of their parameters agree by their names.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 
 from domain.errors import invalid
 from domain.instants import Instant
-from domain.storage.statements import Fetch, Prepared, Wanted
+from domain.storage.statements import Fetch, Fetchable, Prepared
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -41,7 +41,7 @@ class Snapshot(ABC):
     async def fetch(self, wanted: Fetch) -> list[Row]:
         """The rows. Raises TimedOut, Unavailable, Damaged."""
 
-    async def fetch_each(self, wanted: Sequence[Wanted]) -> list[list[Row]]:
+    async def fetch_each(self, wanted: Sequence[Fetchable]) -> list[list[Row]]:
         """The rows of each."""
         return [
             await self.fetch(one) if isinstance(one, Fetch) else one.rows if one else []

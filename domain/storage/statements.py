@@ -77,5 +77,5 @@ class Known(NamedTuple):
     rows: list[tuple[Any, ...]]
 
 
-Wanted = Fetch | Known | None
+Fetchable = Fetch | Known | None
 """What is fetched together with others; None has no rows."""

@@ -11,7 +11,7 @@ from strawberry import Schema
 from domain.errors import invalid
 from domain.reading import lookups
 from domain.reading.facets import counts
-from domain.storage.statements import Fetch, Wanted
+from domain.storage.statements import Fetch, Fetchable
 from domain.upkeep import administration
 from gateway import globalids
 from gateway.execution.loads import (
@@ -118,7 +118,7 @@ def _steps(plan: Plan, variables: VariableValues) -> list[Step]:
     return steps
 
 
-def _fetches(layer: Layer, variables: VariableValues) -> tuple[int, list[Wanted]]:
+def _fetches(layer: Layer, variables: VariableValues) -> tuple[int, list[Fetchable]]:
     """The most rows for each parent, and the fetches."""
     columns = tuple(layer.columns) or ("id",)
     load = layer.request.load(variables)

@@ -19,7 +19,7 @@ import aiosqlite
 from domain.errors import Unavailable
 from domain.storage.database import Row, Snapshot
 from domain.storage.sqlite.errors import busy, interrupted, translated, translation
-from domain.storage.statements import SQLITE, Fetch, Wanted
+from domain.storage.statements import SQLITE, Fetch, Fetchable
 from domain.storage.turns import READING, STEPS_A_ROW, Reading, Turns
 
 log = logging.getLogger("casegraph.sql")
@@ -151,7 +151,7 @@ class InlineReader(Snapshot):
     async def fetch(self, wanted: Fetch) -> list[Row]:
         return self._fetched(wanted)
 
-    async def fetch_each(self, wanted: Sequence[Wanted]) -> list[list[Row]]:
+    async def fetch_each(self, wanted: Sequence[Fetchable]) -> list[list[Row]]:
         return [
             self._fetched(one) if isinstance(one, Fetch) else one.rows if one else []
             for one in wanted
