@@ -1,7 +1,8 @@
 """Whether the answers are right, before anything is timed.
 
 Each server's answers are taken apart and compared with small statements of this module's own;
-then they must be equal, as JSON values, to those of floor (a), and so to each other.
+then they must be equal, as JSON values, to those of floor (a), and so to each other. One file: a
+check for each work.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The OpenAPI description of the routes: requests, responses and every error."""
+"""The OpenAPI description of the routes: requests, responses and every error, in one document."""
 
 from typing import Annotated, Any
 

@@ -2,6 +2,7 @@
 
 Findings contain numbers and ids, never a client's name, with one exception: of cases that share a
 file number the names are told, because somebody must decide which of them gets another number.
+One file, since that is one walk through all tables.
 """
 
 import contextlib

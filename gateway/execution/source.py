@@ -2,7 +2,8 @@
 
 The function is a coroutine function: it fetches each depth of layers in one batch, then builds the
 answer from the bottom up, one comprehension for each selection set. Names in the source come from
-the plan. The only text from the document is its response names, as constants.
+the plan. The only text from the document is its response names, as constants. One file, since it
+is one writer of one function.
 """
 
 from collections.abc import Callable, Sequence

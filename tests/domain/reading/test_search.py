@@ -7,7 +7,9 @@ from domain.inputs import (
     CaseOrder,
     CaseOrderField,
     PartyChanges,
+    PartyRole,
     StaffChanges,
+    StaffRole,
 )
 from domain.reading import lists, matches, objects
 from domain.reading.paging import Paging
@@ -454,3 +456,19 @@ async def test_ranges_are_counted_as_javascript_counts(database, clerk, given_ca
     units = match.text.encode("utf-16-le")
     told = [units[2 * start : 2 * end].decode("utf-16-le") for start, end in match.ranges]
     assert told == ["Müller", "Bau"]
+
+
+async def test_people_of_one_name_are_each_a_match(
+    database, clerk, given_case, given_party, given_staff
+):
+    parties = [PartyRole((await given_party("Otto")).id, "client", "R 7") for _ in range(2)]
+    staff = [StaffRole((await given_staff("Otto")).id, "clerk") for _ in range(2)]
+    await given_case("Case", parties=parties, staff=staff)
+    async with database.read(clerk.workspace_id) as db:
+        wanted = CaseFilter(search="otto", in_=["parties", "staff", "references"])
+        asked = lists.cases(clerk, wanted, None)
+        page = await objects.page(db, asked, Paging(1))
+        [told] = (await matches.of(db, asked, list(page))).values()
+
+    assert sorted(one.field for one in told) == ["parties", "parties", "staff", "staff"]
+    assert len({(one.party or one.staff).id for one in told}) == 4
