@@ -30,6 +30,8 @@ from gateway import logs, settings
 from gateway.execution.documents import Documents
 from gateway.http import graphiql
 from gateway.http.endpoint import Endpoint
+from gateway.http.manifests import trusted
+from gateway.http.persisted import Persisted
 from gateway.server.anchoring import anchored
 from gateway.server.edge import BodyCap, Bounded, Envelope, WellFormed
 from gateway.settings import Settings
@@ -113,6 +115,9 @@ class Application(Starlette):
 def create_app(chosen: Settings) -> Starlette:
     """The application. It opens the database when it starts and closes it when it stops."""
     rest = rest_compat.Application(public=chosen.introspection)
+    persisted = Persisted(
+        trusted(chosen), register=chosen.persisted_queries, only=chosen.documents_only
+    )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -151,7 +156,7 @@ def create_app(chosen: Settings) -> Starlette:
             Middleware(WellFormed),
             Middleware(Bounded, chosen.in_flight),
             Middleware(BodyCap, chosen.body_bytes),
-            Middleware(Surfaces, Endpoint(Documents(), chosen), rest),
+            Middleware(Surfaces, Endpoint(Documents(), persisted, chosen), rest),
         ],
         routes=[
             Route("/", _start),

@@ -93,6 +93,20 @@ class Settings(BaseModel):
         "workspace is written; 0 keeps none.",
     )
     body_bytes: int = _count(1 << 20, "The most bytes the body of a request may have.", least=1)
+    documents: str = Field(
+        default="",
+        description="A manifest of trusted documents, or a folder of manifests, as relay-compiler, "
+        "graphql-codegen or Apollo writes them: clients name the documents by their ids.",
+    )
+    documents_only: bool = Field(
+        default=False,
+        description="Whether to execute trusted documents only: true or false.",
+    )
+    persisted_queries: bool = Field(
+        default=True,
+        description="Whether a document that was sent with its hash can be named by the hash "
+        "(automatic persisted queries): true or false.",
+    )
     introspection: bool = Field(
         default=True,
         description="Whether clients may query the schema itself, and read the OpenAPI document: "

@@ -83,7 +83,10 @@ FLOORS = {
             "gateway.schema": "types queries mutations inputs connections facets searching"
             " scalars refusals assembled"
         },
-        {"gateway.http": "endpoint accept parameters pipeline introspection graphiql"},
+        {
+            "gateway.http": "endpoint accept parameters persisted manifests pipeline "
+            "introspection graphiql"
+        },
         {
             "gateway.root": "app",
             "gateway.commands": "cases copying database explain keys records schema serve terminal",

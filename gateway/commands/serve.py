@@ -64,6 +64,7 @@ def serve(
         CASEGRAPH_CORS_ORIGINS=https://app.example.org casegraph serve
     """
     settings = terminal.chosen(database, host=host, port=port, workers=workers)
+    _check_documents(settings)
     _warn_of_readers(settings.database_url)
     with _listening(settings) as (listener, url):
         terminal.run(_prepare(settings))
@@ -98,6 +99,7 @@ def demo(
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="casegraph-demo-"))
         path = keep or Path(folder) / "demo.db"
         settings = terminal.chosen(f"sqlite:///{path}", host=host, port=port)
+        _check_documents(settings)
         listener, url = stack.enter_context(_listening(settings))
         key = terminal.run(_fill(settings, cases))
         out.print(_welcome(url, key), markup=False)
@@ -206,6 +208,18 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         return
     listener.set_inheritable(True)
     Supervisor(config, sockets=[listener]).run()
+
+
+def _check_documents(settings: Settings) -> None:
+    """Read trusted documents here, to fail with clear messages before any worker starts.
+
+    Raises BadSetting.
+    """
+    if settings.documents or settings.documents_only:
+        # Imported here so that other starts need not wait for the schema.
+        from gateway.http.manifests import trusted
+
+        trusted(settings)
 
 
 def _warn_of_readers(database_url: str) -> None:

@@ -40,6 +40,7 @@ from gateway.http.parameters import (
     parameters_of,
     read_content,
 )
+from gateway.http.persisted import Persisted
 from gateway.http.pipeline import answer
 from gateway.limits.points import Meter, metered
 from gateway.schema.refusals import extensions_of
@@ -68,8 +69,9 @@ class Response:
 class Endpoint:
     """Answers GraphQL requests, and shows GraphiQL to a browser: an ASGI application."""
 
-    def __init__(self, documents: Documents, settings: Settings) -> None:
+    def __init__(self, documents: Documents, persisted: Persisted, settings: Settings) -> None:
         self._documents = documents
+        self._persisted = persisted
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,9 +124,8 @@ class Endpoint:
                 state["position"] = services.positions.written(who.key_id)
         except BadRequest as refusal:
             errors = [{"message": str(refusal), "extensions": {"code": refusal.code}}]
-            return Response(
-                refusal.status, media_type, orjson.dumps({"errors": errors}), refusal.headers
-            )
+            status = refusal.status or _without_data(media_type)
+            return Response(status, media_type, orjson.dumps({"errors": errors}), refusal.headers)
         except HTTPException as refusal:
             return _too_large(refusal, media_type)
         except DomainError as refusal:
@@ -153,6 +154,7 @@ class Endpoint:
         visited = 0
         try:
             asked = parameters_of(content, method, self._settings)
+            asked = self._persisted.resolved(asked, who.workspace_id)
             context = Context(who, services)
             made = await answer(self._documents, method, asked, context, meter, self._settings)
         finally:
@@ -165,13 +167,20 @@ class Endpoint:
             mine = who.key_id if "viewer" in asked.query else None
             kept = Kept(body, made.rows, visited)
             services.kept.keep(question, kept, len(content) + len(body), mine)
-        status = 200 if "data" in made.response or media_type == JSON_TYPE else 400
-        return Response(status, media_type, body, lasting=made.lasting)
+        if "data" not in made.response:
+            return Response(_without_data(media_type), media_type, body)
+        self._persisted.register(asked, who.workspace_id)
+        return Response(200, media_type, body, lasting=made.lasting)
 
     def _demo_key(self, asked: Parameters) -> str | None:
         """The demo key, for a client without a key that asks only for the schema."""
         introspects = only_introspects(asked, self._settings)
         return self._settings.demo_key if introspects else None
+
+
+def _without_data(media_type: str) -> int:
+    """The status of an answer to a request of which nothing was executed (6.4.1, 6.4.2)."""
+    return 200 if media_type == JSON_TYPE else 400
 
 
 def _wants_page(scope: Scope, accepted: bytes | None) -> bool:

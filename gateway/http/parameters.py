@@ -3,6 +3,7 @@
 GraphQL-over-HTTP specification (draft), 5.4 and 6.1.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,18 +19,28 @@ JSON_TYPE = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The operation to execute; with *tell_cost*, the answer includes its cost."""
+    """The operation to execute; with *tell_cost*, the answer includes its cost.
+
+    *query* is empty if the request only names its document, by *document_id* or *sha256*.
+    """
 
     query: str
     variables: dict[str, Any] | None
     operation_name: str | None
     tell_cost: bool = False
+    document_id: str | None = None
+    sha256: str | None = None
 
 
 class BadRequest(Exception):
-    """A request that is refused before there is an operation."""
+    """A request that is refused before there is an operation.
 
-    def __init__(self, status: int, code: str, message: str, *headers: tuple[bytes, bytes]) -> None:
+    *status* is None where it is that of any answer without data.
+    """
+
+    def __init__(
+        self, status: int | None, code: str, message: str, *headers: tuple[bytes, bytes]
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
@@ -119,15 +130,43 @@ def _checked(values: Any, settings: Settings) -> Parameters:
     one = "Send one operation in each request."
     must(not isinstance(values, list), f"Batches are not supported. {one}", "BATCH_NOT_SUPPORTED")
     must(isinstance(values, dict), "The request must be a JSON object with a query.")
+    extensions = values.get("extensions")
+    must(extensions is None or isinstance(extensions, dict), "extensions must be a JSON object.")
+    named = values.get("documentId")
+    must(
+        named is None or (isinstance(named, str) and 0 < len(named) <= MOST_OF_AN_ID),
+        f"documentId must be a string of 1 to {MOST_OF_AN_ID} characters.",
+    )
+    persisted = (extensions or {}).get("persistedQuery")
+    must(persisted is None or _is_hash(persisted), _HASH)
     query = values.get("query")
-    must(isinstance(query, str) and bool(query.strip()), "query must be a GraphQL document.")
+    if query is None and (named is not None or persisted is not None):
+        query = ""
+    else:
+        must(isinstance(query, str) and bool(query.strip()), "query must be a GraphQL document.")
+        must(named is None, "Send query or documentId, not both.")
     variables = values.get("variables")
     must(variables is None or isinstance(variables, dict), "variables must be a JSON object.")
     if variables:
         _check_variables(variables, settings)
     name = values.get("operationName")
     must(name is None or isinstance(name, str), "operationName must be a string.")
-    extensions = values.get("extensions")
-    must(extensions is None or isinstance(extensions, dict), "extensions must be a JSON object.")
     tell_cost = bool(extensions) and extensions.get("cost") is True
-    return Parameters(query, variables, name or None, tell_cost)
+    hashed = persisted["sha256Hash"].lower() if persisted else None
+    return Parameters(query, variables, name or None, tell_cost, named, hashed)
+
+
+MOST_OF_AN_ID = 200
+_HASH = (
+    'extensions.persistedQuery must be {"version": 1, "sha256Hash": "..."}, with a hash of 64 '
+    "hexadecimal digits."
+)
+_HEXADECIMAL = re.compile("[0-9a-fA-F]{64}")
+
+
+def _is_hash(persisted: Any) -> bool:
+    """Whether it is what Apollo's persisted queries send, version 1."""
+    if not isinstance(persisted, dict) or persisted.get("version", 1) != 1:
+        return False
+    found = persisted.get("sha256Hash")
+    return isinstance(found, str) and _HEXADECIMAL.fullmatch(found) is not None

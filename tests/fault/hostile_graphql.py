@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
@@ -240,12 +241,21 @@ def _post(world: World, chance: random.Random, content: Any, spoil: float) -> Re
     """A POST; with the chance *spoil*, the envelope of the operation is spoiled, too."""
     request = Request(b"POST", b"/graphql", [authorization(world)])
     if chance.random() < spoil:
-        more = {"operationName": "Asked", "extensions": {"cost": True}, **content}
+        extensions = {"cost": True} | chance.choice(({}, {"persistedQuery": _persisted(content)}))
+        more = {"operationName": "Asked", "extensions": extensions, **content}
+        if chance.random() < 0.3:
+            more |= {"documentId": f"sha256:{'0' * 64}", "query": None}
         with_body(chance, request, more)
     else:
         request.body = encoded(content)
         request.headers.append((b"Content-Type", b"application/json"))
     return disturbed(world, chance, request)
+
+
+def _persisted(content: Any) -> dict[str, Any]:
+    """What Apollo's persisted queries send with a document."""
+    query = str(content.get("query")) if isinstance(content, dict) else ""
+    return {"version": 1, "sha256Hash": sha256(query.encode("utf-8", "replace")).hexdigest()}
 
 
 def _value(world: World, chance: random.Random, type_: Any, name: str, root: str) -> Any:

@@ -27,6 +27,8 @@ KILLS = int(os.environ.get("CASEGRAPH_BACKEND_KILLS", "6"))
 SEED = int(os.environ.get("CASEGRAPH_SEED", "20261128"))
 WRITERS = 6
 QUERY_SECONDS = 3
+PAUSE = 0.01
+"""Seconds that a writer waits when it was refused; without end to that, nobody else would run."""
 MAY_BE_STORED = ("may or may not be stored", "is stored, but")
 CREATE = "mutation($n: String!) { createCase(input: {name: $n}) { case { name } } }"
 
@@ -120,6 +122,7 @@ class Writer:
             "SERVICE_UNAVAILABLE"
         }:
             told.refused.add(name)
+            time.sleep(PAUSE)
         else:
             told.wrong.append(str(answer))
 

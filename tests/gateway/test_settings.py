@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +82,31 @@ def test_a_command_ends_with_status_2_for_such_a_value():
         "casegraph: CASEGRAPH_PORT",
         "casegraph: CASEGRAPH_LOG_LEVEL",
     ]
+
+
+def test_a_start_ends_with_status_2_for_a_document_that_does_not_fit(tmp_path):
+    (tmp_path / "persisted.json").write_text('{"a": "{ nothing }"}')
+
+    for command in ("serve", "demo"):
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", command, "--port", "0"],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                f"{PREFIX}DOCUMENTS": "persisted.json",
+                "PYTHONPATH": str(Path(__file__).parents[2]),
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+        assert done.returncode == 2
+        assert done.stderr == (
+            "casegraph: persisted.json: the document a does not fit the schema: Cannot query field "
+            "'nothing' on type 'Query'.\n"
+        )
 
 
 def test_other_values_are_checked_too():
