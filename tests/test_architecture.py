@@ -40,7 +40,7 @@ FLOORS = {
         {"domain.words": "models inputs errors ids instants checks characters folding words"},
         {
             "domain.storage": "database opening statements spellings tables seals turns"
-            " cancellation migrating",
+            " cancellation revisions migrating",
             "domain.storage.sqlite": "file readers writer groups lock errors backup",
             "domain.storage.postgresql": "server standby connecting snapshots sessions"
             " grants damage errors",

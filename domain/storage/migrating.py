@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from domain.errors import Unavailable
+from domain.storage import revisions
 
 Progress = Callable[[int, int], object]
 
@@ -64,7 +65,7 @@ def upgrade(connection: Connection, on_progress: Progress = lambda _done, _total
     if the database is not casegraph's, or has a newer schema.
     """
     revision = current(connection)
-    if revision == head():
+    if revision == revisions.head():
         return
     if revision is None and inspect(connection).get_table_names():
         raise Unavailable(_FOREIGN)
@@ -86,19 +87,13 @@ def check(connection: Connection) -> None:
     revision = current(connection)
     if revision is None:
         raise Unavailable(_FOREIGN if inspect(connection).get_table_names() else _EMPTY)
-    if revision != head():
-        revisions = {script.revision for script in _scripts().walk_revisions()}
-        raise Unavailable(_OLDER if revision in revisions else _NEWER)
+    if revision != revisions.head():
+        known = {script.revision for script in _scripts().walk_revisions()}
+        raise Unavailable(_OLDER if revision in known else _NEWER)
 
 
 def current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
-
-
-def head() -> str:
-    revision = _scripts().get_current_head()
-    assert revision is not None
-    return revision
 
 
 _EMPTY = "The database is empty. Run: casegraph init"

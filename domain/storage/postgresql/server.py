@@ -22,7 +22,7 @@ from sqlalchemy.engine import URL
 
 from domain.errors import Unavailable, invalid
 from domain.instants import Instant
-from domain.storage import migrating
+from domain.storage import revisions
 from domain.storage.cancellation import in_full
 from domain.storage.database import (
     BUSY_SECONDS,
@@ -108,7 +108,7 @@ class PostgresqlDatabase(Database):
         self._writers = Pool(self._connect, self._pooling.writers, writes=True)
         with translated():
             if not await self._has_schema(self._readers):
-                await self._migrated(migrating.work(on_progress, migrate=migrate))
+                await self._migrated(on_progress, migrate=migrate)
                 await self._as_owner(grants.grant_again)
                 await self.analyze()
         self._readers.beside, self._writers.beside = self._writers, self._readers
@@ -355,15 +355,19 @@ class PostgresqlDatabase(Database):
             require_fit(connection)
             async with connection.transaction():
                 revision = await connection.fetchval("SELECT version_num FROM alembic_version")
-            if revision != migrating.head() and not await grants.may_migrate(connection):
+            if revision != revisions.head() and not await grants.may_migrate(connection):
                 raise Unavailable(NOT_THE_OWNER)
         except asyncpg.UndefinedTableError:
             revision = None
         finally:
             pool.keep(connection)
-        return bool(revision == migrating.head())
+        return bool(revision == revisions.head())
 
-    async def _migrated(self, work: Callable[[sqlalchemy.Connection], None]) -> None:
+    async def _migrated(self, on_progress: Callable[[int, int], object], *, migrate: bool) -> None:
+        # Alembic takes long to load, and hardly any start needs it.
+        from domain.storage import migrating
+
+        work = migrating.work(on_progress, migrate=migrate)
         try:
             await migrating.run_on_server(self._connect, _MIGRATOR_TURN, work)
         except sqlalchemy.exc.DBAPIError as error:

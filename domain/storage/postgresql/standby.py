@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from domain.errors import Unavailable
-from domain.storage import migrating
+from domain.storage import revisions
 from domain.storage.database import Snapshot
 from domain.storage.postgresql.connecting import Connector, require_fit
 from domain.storage.postgresql.sessions import Pool, Session
@@ -160,7 +160,7 @@ class Standby:
                     require_fit(self._probe)
                 revision, free = await self._probe.fetchrow(_FIT)
             reason = ""
-            if revision != migrating.head():
+            if revision != revisions.head():
                 reason = "it has another schema"
             elif free and self._bound:
                 reason = "its role is a superuser or has BYPASSRLS"

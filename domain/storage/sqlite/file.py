@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 
 from domain.errors import Damaged, Unavailable
 from domain.instants import Instant
-from domain.storage import migrating
+from domain.storage import revisions
 from domain.storage.database import (
     BUSY_SECONDS,
     PATIENT_SECONDS,
@@ -69,6 +69,9 @@ class SqliteDatabase(Database):
         # Held open until the writer is open: the last connection to close would checkpoint.
         with contextlib.closing(_probe(self.path)) as probe:
             if not await asyncio.to_thread(_has_schema, probe):
+                # Alembic takes long to load, and hardly any start needs it.
+                from domain.storage import migrating
+
                 async with self._writer.turn(PATIENT_SECONDS):
                     await migrating.run(self.url, migrating.work(on_progress, migrate=migrate))
             with translated():
@@ -191,7 +194,7 @@ def _has_schema(connection: sqlite3.Connection) -> bool:
         rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
     except sqlite3.Error:
         return False
-    return rows == [(migrating.head(),)]
+    return rows == [(revisions.head(),)]
 
 
 def _damage(path: Path) -> list[tuple[str, str]]:

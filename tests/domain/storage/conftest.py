@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 from alembic import command
 
-from domain.storage import migrating
+from domain.storage import revisions
 from domain.storage.opening import opened
 from tests.postgresql import Raw
 
@@ -32,7 +32,7 @@ def at_revision(monkeypatch):
     async def bring(url, revision):
         upgrade = command.upgrade
         with monkeypatch.context() as patched:
-            patched.setattr(migrating, "head", lambda: revision)
+            patched.setattr(revisions, "head", lambda: revision)
             patched.setattr(command, "upgrade", lambda config, _head: upgrade(config, revision))
             async with opened(url):
                 pass

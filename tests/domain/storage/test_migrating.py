@@ -1,5 +1,8 @@
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -8,7 +11,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from domain.errors import Damaged, Unavailable
 from domain.inputs import NewCase
-from domain.storage import migrating
+from domain.storage import migrating, revisions
 from domain.storage.opening import opened
 from domain.storage.tables import metadata
 from domain.upkeep import administration
@@ -134,7 +137,7 @@ async def test_opening_again_keeps_what_is_stored(url):
     async with opened(url) as database:
         from_before = await _revision(database)
     async with opened(url, migrate=False) as database:
-        assert await _revision(database) == from_before == migrating.head()
+        assert await _revision(database) == from_before == revisions.head()
 
 
 async def test_opening_makes_a_database_that_takes_cases(tmp_path):
@@ -258,3 +261,19 @@ async def test_only_files_of_sqlite_and_postgresql_are_opened(url):
         "The database URL must be like sqlite:///casegraph.db (a file) or "
         "postgresql://user:password@host/database."
     )
+
+
+def test_the_name_of_a_migration_begins_with_its_revision():
+    scripts = migrating._scripts()
+
+    assert revisions.head() == scripts.get_current_head()
+    for script in scripts.walk_revisions():
+        assert Path(script.path).name.startswith(f"{script.revision}_")
+
+
+def test_nobody_loads_alembic_who_does_not_migrate():
+    modules = ("sqlite.file", "postgresql.server", "postgresql.standby", "opening")
+    loaded = "; ".join(f"import domain.storage.{name}" for name in modules)
+    code = f"import sys; {loaded}; sys.exit('alembic' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
