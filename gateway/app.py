@@ -30,9 +30,11 @@ from gateway import logs, settings
 from gateway.execution.documents import Documents
 from gateway.http import graphiql
 from gateway.http.endpoint import Endpoint
+from gateway.http.introspection import schema_file
 from gateway.http.manifests import trusted
 from gateway.http.persisted import Persisted
 from gateway.server.anchoring import anchored
+from gateway.server.compression import Compressed
 from gateway.server.edge import BodyCap, Bounded, Envelope, WellFormed
 from gateway.settings import Settings
 from rest_compat import application as rest_compat
@@ -153,6 +155,7 @@ def create_app(chosen: Settings) -> Starlette:
         middleware=[
             Middleware(Envelope, chosen.rate_limit),
             *_cors(chosen),
+            Middleware(Compressed, REST_ROOT + "/"),
             Middleware(WellFormed),
             Middleware(Bounded, chosen.in_flight),
             Middleware(BodyCap, chosen.body_bytes),
@@ -165,6 +168,7 @@ def create_app(chosen: Settings) -> Starlette:
             # Reached only by other methods: they get 405, not 404.
             Route("/graphql", _start, methods=["GET", "POST"]),
             *([Mount("/graphql/static", graphiql.static_files())] if chosen.graphiql else []),
+            *([Route(graphiql.SCHEMA_URL, schema_file)] if chosen.introspection else []),
         ],
     )
     app.router.redirect_slashes = False

@@ -11,7 +11,6 @@ from hashlib import blake2b
 
 import orjson
 import structlog
-from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
@@ -77,8 +76,10 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(reversed(scope["headers"]))  # if one is repeated, the first counts
         accepted = accept.accepted(scope["headers"])
-        if self._settings.graphiql and scope["method"] != "POST" and _wants_page(scope, accepted):
-            page = graphiql.page(demo_key=self._settings.demo_key or None)
+        if self._settings.graphiql and scope["method"] != "POST" and _wants_page(headers, accepted):
+            page = graphiql.page(
+                demo_key=self._settings.demo_key or None, links=self._settings.introspection
+            )
             await page(scope, receive, send)
             return
         services: Services = scope["app"].state.services
@@ -178,13 +179,17 @@ class Endpoint:
         return self._settings.demo_key if introspects else None
 
 
+def _wants_page(headers: dict[bytes, bytes], accepted: bytes | None) -> bool:
+    """Whether a browser opens the page, perhaps with a query: then it is a link to the page.
+
+    A browser that opens a page sends no key.
+    """
+    return accept.wants_page(accepted) and b"authorization" not in headers
+
+
 def _without_data(media_type: str) -> int:
     """The status of an answer to a request of which nothing was executed (6.4.1, 6.4.2)."""
     return 200 if media_type == JSON_TYPE else 400
-
-
-def _wants_page(scope: Scope, accepted: bytes | None) -> bool:
-    return accept.wants_page(accepted) and "query" not in QueryParams(scope["query_string"])
 
 
 def conditional(response: Response, headers: Iterable[tuple[bytes, bytes]]) -> Response:

@@ -15,6 +15,8 @@ from starlette.types import Scope
 
 ENDPOINT = "/graphql"
 STATIC_URL = "/graphql/static"
+SCHEMA_URL = "/graphql/schema.graphql"
+REST_DOCUMENTATION = "/api/v1/docs"
 STATIC_FOLDER = Path(__file__).parent / "static" / "graphiql"
 
 # GraphiQL inserts one style sheet when a dialog opens. Chromium reports its digest on blocking it.
@@ -58,10 +60,13 @@ PAGE = Template("""\
 </head>
 <body>
   <header>
+    <span id="workspace" role="status"></span>
     <label for="key">API key</label>
     <input id="key" type="password" autocomplete="off" spellcheck="false"
       placeholder="Paste an API key, then press Enter">
     <label><input id="show-key" type="checkbox"> Show</label>
+    <button id="share" type="button">Copy link</button>
+    $links
   </header>
   <p id="notice" role="status" hidden></p>
   <main id="graphiql" data-endpoint="$endpoint"$demo_key>
@@ -73,10 +78,24 @@ PAGE = Template("""\
 """)
 
 
-def page(*, demo_key: str | None = None) -> HTMLResponse:
-    """The GraphiQL page. A *demo_key* fills in the key field: anyone can read it in the page."""
+LINKS = f"""<nav aria-label="More">
+      <a href="{REST_DOCUMENTATION}">REST</a>
+      <a href="{SCHEMA_URL}">Schema</a>
+    </nav>"""
+
+
+def page(*, demo_key: str | None = None, links: bool = True) -> HTMLResponse:
+    """The GraphiQL page, on request with *links* to what documents both surfaces.
+
+    A *demo_key* fills in the key field: anyone can read it in the page.
+    """
     attribute = "" if demo_key is None else f' data-demo-key="{escape(demo_key)}"'
-    html = PAGE.substitute(static=STATIC_URL, endpoint=ENDPOINT, demo_key=attribute)
+    html = PAGE.substitute(
+        static=STATIC_URL,
+        endpoint=ENDPOINT,
+        links=LINKS if links else "",
+        demo_key=attribute,
+    )
     return HTMLResponse(html, headers=HEADERS)
 
 

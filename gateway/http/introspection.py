@@ -1,10 +1,13 @@
-"""Recognizes an operation that asks only for the schema."""
+"""What shows the schema: operations that ask for nothing else, and the schema as a file."""
 
 from graphql import FieldNode, GraphQLError, OperationDefinitionNode, get_operation_ast, parse
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.http.parameters import Parameters
 from gateway.limits.shapes import INTROSPECTION
 from gateway.limits.text import check_text
+from gateway.schema.assembled import sdl
 from gateway.settings import Settings
 
 
@@ -20,3 +23,9 @@ def only_introspects(parameters: Parameters, settings: Settings) -> bool:
         isinstance(node, FieldNode) and node.name.value in INTROSPECTION
         for node in operation.selection_set.selections
     )
+
+
+async def schema_file(_request: Request) -> Response:
+    """The whole schema in the schema definition language (GraphQL specification, 3.3)."""
+    headers = {"Content-Disposition": 'inline; filename="schema.graphql"'}
+    return Response(sdl(), media_type="text/plain; charset=utf-8", headers=headers)

@@ -5,4 +5,5 @@ connection  one HTTP/1.1 connection, with a deadline for everything a client can
 exchange    one request and its answer, written in one piece
 anchoring   writes the ends of the timelines to the log
 edge        the middleware around every request: ids, the access log, caps on load and size
+compression gzip for long answers
 """

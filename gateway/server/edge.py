@@ -46,7 +46,15 @@ COUNTED = "/api/v1/"
 NO_ROUTE = "(no route)"
 _STATIC = ("/graphql/static/", "/api/v1/docs/static/")
 _ROUTES = frozenset(
-    ("/", "/graphql", "/healthz", "/readyz", "/api/v1/docs", "/api/v1/openapi.json")
+    (
+        "/",
+        "/graphql",
+        "/graphql/schema.graphql",
+        "/healthz",
+        "/readyz",
+        "/api/v1/docs",
+        "/api/v1/openapi.json",
+    )
 )
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 

@@ -3,6 +3,7 @@
 No HTTP client takes part: none would send what is sent here.
 """
 
+import gzip
 import json
 import select
 import socket
@@ -129,10 +130,28 @@ class Line:
         length = 0
         if request.method != b"HEAD" and status not in _BODYLESS:
             length = int(next((value for name, value in headers if name == "content-length"), "0"))
+        if ("transfer-encoding", "chunked") in headers:
+            body = self._chunks(until, request)
+        else:
+            body = self._exactly(length, until, request)
+        if ("content-encoding", "gzip") in headers and body:
+            body = gzip.decompress(body)
+        return Answer(status, headers, body, time.monotonic() - started)
+
+    def _chunks(self, until: float, request: Request) -> bytes:
+        """A body in chunks, whole (RFC 9112, 7.1)."""
+        body = b""
+        while size := int(self._until(b"\r\n", until, request), 16):
+            body += self._exactly(size, until, request)
+            self._until(b"\r\n", until, request)
+        self._until(b"\r\n", until, request)
+        return body
+
+    def _exactly(self, length: int, until: float, request: Request) -> bytes:
         while len(self._unread) < length:
             self._more(until, request)
-        body, self._unread = self._unread[:length], self._unread[length:]
-        return Answer(status, headers, body, time.monotonic() - started)
+        found, self._unread = self._unread[:length], self._unread[length:]
+        return found
 
     def _send(self, request: Request, until: float) -> None:
         """Send as much as the server wants to have before it answers."""

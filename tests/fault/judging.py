@@ -79,7 +79,7 @@ def judge(request: Request, answer: Answer, expected_id: str | None) -> None:
         _judge_envelope(body, answer, must)
 
 
-_PAGES = (b"/graphql", b"/api/v1/docs", b"/")
+_PAGES = (b"/graphql", b"/graphql/schema.graphql", b"/api/v1/docs", b"/")
 
 
 def _judge_envelope(body: Any, answer: Answer, must: Any) -> None:

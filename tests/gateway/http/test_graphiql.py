@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from gateway.http import graphiql
 
-OUR_FILES = ("start.js", "examples.js", "page.css")
+OUR_FILES = ("start.js", "workspace.js", "tabs.js", "examples.js", "page.css")
 SDL = Path(__file__).parents[3] / "schema.graphql"
 
 
@@ -109,7 +109,7 @@ def test_the_page_is_neither_stored_nor_sniffed_and_sends_no_referrer():
 def test_every_file_the_page_names_is_served_with_its_media_type(files):
     elements = elements_of(graphiql.page()).found
     urls = [attrs.get("src") or attrs.get("href") for _, attrs in elements]
-    urls = [url for url in urls if url and not url.startswith("data:")]
+    urls = [url for url in urls if url and url.startswith(graphiql.STATIC_URL)]
 
     answers = {url: files.get(url) for url in urls}
 

@@ -1,8 +1,8 @@
 // The tabs shown on a browser's first visit. Later visits show the user's own tabs.
 
 const listCases = `# The newest active cases. Run with Ctrl-Enter.
-# Set "search" in the variables below to a name
-# or a file number, in quotes: "mueller".
+# Set "search" in the variables below to words
+# of a name or to a file number, in quotes.
 query ListCases($status: [CaseStatus!], $search: String) {
   cases(
     first: 20
@@ -139,7 +139,8 @@ query PageThroughCases($first: Int, $after: String) {
 }
 `;
 
-const createCase = `# Opens a case with its first party.
+const createCase = `# Opens a case with its first party; run again,
+# it answers the same case: see "idempotencyKey".
 # The key needs the scope "cases:write".
 mutation CreateCase($input: CreateCaseInput!) {
   createCase(input: $input) {
@@ -156,8 +157,8 @@ mutation CreateCase($input: CreateCaseInput!) {
 }
 `;
 
-const linkCases = `# Links two cases. Copy their ids from the result
-# of ListCases to the variables below.
+const linkCases = `# Links two cases, whose ids are in the variables
+# below. The key needs the scope "cases:write".
 mutation LinkCases($input: LinkCasesInput!) {
   linkCases(input: $input) {
     link {
@@ -173,22 +174,40 @@ mutation LinkCases($input: LinkCasesInput!) {
 }
 `;
 
-const tab = (query, variables) => ({ query, variables: JSON.stringify(variables, null, 2) });
-
+// The variables are made of what the workspace holds, so that every example shows something at once.
+// Those that write have an idempotency key: run again, they change nothing and answer the same.
+// *found*: the "first" case, "one" and "other" that are not linked, words to "search" for, and a
+// "fresh" text; see workspace.js.
 export const examples = [
-  tab(listCases, { status: ["ACTIVE"], search: null }),
-  tab(search, { search: "mueller gmbh", status: null }),
-  tab(oneCase, { fileNumber: "AZ-2026-001" }),
-  tab(pageThroughCases, { first: 5, after: null }),
-  tab(createCase, {
-    input: {
-      name: "Example v. Sample",
-      fileNumber: "AZ-2026-900",
-      type: "civil",
-      parties: [{ new: { name: "Erika Example", kind: "PERSON" }, role: "client" }],
-    },
-  }),
-  tab(linkCases, {
-    input: { caseId: "the id of a case", linkedCaseId: "the id of another", type: "RELATED" },
-  }),
+  { query: listCases, variables: () => ({ status: ["ACTIVE"], search: null }) },
+  { query: search, variables: (found) => ({ search: found.search, status: null }) },
+  {
+    query: oneCase,
+    variables: ({ first }) =>
+      first.fileNumber ? { fileNumber: first.fileNumber } : { id: first.id ?? "the id of a case" },
+  },
+  { query: pageThroughCases, variables: () => ({ first: 5, after: null }) },
+  {
+    query: createCase,
+    variables: ({ fresh }) => ({
+      input: {
+        name: "Example v. Sample",
+        fileNumber: `EX-${fresh}`,
+        type: "civil",
+        parties: [{ new: { name: "Erika Example", kind: "PERSON" }, role: "client" }],
+        idempotencyKey: `example-create-${fresh}`,
+      },
+    }),
+  },
+  {
+    query: linkCases,
+    variables: ({ one, other, fresh }) => ({
+      input: {
+        caseId: one?.id ?? "the id of a case",
+        linkedCaseId: other?.id ?? "the id of another",
+        type: "RELATED",
+        idempotencyKey: `example-link-${fresh}`,
+      },
+    }),
+  },
 ];
