@@ -366,6 +366,9 @@ def documented(
     if body is not None:
         schema = TypeAdapter(_BODIES[body]).json_schema(ref_template="#/components/schemas/{model}")
         schema.pop("$defs", None)
+        if "properties" in schema:
+            # By its name: generated clients name their classes after it.
+            schema = {"$ref": f"#/components/schemas/{schema['title']}"}
         extra["requestBody"] = {
             "required": True,
             "content": {"application/json": {"schema": schema}},
