@@ -1,14 +1,20 @@
-"""A real Chromium and a real server, each started and stopped by the tests."""
+"""A real Chromium and a real gateway, each started and stopped by the tests."""
 
+import contextlib
+import json
+import os
 import shutil
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-import uvicorn
-from starlette.types import ASGIApp
+from selenium.common.exceptions import WebDriverException
+
+from domain.demo.firm import demo_cases
+from tests.fault.servers import Gateway
+
+CASES = 60
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -25,36 +31,80 @@ FLAGS = (
 )
 
 
-@contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
-    """Serve an app on a free port; gives its address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, lifespan="off", log_level="warning")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
+class Office(Gateway):
+    """A gateway over a database with demonstration cases."""
+
+    def beside(self, folder: Path, **settings: object) -> Gateway:
+        """Another one over the same database. The caller ends it."""
+        other = Gateway(folder, database_url=f"sqlite:///{self.database}", **settings)
+        other.key = self.key
+        other.start()
+        return other
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """A gateway that demands a key."""
+    folder = tmp_path_factory.mktemp("office")
+    office = Office(folder)
     try:
-        deadline = time.monotonic() + 10
-        while not server.started:
-            assert thread.is_alive(), "the server stopped while starting"
-            assert time.monotonic() < deadline, "the server did not start within 10 seconds"
-            time.sleep(0.02)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
+        office.start()
+        lines = folder / "cases.jsonl"
+        lines.write_text("\n".join(json.dumps(case) for case in demo_cases(CASES)))
+        office.command("import", lines)
+        yield office
     finally:
-        server.should_exit = True
-        thread.join(timeout=10)
+        if office.process is not None:
+            office.kill()
 
 
-@pytest.fixture(scope="session")
-def serve() -> Callable[[ASGIApp], object]:
-    return serving
+@pytest.fixture(scope="module")
+def demo(plain: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """A gateway over the same database whose page fills in a key, as `casegraph demo` does."""
+    other = Office(
+        tmp_path_factory.mktemp("demo"),
+        database_url=f"sqlite:///{plain.database}",
+        demo_key=plain.key,
+    )
+    other.database, other.key = plain.database, plain.key
+    try:
+        other.start()
+        yield other
+    finally:
+        if other.process is not None:
+            other.kill()
+
+
+@pytest.fixture
+def screenshots(tmp_path: Path) -> Path:
+    """Where pages are drawn to: CASEGRAPH_SCREENSHOTS, to look at them."""
+    folder = Path(os.environ.get("CASEGRAPH_SCREENSHOTS", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def tab(browser: Any) -> Iterator[Any]:
+    """A tab of its own, closed at the end with all that it opened and remembered."""
+    [blank] = browser.window_handles
+    browser.switch_to.new_window("tab")
+    for log in ("browser", "performance"):
+        browser.get_log(log)
+    yield browser
+    with contextlib.suppress(WebDriverException):
+        browser.execute_script("localStorage.clear()")
+    for handle in browser.window_handles:
+        if handle != blank:
+            browser.switch_to.window(handle)
+            browser.close()
+    browser.switch_to.window(blank)
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """A headless Chromium, which logs its console and its requests.
 
-    It is shared: the pages of each test have an origin of their own, by their server's port.
+    It is shared by the tests of a file.
     """
     folder = tmp_path_factory.mktemp("browser")
     chromium = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)

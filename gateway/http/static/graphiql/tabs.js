@@ -25,6 +25,7 @@ export function prepare(found, shared) {
   const filled = stored(FILLED, []);
   const fresh = examples.map(({ variables }) => JSON.stringify(variables(found), null, 2));
   const state = stored(TABS, null);
+  const before = state && JSON.stringify({ tabs: state.tabs, activeTabIndex: state.activeTabIndex });
   const tabs = state?.tabs ?? examples.map(({ query }, n) => tabOf({ query, variables: filled[n] }));
   for (const [n, { query }] of examples.entries()) {
     for (const tab of tabs) {
@@ -40,8 +41,7 @@ export function prepare(found, shared) {
     if (active < 0) active = tabs.push(tabOf(shared)) - 1;
   }
   const next = JSON.stringify({ tabs, activeTabIndex: active });
-  const changed = next !== JSON.stringify(state && { tabs: state.tabs, activeTabIndex: active });
-  if (!changed && active === state.activeTabIndex) return false;
+  if (next === before) return false;
   localStorage.setItem(FILLED, JSON.stringify(fresh));
   localStorage.setItem(TABS, next);
   // GraphiQL fills its editors from these, and finds the tab that has the same.
