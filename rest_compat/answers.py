@@ -7,7 +7,7 @@ import orjson
 from starlette.responses import Response
 
 from domain.access.principal import Principal
-from domain.models import CaseLink, CaseParty, CaseStaff, Party, Staff, TimelineEvent
+from domain.models import Case, CaseLink, CaseParty, CaseStaff, Party, Staff, TimelineEvent
 from domain.reading import cursors, lists, matches, related, relations
 from domain.reading.facets import FacetField, facets
 from domain.reading.lists import RootList
@@ -248,18 +248,61 @@ def event(found: TimelineEvent) -> dict[str, Any]:
     }
 
 
+def firm_party(found: Party) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "name": found.name,
+        "type": found.kind,
+        "created_at": found.created_at,
+        "updated_at": found.updated_at,
+    }
+
+
+def firm_staff(found: Staff) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "name": found.name,
+        "email": found.email,
+        "created_at": found.created_at,
+        "updated_at": found.updated_at,
+    }
+
+
+def party_case(part: CaseParty) -> dict[str, Any]:
+    return {
+        "role": part.role,
+        "reference": part.reference,
+        "added_at": part.added_at,
+        "case": other_case(part.case),
+    }
+
+
+def staff_case(part: CaseStaff) -> dict[str, Any]:
+    return {
+        "role": part.role,
+        "note": part.note,
+        "assigned_at": part.assigned_at,
+        "case": other_case(part.case),
+    }
+
+
+def other_case(found: Case) -> dict[str, Any]:
+    """A case as it is shown beside something else."""
+    return {
+        "id": found.id,
+        "name": found.name,
+        "file_number": found.file_number,
+        "status": found.status,
+    }
+
+
 def link(found: CaseLink) -> dict[str, Any]:
     return {
         "id": found.id,
         "type": found.type,
         "case_id": found.case_id,
         "linked_case_id": found.linked_case_id,
-        "linked_case": {
-            "id": found.linked.id,
-            "name": found.linked.name,
-            "file_number": found.linked.file_number,
-            "status": found.linked.status,
-        },
+        "linked_case": other_case(found.linked),
         "created_at": found.created_at,
     }
 

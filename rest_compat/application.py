@@ -9,11 +9,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from domain.errors import DomainError
-from rest_compat import explorer
+from rest_compat import explorer, people, routes
 from rest_compat.documentation import DESCRIPTION, completed
 from rest_compat.door import Door
 from rest_compat.errors import Unreadable, failed, http_failure_of, refused, unreadable
-from rest_compat.routes import router
+
+ROUTES = (*routes.router.routes, *people.router.routes)
 
 
 class Application:
@@ -36,11 +37,12 @@ class Application:
             exception_handlers={
                 DomainError: refused,
                 Unreadable: unreadable,
-                HTTPException: http_failure_of(router),
+                HTTPException: http_failure_of(ROUTES),
                 Exception: failed,
             },
         )
-        self._fastapi.include_router(router)
+        for router in (routes.router, people.router):
+            self._fastapi.include_router(router)
         if public:
             self._fastapi.add_route("/docs", explorer.page, include_in_schema=False)
             self._fastapi.add_route("/docs/static/{name}", explorer.file, include_in_schema=False)
@@ -49,7 +51,7 @@ class Application:
         self.state = self._fastapi.state
         self._doors = [
             (route.methods or set(), _segments(route.path), route)
-            for route in router.routes
+            for route in ROUTES
             if isinstance(route, Door)
         ]
 

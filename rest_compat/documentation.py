@@ -192,6 +192,64 @@ class Links(BaseModel):
     pagination: Pagination
 
 
+class FirmParty(BaseModel):
+    """A party of the firm, whatever its cases."""
+
+    id: str
+    name: str
+    type: Kind
+    created_at: Instant
+    updated_at: Instant
+
+
+class FirmParties(BaseModel):
+    data: list[FirmParty]
+    pagination: Pagination
+
+
+class PartyCase(BaseModel):
+    """A role of a party in a case."""
+
+    role: str
+    reference: str | None
+    added_at: Instant
+    case: LinkedCase
+
+
+class PartyCases(BaseModel):
+    data: list[PartyCase]
+    pagination: Pagination
+
+
+class FirmStaff(BaseModel):
+    """Someone who works at the firm."""
+
+    id: str
+    name: str
+    email: str | None
+    created_at: Instant
+    updated_at: Instant
+
+
+class FirmStaffList(BaseModel):
+    data: list[FirmStaff]
+    pagination: Pagination
+
+
+class StaffCase(BaseModel):
+    """A role of a staff member in a case."""
+
+    role: str
+    note: str | None
+    assigned_at: Instant
+    case: LinkedCase
+
+
+class StaffCases(BaseModel):
+    data: list[StaffCase]
+    pagination: Pagination
+
+
 class PartiesToAdd(bodies.Body):
     parties: Annotated[list[bodies.PartyItem], items(1, PARTY_ROLES.most)]
 
@@ -214,8 +272,8 @@ envelope, with one of these codes:
 
 TAGS = [
     {"name": "Cases", "description": "The matters the firm works on."},
-    {"name": "Parties", "description": "The persons, organizations and courts in a case."},
-    {"name": "Staff", "description": "The firm's staff on a case."},
+    {"name": "Parties", "description": "The persons, organizations and courts of cases."},
+    {"name": "Staff", "description": "The firm's staff and their cases."},
     {"name": "Timeline", "description": "What happened to a case."},
     {"name": "Links", "description": "How cases belong together."},
 ]
@@ -253,13 +311,14 @@ _PAGE = [
         "Where the page begins: the `cursor` of the page before, for the same list and filter.",
     ),
 ]
+_ID = {"type": "string", "minLength": 1, "maxLength": checks.ID_MAX}
 _IDENTITY = {
     "case_id": ({"type": "string", "format": "uuid"}, "The id of the case."),
-    "link_id": (
-        {"type": "string", "minLength": 1, "maxLength": checks.ID_MAX},
-        "The id of the link.",
-    ),
+    "link_id": (_ID, "The id of the link."),
+    "party_id": (_ID, "The id of the party."),
+    "staff_id": (_ID, "The id of the staff member."),
 }
+LINE = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 _TAG_LIST = '^(\\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$'
 _HEADERS: dict[str, tuple[dict[str, Any], str]] = {
     "Idempotency-Key": (

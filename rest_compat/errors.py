@@ -1,6 +1,6 @@
 """One envelope for every error: {"error": {"code", "message", "details": [...]}}."""
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route, Router
+from starlette.routing import BaseRoute, Match, Route
 
 from domain.errors import (
     DomainError,
@@ -196,8 +196,10 @@ async def http_failure(_request: Request, error: Exception) -> Response:
     return envelope(code, message, headers=getattr(error, "headers", None))
 
 
-def http_failure_of(router: Router) -> Callable[[Request, Any], Coroutine[Any, Any, Response]]:
-    """http_failure() for the paths of *router*, with all methods of the path in Allow.
+def http_failure_of(
+    routes: Iterable[BaseRoute],
+) -> Callable[[Request, Any], Coroutine[Any, Any, Response]]:
+    """http_failure() for the paths of *routes*, with all methods of the path in Allow.
 
     Each route has its own methods only, and Starlette names those of the first match.
     """
@@ -207,7 +209,7 @@ def http_failure_of(router: Router) -> Callable[[Request, Any], Coroutine[Any, A
         if response.status_code == 405:
             methods = {
                 method
-                for route in router.routes
+                for route in routes
                 if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
                 for method in route.methods or ()
             }

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from fastapi import Request
 
-from domain.errors import invalid
+from domain.errors import Invalid, Problem, invalid
 from domain.inputs import CaseOrder, CaseOrderField
 from domain.reading.facets import FacetField
 from domain.reading.lists import NEWEST_FIRST
@@ -60,6 +60,23 @@ def matches_of(request: Request) -> bool:
     if value not in (None, "true", "false"):
         raise invalid("matches must be true or false.", "matches")
     return value == "true"
+
+
+def as_parameters(error: Invalid) -> Invalid:
+    """A refusal of a list's arguments, with the parameter names of the query string."""
+    names = {"after": "cursor"}
+    return Invalid(
+        Problem(
+            problem.code,
+            problem.message.replace("after must", "cursor must"),
+            tuple(
+                names.get(part, part)
+                for part in problem.field
+                if part not in ("filter", "party") and not part.isdigit()
+            ),
+        )
+        for problem in error.problems
+    )
 
 
 def _some(request: Request, name: str, known: type[E]) -> list[E] | None:

@@ -1,4 +1,4 @@
-"""The fifteen routes, in the order of the published contract: one file, since that is one page.
+"""The fifteen routes of the published contract, in its order: one file, since that is one page.
 
 Checks run in this order: key, rate and scope (door.py), the case's existence, the body.
 """
@@ -20,7 +20,6 @@ from domain.errors import (
     CaseNotFound,
     InsufficientScope,
     Invalid,
-    Problem,
     Refused,
     VersionConflict,
 )
@@ -57,11 +56,12 @@ from rest_compat.conditions import (
     required,
     unchanged,
 )
-from rest_compat.documentation import documented
+from rest_compat.documentation import LINE, documented
 from rest_compat.door import Deleter, Domain, Door, Reader, Writer
 from rest_compat.errors import Answered, Unreadable, named_as, version_conflict
 from rest_compat.parameters import (
     SORTS,
+    as_parameters,
     facets_of,
     fields_of,
     matches_of,
@@ -77,9 +77,6 @@ _QUICK, _SEARCH, _FACETS = Pace(), Pace(), Pace()
 _READ, _WRITE, _DELETE = "cases:read", "cases:write", "cases:delete"
 _IDEMPOTENT = ("Idempotency-Key",)
 _BELOW = (*_IDEMPOTENT, "If-Match", "If-None-Match")
-
-
-_LINE = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 
 
 def _list_of(known: type[StrEnum]) -> str:
@@ -98,7 +95,7 @@ _LIST: list[tuple[str, dict[str, Any], str]] = [
         {
             "type": "string",
             "maxLength": checks.SEARCH_MAX,
-            "pattern": _LINE,
+            "pattern": LINE,
         },
         "Only cases with all of these words, at most 16, in any order. A word is found as a part "
         "of a word; spelled alike (`muller` finds Müller and Mueller) as a whole word, or with "
@@ -123,7 +120,7 @@ _LIST: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "reference",
-        {"type": "string", "maxLength": checks.SEARCH_MAX, "pattern": _LINE},
+        {"type": "string", "maxLength": checks.SEARCH_MAX, "pattern": LINE},
         "Only cases in which a party has this reference; separators and leading zeros make no "
         "difference.",
     ),
@@ -651,23 +648,6 @@ async def _roles_answer(
         warnings = (f"{'.'.join(one.field)}: {one.message}" for one in written.warnings)
         headers["X-Warning"] = " ".join(islice(warnings, MAX_WARNINGS))
     return answer({"data": data, "pagination": {"has_more": False}}, status, headers)
-
-
-def as_parameters(error: Invalid) -> Invalid:
-    """A refusal of a list's arguments, with the parameter names of the query string."""
-    names = {"after": "cursor"}
-    return Invalid(
-        Problem(
-            problem.code,
-            problem.message.replace("after must", "cursor must"),
-            tuple(
-                names.get(part, part)
-                for part in problem.field
-                if part not in ("filter", "party") and not part.isdigit()
-            ),
-        )
-        for problem in error.problems
-    )
 
 
 def _idempotency_key(request: Request) -> str | None:

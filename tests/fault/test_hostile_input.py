@@ -161,7 +161,7 @@ def generate(world, campaign, schema, modes, count, root):
 def as_request(world, chance, case, root):
     """What schemathesis would send, with a good key, and often with ids of something."""
     if case.path_parameters and chance.random() < 0.75:
-        known = {"case_id": world.id("case"), "link_id": world.id("link")}
+        known = {f"{kind}_id": world.id(kind) for kind in ("case", "link", "party", "staff")}
         case.path_parameters = {name: known[name] for name in case.path_parameters}
     made = requests.Request(**case.as_transport_kwargs(base_url=f"http://x{root}")).prepare()
     body = made.body.encode() if isinstance(made.body, str) else made.body

@@ -23,6 +23,12 @@ ROUTES = {
     ("POST", "/cases/{case_id}/links"),
     ("GET", "/cases/{case_id}/links"),
     ("DELETE", "/cases/{case_id}/links/{link_id}"),
+    ("GET", "/parties"),
+    ("GET", "/parties/{party_id}"),
+    ("GET", "/parties/{party_id}/cases"),
+    ("GET", "/staff"),
+    ("GET", "/staff/{staff_id}"),
+    ("GET", "/staff/{staff_id}/cases"),
 }
 
 
@@ -49,7 +55,7 @@ def references(part):
             yield from references(value)
 
 
-def test_the_document_has_the_fifteen_routes(document):
+def test_the_document_has_every_route_and_no_other(document):
     assert {(method, path) for method, path, _operation in operations(document)} == ROUTES
 
 
@@ -70,7 +76,7 @@ def test_every_path_parameter_is_declared(document):
 def test_operation_ids_are_unique(document):
     ids = [operation["operationId"] for _method, _path, operation in operations(document)]
 
-    assert len(set(ids)) == len(ids) == 15
+    assert len(set(ids)) == len(ids) == len(ROUTES)
 
 
 def test_the_errors_of_every_route_wear_the_envelope(document):
@@ -81,7 +87,7 @@ def test_the_errors_of_every_route_wear_the_envelope(document):
                 schema = response["content"]["application/json"]["schema"]
                 assert schema == {"$ref": "#/components/schemas/Error"}, (method, path, status)
         assert {"401", "403", "429", "503"} <= operation["responses"].keys(), (method, path)
-        can_miss = "{case_id}" in path or method == "POST"
+        can_miss = "{" in path or method == "POST"
         assert ("404" in operation["responses"]) == can_miss, (method, path)
 
 

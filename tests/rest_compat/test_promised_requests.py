@@ -103,7 +103,12 @@ async def test_what_the_document_allows_is_not_refused(rest, name):
             party = await rest.party(other, "P", "client")
             link = await rest.link(mine, other, "related")
         there = mine if chance.random() < 0.8 else other
-        ids = {"case_id": there["id"], "link_id": link["id"]}
+        ids = {
+            "case_id": there["id"],
+            "link_id": link["id"],
+            "party_id": party["id"],
+            "staff_id": staff["id"],
+        }
         if operation.path.endswith(("parties", "staff")):
             known = party["id"] if "parties" in operation.path else staff["id"]
             ids |= dict.fromkeys(("id", "party_id", "staff_id"), known)

@@ -27,6 +27,12 @@ ROUTES = [
     ("POST", "/cases/{case}/links", "write"),
     ("GET", "/cases/{case}/links", "read"),
     ("DELETE", "/cases/{case}/links/{link}", "write"),
+    ("GET", "/parties", "read"),
+    ("GET", "/parties/pty_0", "read"),
+    ("GET", "/parties/pty_0/cases", "read"),
+    ("GET", "/staff", "read"),
+    ("GET", "/staff/usr_0", "read"),
+    ("GET", "/staff/usr_0/cases", "read"),
 ]
 BELOW = [route for route in ROUTES if "{case}" in route[1]]
 READ_BODIES = [

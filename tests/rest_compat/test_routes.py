@@ -1,4 +1,4 @@
-"""The fifteen routes: what each answers when all is well, to the letter."""
+"""The fifteen published routes: what each answers when all is well, to the letter."""
 
 import re
 import time
