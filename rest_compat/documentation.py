@@ -13,6 +13,7 @@ from domain.reading.terms import MatchRule
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES
 from rest_compat import bodies
 from rest_compat.answers import CASE
+from rest_compat.equivalents import EQUIVALENTS
 from rest_compat.errors import STATUS
 from rest_compat.schemas import CaseId, EventId, Instant, Kind, LinkId, LinkKind, Status, items
 
@@ -436,7 +437,12 @@ def documented(
         "operation_id": operation,
         "tags": [tag],
         "summary": summary,
-        "description": f"Needs `{scope}`." + (f" {WRITE_ONLY}" if body in _SHOWN else ""),
+        "description": "\n\n".join(
+            [
+                f"Needs `{scope}`." + (f" {WRITE_ONLY}" if body in _SHOWN else ""),
+                EQUIVALENTS[operation].shown,
+            ]
+        ),
         "status_code": ok,
         "responses": responses,
         "openapi_extra": extra,

@@ -97,7 +97,7 @@ FLOORS = {
         {
             "rest_compat": "answers application bodies conditions documentation door errors"
             " explorer"
-            " parameters people routes schemas"
+            " parameters people equivalents routes schemas"
         }
     ],
 }

@@ -11,6 +11,8 @@ from tests import npm
 PATIENCE = 10
 """Seconds until what must happen has happened."""
 HEIGHTS = {1440: 900, 768: 1024, 390: 844}
+SCREENS = [(width, dark) for width in HEIGHTS for dark in (False, True)]
+"""Widths in CSS pixels, and whether the colours are dark."""
 
 
 class Page:

@@ -1,41 +1,84 @@
-"""The REST documentation in a real browser: it shows every route, and asks no other host."""
+"""The REST documentation in a real browser: every route, tried out, from our own files only."""
 
 import json
-import os
-from urllib.parse import urlsplit
+import urllib.parse
 
 import pytest
-from starlette.applications import Starlette
-from starlette.routing import Mount
 
 from rest_compat.application import Application
+from tests.browser.pages import SCREENS, Page
+
+ROUTES = sum(len(methods) for methods in Application().openapi()["paths"].values())
 
 
-@pytest.fixture(scope="module")
-def address(serve):
-    with serve(Starlette(routes=[Mount("/api/v1", Application())])) as url:
-        yield url
+class Explorer(Page):
+    """The page as a person sees it."""
+
+    def open(self, url: str) -> None:
+        self.browser.get(f"{url}/api/v1/docs")
+        self.wait_until(lambda: len(self.all(".opblock")) == ROUTES)
+
+    def authorize(self, key: str) -> None:
+        self.wait_for(".btn.authorize").click()
+        self.wait_for(".auth-container input").send_keys(key)
+        self.wait_for(".auth-btn-wrapper .authorize").click()
+        self.wait_for(".btn-done").click()
+
+    def try_out(self, operation: str) -> dict:
+        """Open a route and send it as it stands; the answer."""
+        block = f"[id$='-{operation}']"
+        if not self.all(f"{block}.is-open"):
+            self.wait_for(f"{block} .opblock-summary-control").click()
+            self.wait_for(f"{block} .try-out__btn").click()
+        for old in self.all(f"{block} .btn-clear"):
+            old.click()
+        self.wait_for(f"{block} .execute").click()
+        shown = f"{block} .live-responses-table .response-col_description .highlight-code code"
+        return json.loads(self.wait_until(lambda: self.all(shown))[0].text)
 
 
-def test_every_route_is_shown_and_nothing_is_asked_of_other_hosts(browser, address):
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.ui import WebDriverWait
+@pytest.fixture
+def page(tab) -> Explorer:
+    return Explorer(tab)
 
-    browser.get_log("browser")
-    browser.get_log("performance")
-    browser.get(f"{address}/api/v1/docs")
-    shown = By.CSS_SELECTOR, ".opblock"
-    WebDriverWait(browser, 20).until(lambda page: len(page.find_elements(*shown)) == 15)
 
-    assert browser.find_element(By.CSS_SELECTOR, ".title").text.startswith("Cases API")
-    if os.environ.get("CASEGRAPH_SCREENSHOTS"):
-        browser.save_screenshot(f"{os.environ['CASEGRAPH_SCREENSHOTS']}/explorer.png")
-    assert [line for line in browser.get_log("browser") if line["level"] == "SEVERE"] == []
-    hosts = set()
-    for line in browser.get_log("performance"):
-        message = json.loads(line["message"])["message"]
-        if message["method"] == "Network.requestWillBeSent":
-            url = urlsplit(message["params"]["request"]["url"])
-            if url.scheme in ("http", "https"):
-                hosts.add(url.netloc)
-    assert hosts == {urlsplit(address).netloc}
+@pytest.mark.parametrize(("width", "dark"), SCREENS)
+def test_every_route_is_shown_on_every_screen(page, plain, width, dark, screenshots):
+    page.show_at(width, dark=dark)
+    page.open(plain.url)
+
+    page.save(screenshots / f"rest-{width}-{'dark' if dark else 'light'}.png")
+    assert page.text(".title").startswith("Cases API")
+    assert page.overflow() == 0
+    colour = page.script("return getComputedStyle(document.documentElement).colorScheme")
+    assert colour == ("dark" if dark else "normal")
+    assert page.console_errors() == []
+    assert page.hosts_asked() == {urllib.parse.urlsplit(plain.url).netloc}
+    assert page.critical_findings(outside=".swagger-ui") == []
+
+
+@pytest.mark.parametrize("operation", ["listCases", "listParties", "listStaff"])
+def test_a_route_can_be_tried_out_again_and_again(page, plain, operation):
+    page.open(plain.url)
+    page.authorize(plain.key)
+
+    for _ in range(2):
+        answer = page.try_out(operation)
+        assert len(answer["data"]) > 1
+        assert answer["data"][0]["name"]
+
+
+def test_without_a_key_the_answer_says_what_is_missing(page, plain):
+    page.open(plain.url)
+
+    assert page.try_out("listCases")["error"]["code"] == "AUTH_INVALID_KEY"
+
+
+def test_next_to_a_route_stands_the_operation_that_does_the_same(page, plain):
+    page.open(plain.url)
+
+    page.wait_for("[id$='-listPartyCases'] .opblock-summary-control").click()
+
+    shown = "[id$='-listPartyCases'] .opblock-description"
+    page.wait_until(lambda: "query ListPartyCases($id: ID!" in page.text(shown))
+    assert '"id": "pty_' in page.text(shown)

@@ -5,7 +5,7 @@ import urllib.parse
 
 import pytest
 
-from tests.browser.pages import Page
+from tests.browser.pages import SCREENS, Page
 
 ENTER = "Enter an API key above. Make one with: casegraph keys create"
 VARIABLES = "document.querySelector('.graphiql-editor-tool .CodeMirror').CodeMirror"
@@ -56,10 +56,6 @@ class GraphiQL(Page):
 @pytest.fixture
 def page(tab) -> GraphiQL:
     return GraphiQL(tab)
-
-
-SCREENS = [(1440, False), (1440, True), (768, False), (768, True), (390, False), (390, True)]
-"""Widths in CSS pixels, and whether the colours are dark."""
 
 
 @pytest.mark.parametrize(("width", "dark"), SCREENS)
