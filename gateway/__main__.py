@@ -1,12 +1,14 @@
 """The casegraph command."""
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from domain.errors import DomainError
 from gateway.commands import cases, copying, database, explain, keys, records, schema, serve
-from gateway.commands.terminal import err
+from gateway.commands.terminal import INTERRUPTED, err, hinted, out
 from gateway.settings import BadSetting
 
 app = typer.Typer(
@@ -18,6 +20,23 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"casegraph {version('casegraph')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _whole(
+    _shown: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
+    ] = False,
+) -> None:
+    pass
+
+
 app.command()(serve.demo)
 app.command()(serve.serve)
 app.command()(database.init)
@@ -45,13 +64,15 @@ def main() -> None:
         app()
     except DomainError as error:
         for problem in error.problems:
-            err.print(f"casegraph: {problem.message}", markup=False)
+            err.print(f"casegraph: {hinted(problem.message)}", markup=False)
         sys.exit(1)
     except OSError as error:
         # A file of the user's: it is not there, may not be written, or its disk is full.
         about = f"{error.filename}: " if error.filename else ""
         err.print(f"casegraph: {about}{error.strerror or error}.", markup=False)
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except BadSetting as error:
         for sentence in error.problems:
             err.print(f"casegraph: {sentence}", markup=False)

@@ -7,6 +7,7 @@ quote them.
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -107,6 +108,11 @@ def unraisable(what: "sys.UnraisableHookArgs") -> None:
     _python.warning("unraisable", exc_info=what.exc_value)
 
 
+def _wants_colours() -> bool:
+    """Only a terminal has colours, and not if NO_COLOR is set (no-color.org)."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
 def configure(level: str, style: str) -> None:
     """Set up logging for the process; the standard library's loggers use the same format."""
     global _lines
@@ -119,7 +125,7 @@ def configure(level: str, style: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(colors=_wants_colours())]
         if style == "text"
         else [structlog.processors.JSONRenderer()]
     )

@@ -8,11 +8,18 @@ from rest_compat.errors import STATUS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / name for name in ("README.md", "SECURITY.md", "CHANGELOG.md")]
+PAGES += sorted((ROOT / "docs").glob("*.md"))
 
 
-def rows(heading: str) -> list[list[str]]:
-    """The cells of the table below a heading."""
-    section = README.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+def rows(page: str, heading: str) -> list[list[str]]:
+    """The cells of the table below a heading of a page in docs/."""
+    section = (
+        (ROOT / "docs" / page)
+        .read_text(encoding="utf-8")
+        .split(f"## {heading}\n", 1)[1]
+        .split("\n## ", 1)[0]
+    )
     table = [line for line in section.splitlines() if line.startswith("|")]
     return [
         [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
@@ -23,7 +30,7 @@ def rows(heading: str) -> list[list[str]]:
 def test_the_table_of_settings_is_the_code_s():
     defaults = Settings()
 
-    assert rows("Settings") == [
+    assert rows("operating.md", "Settings") == [
         [f"`{PREFIX}{name.upper()}`", _shown(getattr(defaults, name)), text]
         for name, text in DESCRIPTIONS.items()
     ]
@@ -38,7 +45,7 @@ def _shown(value: object) -> str:
 def test_the_table_of_errors_is_the_code_s():
     told = {
         code: int(status)
-        for codes, statuses, _when in rows("Errors")
+        for codes, statuses, _when in rows("api.md", "Errors")
         for code, status in zip(
             re.findall(r"`(\w+)`", codes),
             (statuses.split(", ") * 9)[: codes.count("`") // 2],
@@ -56,6 +63,24 @@ def test_the_two_commands_are_the_ones_that_ci_runs():
     assert commands[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-def test_no_line_of_the_transcript_is_missing():
-    assert "TRANSCRIPT" not in README
-    assert "SETTINGS" not in README
+def test_every_link_leads_somewhere():
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            path, _, anchor = target.partition("#")
+            there = page.parent / path if path else page
+            assert there.exists(), (page.name, target)
+            if anchor:
+                heads = re.findall(r"(?m)^#+ (.*)$", there.read_text(encoding="utf-8"))
+                slugs = {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}
+                assert anchor in slugs, (page.name, target)
+
+
+def test_a_command_is_named_in_the_table_of_commands():
+    from gateway.__main__ import app
+
+    names = {one.name or one.callback.__name__ for one in app.registered_commands}
+    names |= {one.name for one in app.registered_groups}
+
+    told = re.findall(r"(?m)^\| (`casegraph .*?) \|", README)
+    assert names <= set(re.findall(r"`casegraph (\w+)", " ".join(told)))

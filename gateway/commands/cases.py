@@ -5,7 +5,7 @@ import gzip
 import os
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -16,7 +16,7 @@ from domain.errors import Unavailable, invalid
 from domain.models import Mode
 from domain.transfer import exporting, importing
 from domain.transfer.formats import TOO_LONG, lines_of
-from domain.transfer.importing import OnConflict, Rejected, Report
+from domain.transfer.importing import OnConflict, Progress, Rejected, Report
 from domain.upkeep import administration
 from gateway.commands import terminal
 from gateway.commands.terminal import WORKSPACE, DatabaseUrl, Sandbox, Workspace, err, progress
@@ -82,10 +82,22 @@ def import_(
         raise Unavailable("The rejects must not be written to the imported file.")
     url = terminal.chosen(database).database_url
     mode = Mode.TEST if test else Mode.LIVE
+    done = Progress(0, 0)
+
+    def on_progress(now: Progress) -> None:
+        nonlocal done
+        done = now
+
+    work = _import(url, file, source or file.name, on_conflict, workspace, mode)
     with _Rejects(target) as rejected:
-        report = terminal.run(
-            _import(url, file, source or file.name, on_conflict, workspace, mode, rejected)
-        )
+        try:
+            report = terminal.run(work(rejected.add, on_progress))
+        except KeyboardInterrupt:
+            err.print(
+                f"Interrupted: of the first {done.lines:,} lines all is in that was not rejected. "
+                "Run the same command again to go on: nothing is imported twice."
+            )
+            raise typer.Exit(terminal.INTERRUPTED) from None
     err.print(
         f"{report.imported:,} cases imported, {report.updated:,} updated, "
         f"{report.skipped:,} skipped, {report.unchanged:,} unchanged, "
@@ -99,7 +111,8 @@ def import_(
     if report.rejected:
         if rejected.file is not None:
             again = f"casegraph import {rejected.file} --source {source or file.name}"
-            err.print(f"The rejected lines are in {rejected.file}. Correct them and run: {again}")
+            told = f"The rejected lines are in {rejected.file}. Correct them and run: {again}"
+            err.print(terminal.hinted(told), markup=False)
         raise typer.Exit(REJECTED_STATUS)
 
 
@@ -175,30 +188,34 @@ def _new(target: Path) -> tuple[Path, BinaryIO]:
     raise AssertionError
 
 
-async def _import(
-    url: str,
-    file: Path,
-    source: str,
-    on_conflict: OnConflict,
-    workspace: str,
-    mode: Mode,
-    rejects: _Rejects,
-) -> Report:
-    async with terminal.opened(url) as database:
-        if workspace == WORKSPACE:
-            await administration.create_workspace(database, workspace)
-        who = await administration.operator(database, workspace, mode)
-        with _opened(file) as stream, progress() as bar:
-            task = bar.add_task("Importing", total=_count_lines(file))
-            return await importing.import_cases(
-                who,
-                database,
-                lines_of(stream),
-                source=source,
-                on_conflict=on_conflict,
-                on_progress=lambda now: bar.update(task, completed=now.lines),
-                on_reject=rejects.add,
-            )
+def _import(
+    url: str, file: Path, source: str, on_conflict: OnConflict, workspace: str, mode: Mode
+) -> Callable[..., Coroutine[Any, Any, Report]]:
+    async def work(
+        on_reject: Callable[[Rejected], object], on_progress: Callable[[Progress], object]
+    ) -> Report:
+        async with terminal.opened(url) as database:
+            if workspace == WORKSPACE:
+                await administration.create_workspace(database, workspace)
+            who = await administration.operator(database, workspace, mode)
+            with _opened(file) as stream, progress() as bar:
+                task = bar.add_task("Importing", total=_count_lines(file))
+
+                def shown(now: Progress) -> None:
+                    on_progress(now)
+                    bar.update(task, completed=now.lines)
+
+                return await importing.import_cases(
+                    who,
+                    database,
+                    lines_of(stream),
+                    source=source,
+                    on_conflict=on_conflict,
+                    on_progress=shown,
+                    on_reject=on_reject,
+                )
+
+    return work
 
 
 async def _export(url: str, stream: BinaryIO, workspace: str, mode: Mode) -> int:

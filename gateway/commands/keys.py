@@ -10,7 +10,7 @@ from domain.access.principal import Scope
 from domain.models import ApiKey, Mode
 from domain.upkeep import administration
 from gateway.commands import terminal
-from gateway.commands.terminal import WORKSPACE, DatabaseUrl, Workspace, err, out
+from gateway.commands.terminal import WORKSPACE, AsJson, DatabaseUrl, Workspace, err, out
 
 app = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
 
@@ -56,18 +56,25 @@ def create(
 
 
 @app.command("list")
-def list_(database: DatabaseUrl = None) -> None:
+def list_(as_json: AsJson = False, database: DatabaseUrl = None) -> None:
     """List the keys, including revoked and expired ones. The keys themselves are not stored.
 
     Dates are in UTC. Used is the day on which a gateway last accepted the key.
+
+    Examples:
+
+        casegraph keys list
+
+        casegraph keys list --json
     """
     # Narrow enough for a terminal of 80 columns.
-    table = Table(Column("Id", no_wrap=True), box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(Column("Id", no_wrap=True), box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading, width in (("Name", 6), ("Workspace", 7), ("Scopes", 12)):
         table.add_column(heading, overflow="fold", min_width=width)
     for heading in ("Created", "Used", "Ends"):
         table.add_column(heading, no_wrap=True)
-    for key in terminal.run(_list(terminal.chosen(database).database_url)):
+    keys = terminal.run(_list(terminal.chosen(database).database_url))
+    for key in keys:
         workspace = f"{key.workspace} (test)" if key.mode is Mode.TEST else key.workspace
         table.add_row(
             key.id,
@@ -78,7 +85,7 @@ def list_(database: DatabaseUrl = None) -> None:
             key.last_used_on or "",
             _end(key),
         )
-    out.print(table)
+    terminal.listed(keys, table, as_json=as_json)
 
 
 def _end(key: ApiKey) -> str:
@@ -99,7 +106,12 @@ def revoke(
     ],
     database: DatabaseUrl = None,
 ) -> None:
-    """Revoke a key. Running gateways reject it within a second."""
+    """Revoke a key. Running gateways reject it within a second.
+
+    Examples:
+
+        casegraph keys revoke RGWWQB7VTSFD
+    """
     revoked = terminal.run(_revoke(terminal.chosen(database).database_url, key))
     out.print(f"The key {revoked.id} ({revoked.name}) is revoked.")
 

@@ -16,7 +16,7 @@ from domain.upkeep import administration
 from domain.writing import cases as writing
 from domain.writing import merging, register
 from gateway.commands import terminal
-from gateway.commands.terminal import WORKSPACE, DatabaseUrl, Sandbox, Workspace, out
+from gateway.commands.terminal import WORKSPACE, AsJson, DatabaseUrl, Sandbox, Workspace, out
 
 T = TypeVar("T")
 
@@ -27,16 +27,27 @@ staff = typer.Typer(help="Staff: delete.", no_args_is_help=True)
 
 @cases.command()
 def deleted(
-    workspace: Workspace = WORKSPACE, test: Sandbox = False, database: DatabaseUrl = None
+    as_json: AsJson = False,
+    workspace: Workspace = WORKSPACE,
+    test: Sandbox = False,
+    database: DatabaseUrl = None,
 ) -> None:
-    """List the deleted cases, the last one first. See also: casegraph purge."""
+    """List the deleted cases, the last one first. See also: casegraph purge.
+
+    Examples:
+
+        casegraph cases deleted
+
+        casegraph cases deleted --json
+    """
     table = Table(Column("Id", no_wrap=True), box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("Deleted", no_wrap=True)
     table.add_column("File number", overflow="fold")
     table.add_column("Name", overflow="fold")
-    for one in _run(database, workspace, test, _deleted):
+    found = _run(database, workspace, test, _deleted)
+    for one in found:
         table.add_row(one.id, instants.day(one.deleted_at), one.file_number or "", one.name)
-    out.print(table)
+    terminal.listed(found, table, as_json=as_json)
 
 
 @cases.command()
@@ -46,7 +57,12 @@ def restore(
     test: Sandbox = False,
     database: DatabaseUrl = None,
 ) -> None:
-    """Show a deleted case again, with its parties and staff; its links are gone."""
+    """Show a deleted case again, with its parties and staff; its links are gone.
+
+    Examples:
+
+        casegraph cases restore 019bc8f0-4c00-7000-8000-0123456789ab
+    """
     restored = _run(database, workspace, test, lambda who, db: writing.restore_case(who, db, case))
     out.print(f"The case {restored.id} is restored: {restored.name}", markup=False)
 
@@ -58,9 +74,15 @@ def delete_party(
     test: Sandbox = False,
     database: DatabaseUrl = None,
 ) -> None:
-    """Delete a party that no case names. Its name stays in the timeline until it is purged."""
+    """Delete a party that no case names. Its name stays in the timeline until it is purged.
+
+    Examples:
+
+        casegraph parties delete pty_06H23Z20T406VW09K5N0QD59C2
+    """
     _run(database, workspace, test, lambda who, db: register.delete_party(who, db, party))
-    out.print(f"The party {party} is deleted. Erase it for good with: casegraph purge")
+    told = f"The party {party} is deleted. Erase it for good with: casegraph purge"
+    out.print(terminal.hinted(told), markup=False)
 
 
 @parties.command()
@@ -104,7 +126,12 @@ def delete_staff(
     test: Sandbox = False,
     database: DatabaseUrl = None,
 ) -> None:
-    """Delete a staff member whom no case names. Their name stays in the timeline."""
+    """Delete a staff member whom no case names. Their name stays in the timeline.
+
+    Examples:
+
+        casegraph staff delete usr_06H23Z20T406VW09K5N0QD59C2
+    """
     _run(database, workspace, test, lambda who, db: register.delete_staff(who, db, member))
     out.print(f"The staff member {member} is deleted.")
 

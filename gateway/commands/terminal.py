@@ -1,7 +1,10 @@
 """Shared by the commands: options, settings, consoles and progress bars."""
 
 import asyncio
-from collections.abc import Coroutine
+import dataclasses
+import json
+import re
+from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, TypeVar
 
@@ -16,6 +19,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 from rich.text import Text
 
 from domain.storage import opening
@@ -26,14 +30,27 @@ from gateway.settings import DESCRIPTIONS, Settings
 
 T = TypeVar("T")
 
+INTERRUPTED = 130
+"""The exit status of a command that Ctrl-C ended, as shells have it."""
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_given: list[str] = []
+"""The database that the flag of this command named, as it may be shown."""
+
+
+def _remember(database: str | None) -> str | None:
+    _given[:] = [] if database is None else [opening.without_password(database)]
+    return database
+
 
 DatabaseUrl = Annotated[
     str | None,
     typer.Option(
         "--database",
         metavar="URL",
+        callback=_remember,
         help=DESCRIPTIONS["database_url"] + " [env: CASEGRAPH_DATABASE_URL]",
         show_default=Settings().database_url,
     ),
@@ -44,7 +61,12 @@ Workspace = Annotated[
 Sandbox = Annotated[
     bool, typer.Option("--test", help="Use the workspace's sandbox instead of its live data.")
 ]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print a JSON array, for programs, and no table.")
+]
 WORKSPACE = DEFAULT_SLUG
+
+_HINT = re.compile(r"\bcasegraph (?:init|verify|purge|import|keys list)\b(?! --database)")
 
 
 class Rate(ProgressColumn):
@@ -74,6 +96,25 @@ def chosen(database: str | None = None, **flags: Any) -> Settings:
     if database is not None:
         overrides["database_url"] = database
     return settings.from_environment().but(**overrides)
+
+
+def hinted(text: str) -> str:
+    """The text, in which commands to run name the database that was given to this one."""
+    if not _given or "--database" in text:
+        return text
+    return _HINT.sub(lambda found: f"{found[0]} --database {_given[0]}", text)
+
+
+def listed(rows: Sequence[Any], table: Table, *, as_json: bool) -> None:
+    """Print a listing: the table, or the *rows*, dataclasses or dicts, as a JSON array."""
+    if as_json:
+        out.print(json.dumps(rows, default=_plain, ensure_ascii=False, indent=2), markup=False)
+    else:
+        out.print(table)
+
+
+def _plain(value: Any) -> Any:
+    return sorted(value) if isinstance(value, set | frozenset) else dataclasses.asdict(value)
 
 
 def opened(url: str | None, **options: Any) -> AbstractAsyncContextManager[Database]:
