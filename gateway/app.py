@@ -5,7 +5,7 @@ It is the only module that knows both surfaces.
 
 import gc
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -28,7 +28,7 @@ from domain.services import Services
 from domain.storage.opening import opened
 from gateway import logs, settings
 from gateway.execution.documents import Documents
-from gateway.http import graphiql
+from gateway.http import graphiql, single_page
 from gateway.http.endpoint import Endpoint
 from gateway.http.introspection import schema_file
 from gateway.http.manifests import trusted
@@ -162,12 +162,13 @@ def create_app(chosen: Settings) -> Starlette:
             Middleware(Surfaces, Endpoint(Documents(), persisted, chosen), rest),
         ],
         routes=[
-            Route("/", _start),
+            Route("/", _start_of(chosen)),
             Route("/healthz", _healthy),
             Route("/readyz", _ready),
             # Reached only by other methods: they get 405, not 404.
             Route("/graphql", _start, methods=["GET", "POST"]),
             *([Mount("/graphql/static", graphiql.static_files())] if chosen.graphiql else []),
+            *([Mount(single_page.FILES_URL, single_page.files(chosen))] if chosen.app else []),
             *([Route(graphiql.SCHEMA_URL, schema_file)] if chosen.introspection else []),
         ],
     )
@@ -207,6 +208,17 @@ def _cors(chosen: Settings) -> list[Middleware]:
 
 async def _start(_request: Request) -> Response:
     return RedirectResponse("/graphql")
+
+
+def _start_of(chosen: Settings) -> Callable[[Request], Awaitable[Response]]:
+    """What / shows: the single-page app, if there is one, else GraphiQL."""
+    if not chosen.app:
+        return _start
+
+    async def start(_request: Request) -> Response:
+        return single_page.page(chosen)
+
+    return start
 
 
 async def _healthy(_request: Request) -> Response:

@@ -153,6 +153,11 @@ class Settings(BaseModel):
     log_format: Literal["json", "text"] = Field(
         default="json", description="The log format: json, or text for people to read."
     )
+    app: str = Field(
+        default="",
+        description="A folder with a built single-page app: its index.html is served at /, and "
+        "its files below /app.",
+    )
     demo_key: str = Field(
         default="",
         description="An API key that the GraphiQL page fills in; only for demonstrations.",

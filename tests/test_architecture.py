@@ -85,7 +85,7 @@ FLOORS = {
         },
         {
             "gateway.http": "endpoint accept parameters persisted manifests pipeline "
-            "introspection graphiql"
+            "introspection graphiql single_page"
         },
         {
             "gateway.root": "app",

@@ -67,7 +67,7 @@ def serve(
         CASEGRAPH_CORS_ORIGINS=https://app.example.org casegraph serve
     """
     settings = terminal.chosen(database, host=host, port=port, workers=workers)
-    _check_documents(settings)
+    _check_files(settings)
     _warn_of_readers(settings.database_url)
     with _listening(settings) as (listener, url):
         terminal.run(_prepare(settings))
@@ -102,13 +102,24 @@ def demo(
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="casegraph-demo-"))
         path = keep or Path(folder) / "demo.db"
         settings = terminal.chosen(f"sqlite:///{path}", host=host, port=port)
-        _check_documents(settings)
+        _check_files(settings)
+        shown = _example(settings)
         listener, url = stack.enter_context(_listening(settings))
         key = terminal.run(_fill(settings, cases))
-        out.print(_welcome(url, key), markup=False)
+        out.print(_welcome(url, key, app=bool(settings.app or shown)), markup=False)
         os.environ.setdefault("CASEGRAPH_LOG_LEVEL", "warning")
         os.environ.setdefault("CASEGRAPH_LOG_FORMAT", "text")
-        _run(terminal.chosen(settings.database_url, demo_key=key), listener)
+        _run(terminal.chosen(settings.database_url, demo_key=key, **shown), listener)
+
+
+def _example(settings: Settings) -> dict[str, str]:
+    """The settings that show the example app, if it is built and there is no other."""
+    from gateway.http import single_page
+
+    if settings.app or not single_page.example_is_built():
+        return {}
+    manifest = str(single_page.EXAMPLE / single_page.MANIFEST)
+    return {"app": str(single_page.EXAMPLE), "documents": settings.documents or manifest}
 
 
 async def _prepare(settings: Settings) -> None:
@@ -148,10 +159,10 @@ async def _fill(settings: Settings, count: int) -> str:
         return raw
 
 
-def _welcome(url: str, key: str) -> str:
+def _welcome(url: str, key: str, *, app: bool) -> str:
     query = '{"query": "{ cases(first: 3) { totalCount nodes { name fileNumber } } }"}'
     return (
-        f"GraphiQL   {url}/graphql\n"
+        (f"App        {url}/\n" if app else "") + f"GraphiQL   {url}/graphql\n"
         f"REST       {url}/api/v1/cases    (documentation: {url}/api/v1/docs)\n"
         f"Key        {key}\n\n"
         f"curl -H 'Authorization: Bearer {key}' \\\n"
@@ -217,11 +228,15 @@ def _run(settings: Settings, listener: socket.socket) -> None:
     Supervisor(config, sockets=[listener]).run()
 
 
-def _check_documents(settings: Settings) -> None:
-    """Read trusted documents here, to fail with clear messages before any worker starts.
+def _check_files(settings: Settings) -> None:
+    """Look at what settings name here, to fail with clear messages before any worker starts.
 
     Raises BadSetting.
     """
+    if settings.app:
+        from gateway.http import single_page
+
+        single_page.check(settings)
     if settings.documents or settings.documents_only:
         # Imported here so that other starts need not wait for the schema.
         from gateway.http.manifests import trusted

@@ -5,5 +5,5 @@ accept         the media type that the client likes best; parameters: what it as
 pipeline       from the parameters to the answer, stage by stage
 persisted      documents that are named, not sent; manifests, where trusted ones come from
 introspection  recognizes introspection, which the demo key allows without a key
-graphiql       the page for the browser; its files are in static/
+graphiql       the page for the browser; single_page, an app at /. Their files are in static/
 """

@@ -101,10 +101,12 @@ def page(*, demo_key: str | None = None, links: bool = True) -> HTMLResponse:
 
 def static_files() -> StaticFiles:
     """The application to mount at /graphql/static."""
-    return _PageFiles(directory=STATIC_FOLDER)
+    return PageFiles(directory=STATIC_FOLDER)
 
 
-class _PageFiles(StaticFiles):
+class PageFiles(StaticFiles):
+    """Files of a page, with media types of ours, which the browser asks for again and again."""
+
     # Python gets media types from the operating system. Some Windows machines say text/plain for
     # .js, which a browser refuses to run under nosniff.
     media_types: Mapping[str, str] = {

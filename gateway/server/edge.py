@@ -44,7 +44,7 @@ COUNTED = "/api/v1/"
 """Paths below this, and /graphql itself, carry the rate-limit headers."""
 
 NO_ROUTE = "(no route)"
-_STATIC = ("/graphql/static/", "/api/v1/docs/static/")
+_STATIC = ("/graphql/static/", "/api/v1/docs/static/", "/app/")
 _ROUTES = frozenset(
     (
         "/",

@@ -25,8 +25,10 @@ export function prepare(found, shared) {
   const filled = stored(FILLED, []);
   const fresh = examples.map(({ variables }) => JSON.stringify(variables(found), null, 2));
   const state = stored(TABS, null);
-  const before = state && JSON.stringify({ tabs: state.tabs, activeTabIndex: state.activeTabIndex });
-  const tabs = state?.tabs ?? examples.map(({ query }, n) => tabOf({ query, variables: filled[n] }));
+  const before =
+    state && JSON.stringify({ tabs: state.tabs, activeTabIndex: state.activeTabIndex });
+  const tabs =
+    state?.tabs ?? examples.map(({ query }, n) => tabOf({ query, variables: filled[n] }));
   for (const [n, { query }] of examples.entries()) {
     for (const tab of tabs) {
       const untouched = tab.variables === (filled[n] ?? null) || !tab.variables;
@@ -41,7 +43,6 @@ export function prepare(found, shared) {
     if (active < 0) active = tabs.push(tabOf(shared)) - 1;
   }
   const next = JSON.stringify({ tabs, activeTabIndex: active });
-  if (next === before) return false;
   localStorage.setItem(FILLED, JSON.stringify(fresh));
   localStorage.setItem(TABS, next);
   // GraphiQL fills its editors from these, and finds the tab that has the same.
@@ -50,7 +51,7 @@ export function prepare(found, shared) {
     if (text) localStorage.setItem(`graphiql:${part}`, text);
     else localStorage.removeItem(`graphiql:${part}`);
   }
-  return true;
+  return next !== before;
 }
 
 // The operation that the page's address holds, as GET /graphql takes it; null if there is none.

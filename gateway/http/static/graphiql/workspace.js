@@ -32,7 +32,10 @@ export async function lookUp(endpoint, send) {
       one,
       other,
       search: data?.known?.totalCount ? "mueller gmbh" : wordOf(cases[0]?.name),
-      fresh: new Date().toISOString().slice(0, 19).replaceAll(/[^0-9]/g, ""),
+      fresh: new Date()
+        .toISOString()
+        .slice(0, 19)
+        .replaceAll(/[^0-9]/g, ""),
     },
   };
 }

@@ -1,0 +1,281 @@
+"""The example app in a real browser: what it shows and stores, by mouse and by keys alone."""
+
+import httpx2
+import pytest
+
+from gateway.http import single_page
+from tests.browser.pages import SCREENS, Page
+
+pytestmark = pytest.mark.skipif(
+    not single_page.example_is_built(),
+    reason="the example is not built: cd examples/cases-app && npm ci && npm run build",
+)
+
+
+class App(Page):
+    """The app as a person sees it."""
+
+    def open(self, url: str, place: str = "") -> None:
+        self.browser.get("about:blank")  # a change behind # alone would load nothing
+        self.browser.get(f"{url}/{place}")
+        self.wait_for("h1")
+
+    def heading(self) -> str:
+        return self.text("h1")
+
+    def shows(self, text: str, selector: str = "main") -> None:
+        self.wait_until(lambda: text in self.text(selector))
+
+    def type(self, text: str) -> None:
+        """Into whatever has the focus."""
+        for key in text:
+            self.press(key)
+
+    def tab_to(self, text: str) -> None:
+        """Press Tab until what has the focus is called so."""
+        name = "const e = document.activeElement; return (e.labels?.[0] ?? e).textContent"
+        for _ in range(60):
+            self.press("\ue004")  # Tab
+            if text in (self.script(name) or ""):
+                return
+        raise AssertionError(f"Tab does not lead to {text}")
+
+
+@pytest.fixture(scope="module")
+def office(plain, tmp_path_factory):
+    """The example as `casegraph demo` serves it, and nothing but its documents."""
+    other = plain.beside(
+        tmp_path_factory.mktemp("app"),
+        app=single_page.EXAMPLE,
+        documents=single_page.EXAMPLE / single_page.MANIFEST,
+        documents_only=True,
+        demo_key=plain.key,
+    )
+    yield other
+    other.kill()
+
+
+@pytest.fixture
+def page(tab) -> App:
+    return App(tab)
+
+
+@pytest.fixture
+def make(plain):
+    """Makes a case over REST, and gives it."""
+
+    def made(**fields):
+        body = {"name": "Müller ./. Weiß", **fields}
+        headers = {"Authorization": f"Bearer {plain.key}"}
+        answer = httpx2.post(f"{plain.url}/api/v1/cases", json=body, headers=headers)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    return made
+
+
+@pytest.fixture
+def change(plain):
+    """Changes a case over REST, as somebody else would."""
+
+    def changed(case, **fields):
+        headers = {"Authorization": f"Bearer {plain.key}"}
+        url = f"{plain.url}/api/v1/cases/{case['id']}"
+        assert httpx2.put(url, json=fields, headers=headers).status_code == 200
+
+    return changed
+
+
+@pytest.mark.parametrize(("width", "dark"), SCREENS)
+def test_the_list_fits_every_screen(page, office, width, dark, screenshots):
+    page.show_at(width, dark=dark)
+    page.open(office.url)
+    page.shows("cases")
+    page.wait_for(".cases a")
+
+    page.save(screenshots / f"app-{width}-{'dark' if dark else 'light'}.png")
+    assert page.overflow() == 0
+    assert page.console_errors() == []
+    assert len(page.hosts_asked()) == 1
+    assert page.critical_findings(outside="#nothing") == []
+
+
+def test_a_search_shows_why_and_menus_narrow_it_down(page, office):
+    page.open(office.url)
+    page.wait_for("input[type=search]").send_keys("gmbh")
+    page.wait_until(lambda: page.all("mark"))
+    whole = page.text("[role=status]")
+
+    [active] = [one for one in page.all("aside label") if one.text.startswith("active ")]
+    count = active.text.split()[-1]
+    active.click()
+    page.wait_until(lambda: page.text("[role=status]").startswith(f"{count} case"))
+
+    assert page.text("[role=status]") != whole
+    assert all("active" in one.text for one in page.all(".cases li"))
+    assert "closed" in page.text("aside")  # the others are still counted
+    page.wait_for("aside button").click()
+    page.wait_until(lambda: page.text("[role=status]") == whole)
+
+
+def test_more_cases_come_while_scrolling(page, office):
+    page.open(office.url)
+    page.wait_until(lambda: len(page.all(".cases li")) >= 20)
+
+    more = "main section > button"
+    while page.all(more):
+        seen = len(page.all(".cases li"))
+        page.script("window.scrollTo(0, document.body.scrollHeight)")
+        page.wait_until(lambda seen=seen: len(page.all(".cases li")) > seen or not page.all(more))
+
+    total = int(page.text("[role=status]").split()[0])
+    assert len(page.all(".cases li")) == total > 40
+    links = [one.get_attribute("href") for one in page.all(".cases a")]
+    assert len(set(links)) == total
+
+
+def test_a_status_is_changed_and_the_timeline_tells_it(page, office, make):
+    case = make()
+    page.open(office.url, f"#/cases/{case['id']}")
+    page.shows("case created", "#timeline ~ ol")
+
+    choose(page, "closed")
+
+    page.shows("status: active → closed", "#timeline ~ ol")
+    page.open(office.url, f"#/cases/{case['id']}")
+    assert page.wait_for("select").get_attribute("value") == "CLOSED"
+
+
+def choose(page, status):
+    [option] = [one for one in page.all("option") if one.text == status]
+    option.click()
+
+
+def test_a_conflict_shows_what_the_other_changed(page, office, make, change):
+    case = make()
+    page.open(office.url, f"#/cases/{case['id']}")
+    page.wait_for("select")
+    change(case, status="archived")
+
+    choose(page, "closed")
+
+    page.shows("Your change was not stored: test changed the case", "[role=alert]")
+    assert "status is now archived" in page.text("[role=alert]")
+    assert page.wait_for("select").get_attribute("value") == "ARCHIVED"
+    choose(page, "closed")
+    page.wait_until(lambda: page.wait_for("select").get_attribute("value") == "CLOSED")
+    page.wait_until(lambda: page.text("[role=alert]") == "")
+
+
+def test_a_role_is_changed_and_one_that_cannot_be_is_not_lost(page, office, make):
+    case = make(parties=[{"name": "Erika", "role": "client"}])
+    page.open(office.url, f"#/cases/{case['id']}")
+
+    for typed, shown in (("witness", "witness"), ("Not A Role!", "client")):
+        page.wait_for("#parties ~ ul button").click()
+        field = page.wait_for("#parties ~ ul input")
+        field.send_keys("\ue009a\ue000", typed, "\ue007")  # Ctrl-A, the text, Enter
+        if shown == "witness":
+            page.shows("Erika witness")
+        else:
+            page.wait_until(lambda: page.text("[role=alert]") != "")
+            assert page.wait_for("#parties ~ ul input").get_attribute("value") == typed
+
+
+def test_a_case_is_opened_whole_or_not_at_all(page, office, make):
+    taken = make(file_number="APP 1")
+    page.open(office.url, "#/new")
+    fields = page.all(".sheet > label input")
+    fields[0].send_keys("New ./. Other")
+    fields[1].send_keys(taken["file_number"])
+    page.wait_for(".row input").send_keys("Erika")
+
+    page.wait_for("button[type=submit]").click()
+    page.wait_until(lambda: "file number" in page.text("[role=alert]").lower())
+    assert [one.get_attribute("value") for one in fields] == ["New ./. Other", "APP 1"]
+    fields[1].clear()
+    fields[1].send_keys("APP 2")
+    page.wait_for("button[type=submit]").click()
+
+    page.wait_until(lambda: page.heading() == "New ./. Other")
+    page.shows("Erika client")
+
+
+def test_links_lead_from_both_ends(page, office, make, plain):
+    one, other = make(name="The first"), make(name="The appeal")
+    body = {"linked_case_id": other["id"], "type": "appeal"}
+    headers = {"Authorization": f"Bearer {plain.key}"}
+    httpx2.post(f"{plain.url}/api/v1/cases/{one['id']}/links", json=body, headers=headers)
+
+    page.open(office.url, f"#/cases/{one['id']}")
+    page.shows("is appealed in The appeal")
+    page.wait_for("#links ~ ul a").click()
+    page.wait_until(lambda: page.heading() == "The appeal")
+    page.shows("is the appeal from The first")
+
+
+def test_a_case_that_is_gone_is_told_of(page, office):
+    page.open(office.url, "#/cases/019bc8f0-4c00-7000-8000-0123456789ab")
+
+    page.wait_until(lambda: page.heading() == "This case is gone")
+
+
+def test_a_wrong_key_is_told_of_and_another_one_can_be_given(page, office, plain):
+    page.open(office.url)
+    page.wait_for("header button").click()
+    field = page.wait_for("input[type=password]")
+    field.send_keys("cg_live_wrong", "\ue007")
+    page.shows("does not know this key", "[role=alert]")
+    page.wait_for("[role=alert] button").click()
+
+    page.wait_for("input[type=password]").send_keys(f"Bearer {plain.key}", "\ue007")
+
+    page.wait_until(lambda: page.all(".cases li"))
+
+
+def test_a_server_that_is_gone_loses_nothing_that_was_typed(page, plain, tmp_path):
+    other = plain.beside(
+        tmp_path,
+        app=single_page.EXAMPLE,
+        documents=single_page.EXAMPLE / single_page.MANIFEST,
+        demo_key=plain.key,
+    )
+    try:
+        page.open(other.url, "#/new")
+        page.all(".sheet > label input")[0].send_keys("Typed with care")
+    finally:
+        other.kill()
+    page.wait_for("button[type=submit]").click()
+
+    page.shows("The server does not answer", "[role=alert]")
+    assert page.all(".sheet > label input")[0].get_attribute("value") == "Typed with care"
+
+
+def test_a_server_without_the_documents_says_what_to_set(page, plain, tmp_path):
+    other = plain.beside(tmp_path, app=single_page.EXAMPLE, demo_key=plain.key)
+    try:
+        page.browser.get(f"{other.url}/")
+        page.shows("CASEGRAPH_DOCUMENTS", "[role=alert]")
+    finally:
+        other.kill()
+
+
+def test_the_keyboard_is_enough(page, office, make):
+    case = make(name="Keyboard ./. Mouse", parties=[{"name": "Erika", "role": "client"}])
+    page.open(office.url)
+    page.wait_for(".cases a")
+    page.tab_to("Search")
+    page.type("keyboard mouse")
+    page.wait_until(lambda: page.text("[role=status]") == "1 case")
+    page.tab_to(case["name"])
+    page.press("\ue007")  # Enter
+    page.wait_until(lambda: page.heading() == case["name"])
+    page.tab_to("Status")
+    page.press("c")  # the option that begins so
+    page.shows("status: active → closed")
+    page.tab_to("Change role")
+    page.press("\ue007")
+    page.press("a", control=True)
+    page.type("witness")
+    page.press("\ue007")
+    page.shows("Erika witness")
