@@ -154,6 +154,15 @@ class DateRange:
 
 
 @dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Selects events: every given condition must hold. An empty list matches nothing."""
+
+    at: DateRange | None = None
+    type: Sequence[str] | None = None
+    actor: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CaseFilter:
     """Selects cases: every given condition must hold. An empty list matches nothing.
 

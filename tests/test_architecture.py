@@ -54,7 +54,8 @@ FLOORS = {
         },
         {"domain.access": "principal keys rates leases positions"},
         {
-            "domain.reading": "lists facets lookups relations related objects revisions filters"
+            "domain.reading": "lists facets lookups relations narrowing related objects"
+            " revisions filters"
             " terms search matches mixed paging cursors anchors sizes kept fences"
         },
         {

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Integer,
     Select,
     Text,
@@ -30,7 +31,7 @@ from sqlalchemy import (
 
 from domain import checks, folding, instants, words
 from domain.checks import Check
-from domain.inputs import CaseFilter, DateRange, PartyFilter, StaffFilter
+from domain.inputs import CaseFilter, DateRange, EventFilter, PartyFilter, StaffFilter
 from domain.models import CaseStatus, PartyKind
 from domain.reading import search, terms
 from domain.reading.fences import once
@@ -96,6 +97,27 @@ def compile_filter(workspace_id: int, wanted: CaseFilter | None) -> Compiled:
     shape = compiler.case(wanted, ("filter",), 1)
     compiler.check.done()
     return Compiled(shape, compiler.values, compiler.sought)
+
+
+def compile_events(wanted: EventFilter) -> Compiled:
+    """Check and compile a filter of a timeline. Raises Invalid for what no event can have."""
+    compiler = _Compiler(0)
+    shape = [
+        *compiler.range("at", wanted.at, ("filter", "at")),
+        *compiler.choice("type", wanted.type, None, ("filter",)),
+        *compiler.choice("actor", wanted.actor, None, ("filter",)),
+    ]
+    compiler.check.done()
+    return Compiled(("all", *shape), compiler.values, compiler.sought)
+
+
+def event_condition(part: Shape, events: Any) -> ColumnElement[bool]:
+    """The SQL condition on *events* for a part of a compiled filter of a timeline."""
+    name, *rest = part
+    if name == "at":
+        return _compare(events.c.at, *rest)
+    found: ColumnElement[bool] = events.c[name].in_(_values(rest[0]))
+    return found
 
 
 def compile_search(workspace_id: int, kind: str, text: str | None) -> Compiled:
@@ -270,18 +292,18 @@ def _flat(shapes: Sequence[Shape]) -> list[Shape]:
     return [part for shape in shapes for part in shape[1:]]
 
 
-def condition(shape: Shape) -> ColumnElement[bool]:
-    """The SQL condition on *cases* for a shape."""
+def condition(shape: Shape, of: FromClause = cases) -> ColumnElement[bool]:
+    """The SQL condition on *of*, the cases or what stands for them, for a shape."""
     kind, *rest = shape
-    c = cases.c
+    c = of.c
     match kind:
         case "all":
-            return and_(true(), *map(condition, rest))
+            return and_(true(), *(condition(part, of) for part in rest))
         case "any":
-            return or_(false(), *map(condition, rest))
+            return or_(false(), *(condition(part, of) for part in rest))
         case "not":
             # Conditions on nullable columns test for null, so that NOT also matches null values.
-            return not_(condition(rest[0]))
+            return not_(condition(rest[0], of))
         case "status":
             return c.status.in_(_values(rest[0]))
         case "type" | "dezernat":
@@ -295,9 +317,9 @@ def condition(shape: Shape) -> ColumnElement[bool]:
         case "hits":
             return c.id.in_(_values(rest[0]))
         case "party":
-            return _has(case_party, party, "party", rest)
+            return _has(case_party, party, "party", rest, of)
         case "staff":
-            return _has(staff_assignment, staff, "staff", rest)
+            return _has(staff_assignment, staff, "staff", rest, of)
     raise AssertionError(shape)
 
 
@@ -321,7 +343,10 @@ def _matches(kind: str, id: ColumnElement[Any], part: Shape) -> ColumnElement[bo
     return search.found(Wanted(*part), id)
 
 
-def _has(edges: Any, nodes: Any, kind: str, shape: Sequence[Any]) -> ColumnElement[bool]:
+def _has(
+    edges: Any, nodes: Any, kind: str, shape: Sequence[Any], of: FromClause
+) -> ColumnElement[bool]:
+    edges = edges if of is cases else edges.alias()
     node_id = edges.c[f"{kind}_id"]
     conditions: list[ColumnElement[bool]] = []
     through = edges
@@ -345,9 +370,9 @@ def _has(edges: Any, nodes: Any, kind: str, shape: Sequence[Any]) -> ColumnEleme
         # Few roles: find them once. Asked for each case, SQLite would look up each person found.
         mine = edges.c.workspace_id == bindparam("workspace_id", type_=Integer)
         found = select(edges.c.case_id).select_from(through).where(mine, *conditions)
-        return cases.c.id.in_(once(found))
-    of_case = (edges.c.workspace_id == cases.c.workspace_id, edges.c.case_id == cases.c.id)
-    return exists(select(1).select_from(through).where(*of_case, *conditions).correlate(cases))
+        return of.c.id.in_(once(found))
+    of_case = (edges.c.workspace_id == of.c.workspace_id, edges.c.case_id == of.c.id)
+    return exists(select(1).select_from(through).where(*of_case, *conditions).correlate(of))
 
 
 def _kept(kind: str, id: Any) -> Any:

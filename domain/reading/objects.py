@@ -15,6 +15,7 @@ from domain.models import Case, Party, Staff
 from domain.reading import lists, lookups
 from domain.reading.lists import NEWEST_FIRST, RootList
 from domain.reading.lookups import Kind
+from domain.reading.narrowing import Wanted
 from domain.reading.paging import Edge, Page, Paging, page_of
 from domain.reading.related import items
 from domain.reading.relations import Relation
@@ -126,13 +127,15 @@ async def related(
     parents: Collection[str],
     paging: Paging = Paging(),  # noqa: B008 - frozen
     only: str | None = None,
+    wanted: Wanted = None,
 ) -> dict[str, Page[Any]]:
     """A page for each parent, in one statement: the batch loader behind every nested list.
 
-    *only* selects one role or link type. A cursor belongs to one parent's list: raises Invalid for
-    a cursor with several parents. The caller has checked that the parents are visible.
+    *only* selects one role or link type, *wanted* events or cases. A cursor belongs to one parent's
+    list: raises Invalid for a cursor with several parents. The caller has checked that the parents
+    are visible.
     """
-    related_list = items(who, relation, only)
+    related_list = items(who, relation, only, wanted)
     unique = list(dict.fromkeys(parents))
     if not unique:
         return {}
@@ -152,11 +155,12 @@ async def outside_related(
     parent: str,
     paging: Paging,
     only: str | None = None,
+    wanted: Wanted = None,
 ) -> tuple[bool, bool]:
     """What outside() tells, for one parent's list."""
-    asked = items(who, relation, only)
-    wanted = [asked.outside(parent, paging, name) for name in ("after", "before")]
-    preceding, following = await db.fetch_each(wanted)
+    asked = items(who, relation, only, wanted)
+    fetches = [asked.outside(parent, paging, name) for name in ("after", "before")]
+    preceding, following = await db.fetch_each(fetches)
     return bool(preceding), bool(following)
 
 
@@ -166,10 +170,11 @@ async def count_related(
     relation: Relation,
     parents: Collection[str],
     only: str | None = None,
+    wanted: Wanted = None,
 ) -> dict[str, int]:
     """The number of items for each parent, in one statement."""
     ordered = list(parents)
-    counts: dict[int, int] = dict(await db.fetch(items(who, relation, only).count(ordered)))
+    counts: dict[int, int] = dict(await db.fetch(items(who, relation, only, wanted).count(ordered)))
     return {parent: counts.get(place, 0) for place, parent in enumerate(ordered)}
 
 

@@ -26,12 +26,12 @@ from sqlalchemy import (
     tuple_,
 )
 
-from domain import checks
 from domain.access.principal import Principal, Scope
-from domain.checks import Check
 from domain.reading import cursors
 from domain.reading.cursors import Seal
 from domain.reading.fences import NOTHING, row_of
+from domain.reading.filters import Shape
+from domain.reading.narrowing import ALL, Narrowing, Wanted, conditions, narrowing
 from domain.reading.paging import Paging, Window, outside, page_values
 from domain.reading.relations import Joined, Relation
 from domain.storage import tables
@@ -44,11 +44,11 @@ _BELOW: dict[type, Any] = {int: -(2**63), str: ""}
 
 @dataclass(frozen=True, slots=True)
 class RelatedList:
-    """A relation's lists, narrowed to the role or link type *only* if it is given."""
+    """A relation's lists, narrowed if that is asked for."""
 
     who: Principal
     relation: Relation
-    only: str | None = None
+    narrowing: Narrowing = ALL
 
     def page(
         self,
@@ -78,15 +78,14 @@ class RelatedList:
         keyed: bool,
         values: dict[str, Any],
     ) -> Fetch:
-        narrowed = self.only is not None
+        shape = self.narrowing.shape
         if len(parents) == 1:
-            statement = _page_of_one(self.relation, window, columns, narrowed=narrowed, keyed=keyed)
+            statement = _page_of_one(self.relation, window, columns, shape=shape, keyed=keyed)
             values["parent"] = parents[0]
         else:
-            statement = _page(self.relation, window, columns, narrowed=narrowed, keyed=keyed)
+            statement = _page(self.relation, window, columns, shape=shape, keyed=keyed)
             values["parents"] = orjson.dumps(parents).decode()
-        values["workspace_id"] = self.who.workspace_id
-        values["only"] = self.only
+        values |= {**self.narrowing.values, "workspace_id": self.who.workspace_id}
         return Fetch(statement, values)
 
     def outside(self, parent: str, paging: Paging, name: str) -> Fetch | None:
@@ -97,35 +96,33 @@ class RelatedList:
         if getattr(paging, name) is None:
             return None
         values = page_values(paging, partial(self.seal, parent), _key_types(self.relation))
-        values |= {"workspace_id": self.who.workspace_id, "parent": parent, "only": self.only}
-        return Fetch(_outside(self.relation, name, narrowed=self.only is not None), values)
+        values |= {**self.narrowing.values, "workspace_id": self.who.workspace_id, "parent": parent}
+        return Fetch(_outside(self.relation, name, shape=self.narrowing.shape), values)
 
     def count(self, parents: Sequence[str]) -> Fetch:
         """Rows: a parent's index and its number of items; none for a parent without items."""
-        statement = _count(self.relation, narrowed=self.only is not None)
+        statement = _count(self.relation, shape=self.narrowing.shape)
         values = {
+            **self.narrowing.values,
             "workspace_id": self.who.workspace_id,
             "parents": orjson.dumps(parents).decode(),
-            "only": self.only,
         }
         return Fetch(statement, values)
 
     def seal(self, parent: str) -> Seal:
         """The seal of the cursors of one parent's list."""
-        return cursors.seal(self.who.secret, self.relation.name, parent, self.only)
+        return cursors.seal(self.who.secret, self.relation.name, parent, *self.narrowing.told)
 
 
-def items(who: Principal, relation: Relation, only: str | None = None) -> RelatedList:
-    """The lists of a relation, or only the items of one role or link type.
+def items(
+    who: Principal, relation: Relation, only: str | None = None, wanted: Wanted = None
+) -> RelatedList:
+    """The lists of a relation, or only the items of one role or link type, or those *wanted*.
 
-    Raises InsufficientScope; Invalid for a text that no role can be.
+    Raises InsufficientScope; Invalid for a text that no role can be, or a bad filter.
     """
     who.require(Scope.CASES_READ)
-    if only is not None:
-        check = Check()
-        only = check.stored(only, checks.WORD_MAX, relation.only or "")
-        check.done()
-    return RelatedList(who, relation, only)
+    return RelatedList(who, relation, narrowing(who, relation, only, wanted))
 
 
 def same_page(
@@ -143,8 +140,8 @@ def same_page(
     The function raises InsufficientScope.
     """
     window = None if paging is None else Window.of(paging)
-    one = _page_of_one(relation, window, columns, narrowed=False, keyed=keyed)
-    many = _page(relation, window, columns, narrowed=False, keyed=keyed)
+    one = _page_of_one(relation, window, columns, shape=(), keyed=keyed)
+    many = _page(relation, window, columns, shape=(), keyed=keyed)
     fixed = {} if paging is None else page_values(paging, _no_seal, (), ahead)
 
     def fetch(who: Principal, parents: Sequence[str]) -> Fetch:
@@ -173,7 +170,7 @@ def _page(
     window: Window | None,
     columns: tuple[str, ...],
     *,
-    narrowed: bool,
+    shape: Shape,
     keyed: bool,
 ) -> Prepared:
     """The parent's index, the key if *keyed*, then *columns*.
@@ -188,15 +185,15 @@ def _page(
     mine = [
         edges.c.workspace_id == bindparam("workspace_id"),
         edges.c[relation.parent] == parents.c.value,
-        *_narrowing(relation, edges, narrowed),
     ]
     if window is not None:
-        mine.append(_within(relation, window, parents, narrowed))
+        mine.append(_within(relation, window, parents, shape))
     source = _with_joined(relation, parents.join(edges, and_(*mine)), columns)
     order = (window or _WHOLE).order(key, descending=relation.descending)
     statement = select(parents.c.key, *selected).select_from(source)
+    statement = statement.where(*_outer(relation, window, shape))
     statement = statement.order_by(parents.c.key, *order)
-    lateral = _lateral(relation, window, columns, narrowed=narrowed, keyed=keyed)
+    lateral = _lateral(relation, window, columns, shape=shape, keyed=keyed)
     return Prepared(statement, postgresql=lateral)
 
 
@@ -205,12 +202,12 @@ def _lateral(
     window: Window | None,
     columns: tuple[str, ...],
     *,
-    narrowed: bool,
+    shape: Shape,
     keyed: bool,
 ) -> Select[Any]:
     """The same rows as _page(), for databases with LATERAL: one scan for each parent."""
     parents = each.numbered(bindparam("parents"), "parent")
-    one = _fenced(relation, window, columns, parents.c.value, narrowed=narrowed, keyed=keyed)
+    one = _fenced(relation, window, columns, parents.c.value, shape=shape, keyed=keyed)
     page = one.lateral("page")
     shown, order = _shown(relation, window, page)
     statement = select(parents.c.key, *shown).select_from(parents.join(page, true()))
@@ -231,7 +228,7 @@ def _fenced(
     columns: tuple[str, ...],
     parent: Any,
     *,
-    narrowed: bool,
+    shape: Shape,
     keyed: bool,
 ) -> Select[Any]:
     """One parent's page, then its key: the edges in order, then each object by its id.
@@ -253,7 +250,7 @@ def _fenced(
         .where(
             edges.c.workspace_id == bindparam("workspace_id"),
             edges.c[relation.parent] == parent,
-            *_narrowing(relation, edges, narrowed),
+            *conditions(shape, relation, edges, _led_to(relation, objects)),
         )
         .order_by(*(window or _WHOLE).order(key, descending=relation.descending))
     )
@@ -281,13 +278,25 @@ def _fenced_objects(
     return source, objects
 
 
+def _outer(relation: Relation, window: Window | None, shape: Shape) -> list[ColumnElement[bool]]:
+    """The conditions on the rows, unless these are found by the keys of a narrowed _walk()."""
+    if window is not None and not relation.clustered:
+        return []
+    return conditions(shape, relation, relation.edges, tables.cases)
+
+
+def _led_to(relation: Relation, objects: dict[str, Any]) -> Any:
+    """The cases that the edges lead to, among the fenced objects; None for other relations."""
+    return None if relation.to is None else objects[relation.to.name]
+
+
 @lru_cache(maxsize=512)
 def _page_of_one(
     relation: Relation,
     window: Window | None,
     columns: tuple[str, ...],
     *,
-    narrowed: bool,
+    shape: Shape,
     keyed: bool,
 ) -> Prepared:
     """Like _page(), for a single parent, at half the cost to the database."""
@@ -299,11 +308,11 @@ def _page_of_one(
         .where(
             edges.c.workspace_id == bindparam("workspace_id"),
             edges.c[relation.parent] == bindparam("parent"),
-            *_narrowing(relation, edges, narrowed),
+            *_outer(relation, window, shape),
         )
         .order_by(*(window or _WHOLE).order(key, descending=relation.descending))
     )
-    fenced = _fenced(relation, window, columns, bindparam("parent"), narrowed=narrowed, keyed=keyed)
+    fenced = _fenced(relation, window, columns, bindparam("parent"), shape=shape, keyed=keyed)
     shown, order = _shown(relation, window, fenced.subquery("page"))
     postgresql = select(NOTHING, *shown).order_by(*order)
     if window is None:
@@ -312,7 +321,7 @@ def _page_of_one(
         bounded = statement.where(*window.conditions(key, descending=relation.descending))
         return Prepared(bounded.limit(bindparam("limit")), postgresql=postgresql)
     # Otherwise SQLite may scan the whole table, which is in the key's order.
-    walk = _walk(relation, window, bindparam("parent"), narrowed)
+    walk = _walk(relation, window, bindparam("parent"), shape)
     return Prepared(statement.where(_among(key, walk)), postgresql=postgresql)
 
 
@@ -343,11 +352,9 @@ def _is_visible(one: Joined, edges: Any, table: Any) -> ColumnElement[bool]:
     return and_(_is(one, edges, table), table.c.deleted_at.is_(None))
 
 
-def _within(
-    relation: Relation, window: Window, parents: Any, narrowed: bool
-) -> ColumnElement[bool]:
+def _within(relation: Relation, window: Window, parents: Any, shape: Shape) -> ColumnElement[bool]:
     """The condition that a row is on its parent's page."""
-    walk = _walk(relation, window, parents.c.value, narrowed).correlate(parents)
+    walk = _walk(relation, window, parents.c.value, shape).correlate(parents)
     outer = [relation.edges.c[name] for name in relation.key]
     if not relation.clustered:
         return _among(outer, walk)
@@ -361,18 +368,19 @@ def _within(
     return and_(bound, *window.conditions(outer, descending=relation.descending))
 
 
-def _walk(relation: Relation, window: Window, parent: Any, narrowed: bool) -> Select[Any]:
+def _walk(relation: Relation, window: Window, parent: Any, shape: Shape) -> Select[Any]:
     """The keys of one parent's rows, in page order."""
     inner = relation.edges.alias("inner")
+    inner_case = tables.cases.alias("inner_case")
     key = [inner.c[name] for name in relation.key]
     return (
         select(*key)
-        .select_from(_visible(relation, inner, tables.cases.alias("inner_case")))
+        .select_from(_visible(relation, inner, inner_case))
         .where(
             inner.c.workspace_id == bindparam("workspace_id"),
             inner.c[relation.parent] == parent,
             *window.conditions(key, descending=relation.descending),
-            *_narrowing(relation, inner, narrowed),
+            *conditions(shape, relation, inner, inner_case),
         )
         .order_by(*window.order(key, descending=relation.descending))
     )
@@ -384,7 +392,7 @@ def _among(key: Sequence[ColumnElement[Any]], walk: Select[Any]) -> ColumnElemen
 
 
 @lru_cache(maxsize=64)
-def _outside(relation: Relation, name: str, *, narrowed: bool) -> Prepared:
+def _outside(relation: Relation, name: str, *, shape: Shape) -> Prepared:
     edges = relation.edges
     key = [edges.c[part] for part in relation.key]
     condition, nearest = outside(key, name, descending=relation.descending)
@@ -394,7 +402,7 @@ def _outside(relation: Relation, name: str, *, narrowed: bool) -> Prepared:
         .where(
             edges.c.workspace_id == bindparam("workspace_id"),
             edges.c[relation.parent] == bindparam("parent"),
-            *_narrowing(relation, edges, narrowed),
+            *conditions(shape, relation, edges, tables.cases),
             condition,
         )
     )
@@ -402,7 +410,7 @@ def _outside(relation: Relation, name: str, *, narrowed: bool) -> Prepared:
 
 
 @lru_cache(maxsize=64)
-def _count(relation: Relation, *, narrowed: bool) -> Prepared:
+def _count(relation: Relation, *, shape: Shape) -> Prepared:
     """The index and the number of rows of each parent that has any."""
     parents = each.numbered(bindparam("parents"), "parent")
     edges = relation.edges
@@ -414,8 +422,8 @@ def _count(relation: Relation, *, narrowed: bool) -> Prepared:
         ),
     )
     statement = select(parents.c.key, func.count()).select_from(source)
-    statement = statement.where(*_narrowing(relation, edges, narrowed))
-    fenced, _objects = _fenced_objects(relation, ())
+    statement = statement.where(*conditions(shape, relation, edges, tables.cases))
+    fenced, objects = _fenced_objects(relation, ())
     mine = (
         edges.c.workspace_id == bindparam("workspace_id"),
         edges.c[relation.parent] == parents.c.value,
@@ -423,7 +431,7 @@ def _count(relation: Relation, *, narrowed: bool) -> Prepared:
     of_one = (
         select(func.count().label("count"))
         .select_from(fenced)
-        .where(*mine, *_narrowing(relation, edges, narrowed))
+        .where(*mine, *conditions(shape, relation, edges, _led_to(relation, objects)))
         .correlate(parents)
         .lateral("counted")
     )
@@ -455,9 +463,3 @@ def _with_visible_parents(relation: Relation, edges: Any, source: FromClause) ->
             here.c.deleted_at.is_(None),
         ),
     )
-
-
-def _narrowing(relation: Relation, edges: Any, narrowed: bool) -> list[ColumnElement[bool]]:
-    if not narrowed or relation.only is None:
-        return []
-    return [edges.c[relation.only] == bindparam("only")]

@@ -1,6 +1,7 @@
 """The links of an import, made after all lines: a link may point to a later line."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -8,22 +9,25 @@ from domain import ids
 from domain.access.principal import Principal
 from domain.ids import canonical_case_id
 from domain.models import CaseLink, Change, LinkType
-from domain.storage.database import Database, Transaction
+from domain.storage.database import Transaction
 from domain.storage.tables import case_link, cases
 from domain.transfer.lines import Line, LineLink
 from domain.transfer.marks import known, mark_of, present, remember
 from domain.writing import links, rows, timeline
 
 BATCH = 200
+Begin = Callable[[], AbstractAsyncContextManager[Transaction]]
 
 
 async def import_links(
     who: Principal,
-    database: Database,
+    begin: Begin,
     linked: Sequence[tuple[Line, str]],
     reject: Callable[[Line, str], None],
 ) -> int:
     """Link the cases in *linked*, a line and its case's id each; return the number of new links.
+
+    *begin* begins the transaction of a block.
 
     If a link cannot be made, its line is rejected but its case stays. A link made by an earlier
     import is not made again, even if it was removed since.
@@ -31,7 +35,7 @@ async def import_links(
     count = 0
     for start in range(0, len(linked), BATCH):
         block = linked[start : start + BATCH]
-        async with database.write(who.workspace_id) as db:
+        async with begin() as db:
             existing = await _Existing.load(db, who, block)
             for line, case_id in block:
                 for index, link in enumerate(line.links):

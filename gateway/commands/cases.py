@@ -53,6 +53,14 @@ def import_(
             show_default="FILE.rejects.jsonl, beside FILE",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Report what would be imported and rejected; change nothing. Who writes to the "
+            "workspace waits meanwhile.",
+        ),
+    ] = False,
     workspace: Workspace = WORKSPACE,
     test: Sandbox = False,
     database: DatabaseUrl = None,
@@ -65,6 +73,8 @@ def import_(
     were rejected, 1 the import failed.
 
     Examples:
+
+        casegraph import cases.jsonl --dry-run
 
         casegraph import cases.jsonl
 
@@ -88,16 +98,19 @@ def import_(
         nonlocal done
         done = now
 
-    work = _import(url, file, source or file.name, on_conflict, workspace, mode)
-    with _Rejects(target) as rejected:
+    work = _import(url, file, source or file.name, on_conflict, workspace, mode, dry_run)
+    with _Rejects(None if dry_run else target) as rejected:
         try:
             report = terminal.run(work(rejected.add, on_progress))
         except KeyboardInterrupt:
-            err.print(
-                f"Interrupted: of the first {done.lines:,} lines all is in that was not rejected. "
-                "Run the same command again to go on: nothing is imported twice."
+            there = (
+                f"of the first {done.lines:,} lines all is in that was not rejected. Run the same "
+                "command again to go on: nothing is imported twice."
             )
+            err.print(f"Interrupted: {'nothing was changed.' if dry_run else there}")
             raise typer.Exit(terminal.INTERRUPTED) from None
+    if dry_run:
+        err.print("Nothing was changed. It would be:")
     err.print(
         f"{report.imported:,} cases imported, {report.updated:,} updated, "
         f"{report.skipped:,} skipped, {report.unchanged:,} unchanged, "
@@ -149,7 +162,8 @@ def export(
 class _Rejects:
     """Shows the first rejects and writes all of them to a new file, made for the first one."""
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path | None) -> None:
+        """Without a *target* they are only shown."""
         self._target = target
         self._stream: BinaryIO | None = None
         self._count = 0
@@ -168,6 +182,8 @@ class _Rejects:
             err.print(f"line {rejected.line_number}: {rejected.reason}", markup=False)
         elif self._count == SHOWN_REJECTS + 1:
             err.print("… and more.")
+        if self._target is None:
+            return
         if rejected.line is TOO_LONG:
             return  # told by its number; it was never in memory as a whole
         if self._stream is None:
@@ -189,13 +205,19 @@ def _new(target: Path) -> tuple[Path, BinaryIO]:
 
 
 def _import(
-    url: str, file: Path, source: str, on_conflict: OnConflict, workspace: str, mode: Mode
+    url: str,
+    file: Path,
+    source: str,
+    on_conflict: OnConflict,
+    workspace: str,
+    mode: Mode,
+    dry_run: bool,
 ) -> Callable[..., Coroutine[Any, Any, Report]]:
     async def work(
         on_reject: Callable[[Rejected], object], on_progress: Callable[[Progress], object]
     ) -> Report:
-        async with terminal.opened(url) as database:
-            if workspace == WORKSPACE:
+        async with terminal.opened(url, migrate=not dry_run) as database:
+            if workspace == WORKSPACE and not dry_run:
                 await administration.create_workspace(database, workspace)
             who = await administration.operator(database, workspace, mode)
             with _opened(file) as stream, progress() as bar:
@@ -213,6 +235,7 @@ def _import(
                     on_conflict=on_conflict,
                     on_progress=shown,
                     on_reject=on_reject,
+                    dry_run=dry_run,
                 )
 
     return work

@@ -12,6 +12,7 @@ from domain.access.principal import Principal
 from domain.errors import Unavailable
 from domain.models import Case
 from domain.reading import lookups, objects
+from domain.reading.narrowing import Wanted
 from domain.reading.paging import Page, Paging
 from domain.reading.relations import Relation
 from domain.services import Services
@@ -103,27 +104,36 @@ class Context:
         return case
 
     async def related(
-        self, relation: Relation, parent: str, paging: Paging, only: str | None
+        self,
+        relation: Relation,
+        parent: str,
+        paging: Paging,
+        only: str | None,
+        wanted: Wanted,
     ) -> Page[Any]:
         """A page of a relation, loaded in one batch with the pages of the other parents."""
 
         async def load(parents: list[str]) -> list[Page[Any]]:
             db = await self.snapshot()
-            pages = await objects.related(self.who, db, relation, parents, paging, only)
+            pages = await objects.related(self.who, db, relation, parents, paging, only, wanted)
             return [pages[parent] for parent in parents]
 
-        page: Page[Any] = await self._loaded((relation.name, paging, only), load, parent)
+        page: Page[Any] = await self._loaded(
+            (relation.name, paging, only, repr(wanted)), load, parent
+        )
         return page
 
-    async def count_related(self, relation: Relation, parent: str, only: str | None) -> int:
+    async def count_related(
+        self, relation: Relation, parent: str, only: str | None, wanted: Wanted
+    ) -> int:
         """The size of a relation, counted in one batch with those of the other parents."""
 
         async def load(parents: list[str]) -> list[int]:
             db = await self.snapshot()
-            counts = await objects.count_related(self.who, db, relation, parents, only)
+            counts = await objects.count_related(self.who, db, relation, parents, only, wanted)
             return [counts[parent] for parent in parents]
 
-        count: int = await self._loaded(("count", relation.name, only), load, parent)
+        count: int = await self._loaded(("count", relation.name, only, repr(wanted)), load, parent)
         return count
 
     async def _loaded(

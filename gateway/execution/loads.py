@@ -20,6 +20,7 @@ from domain.reading.lists import RootList
 from domain.reading.lookups import Kind
 from domain.reading.matches import Match
 from domain.reading.mixed import MixedList
+from domain.reading.narrowing import Wanted
 from domain.reading.paging import Edge, Page, Paging
 from domain.reading.related import RelatedList
 from domain.reading.relations import Relation
@@ -159,21 +160,22 @@ class RelatedPage:
     relation: Relation
     paging: Paging
     only: str | None = None
+    wanted: Wanted = None
 
     def ask(self, who: Principal) -> RelatedList:
-        return related.items(who, self.relation, self.only)
+        return related.items(who, self.relation, self.only, self.wanted)
 
     async def resolve(self, context: Context, root: Any) -> Listing:
-        page = await context.related(self.relation, root.id, self.paging, self.only)
+        page = await context.related(self.relation, root.id, self.paging, self.only, self.wanted)
 
         async def outside() -> tuple[bool, bool]:
             db = await context.snapshot()
             return await objects.outside_related(
-                context.who, db, self.relation, root.id, self.paging, self.only
+                context.who, db, self.relation, root.id, self.paging, self.only, self.wanted
             )
 
         def count() -> Any:
-            return context.count_related(self.relation, root.id, self.only)
+            return context.count_related(self.relation, root.id, self.only, self.wanted)
 
         return Listing(page, count, outside)
 

@@ -203,7 +203,9 @@ class _Writer:
     def _same_page(self, layer: Layer) -> str:
         """The name of the function that fetches the layer's page, if it is always the same."""
         load = layer.request.constant
-        if not layer.listed or not isinstance(load, RelatedPage) or load.only is not None:
+        if not layer.listed or not isinstance(load, RelatedPage):
+            return ""
+        if load.only is not None or load.wanted is not None:
             return ""
         columns = self.names[f"columns{layer.number}"]
         ahead = int(layer.ended)

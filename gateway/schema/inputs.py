@@ -141,6 +141,24 @@ class CaseFilter:
         )
 
 
+@strawberry.input(
+    description="Conditions on an event; all of those given must hold. An empty list of values "
+    "matches no event."
+)
+class TimelineFilter:
+    at: DateRange | None = described("Recorded within this time span.", default=None)
+    type: list[str] | None = described(
+        "Any of these types, like `case_updated`, at most 100.", default=None
+    )
+    actor: list[str] | None = described(
+        "Done by any of these actors, at most 100; an actor is the name of an API key.",
+        default=None,
+    )
+
+    def to_domain(self) -> inputs.EventFilter:
+        return inputs.EventFilter(at=_converted(self.at), type=self.type, actor=self.actor)
+
+
 @strawberry.input(description="The sort order of a list of cases.")
 class CaseOrder:
     field: inputs.CaseOrderField = described("The field to sort by.")

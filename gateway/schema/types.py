@@ -39,6 +39,7 @@ from gateway.schema.connections import (
     listed,
 )
 from gateway.schema.facets import By, Facet, MostValues
+from gateway.schema.inputs import CaseFilter, TimelineFilter
 from gateway.schema.scalars import JSON, DateTime
 
 Role = Annotated[
@@ -47,6 +48,10 @@ Role = Annotated[
 StaffRole = Annotated[
     str | None,
     strawberry.argument(description="Return only items with this role, like `lead_attorney`."),
+]
+OnCases = Annotated[
+    CaseFilter | None,
+    strawberry.argument(description="Conditions on the case; all cases if absent."),
 ]
 _DATABASE_ID = (
     "The plain id, which the REST routes use. Arguments for an id of this type accept it, "
@@ -86,9 +91,12 @@ class Party(Node):
         last: Last = None,
         before: Before = None,
         role: Role = None,
+        filter: OnCases = None,
     ) -> "CasePartyConnection":
         paging = relay_paging(first, after, last, before)
-        return shown_as(CasePartyConnection, RelatedPage(relations.PARTY_CASES, paging, role))
+        wanted = filter.to_domain() if filter else None
+        load = RelatedPage(relations.PARTY_CASES, paging, role, wanted)
+        return shown_as(CasePartyConnection, load)
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -118,9 +126,12 @@ class Staff(Node):
         last: Last = None,
         before: Before = None,
         role: StaffRole = None,
+        filter: OnCases = None,
     ) -> "CaseStaffConnection":
         paging = relay_paging(first, after, last, before)
-        return shown_as(CaseStaffConnection, RelatedPage(relations.STAFF_CASES, paging, role))
+        wanted = filter.to_domain() if filter else None
+        load = RelatedPage(relations.STAFF_CASES, paging, role, wanted)
+        return shown_as(CaseStaffConnection, load)
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -292,9 +303,15 @@ class Case(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter: Annotated[
+            TimelineFilter | None,
+            strawberry.argument(description="Conditions on the events; all events if absent."),
+        ] = None,
     ) -> "TimelineEventConnection":
         paging = relay_paging(first, after, last, before)
-        return shown_as(TimelineEventConnection, RelatedPage(relations.CASE_TIMELINE, paging))
+        wanted = filter.to_domain() if filter else None
+        load = RelatedPage(relations.CASE_TIMELINE, paging, wanted=wanted)
+        return shown_as(TimelineEventConnection, load)
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:

@@ -1,7 +1,7 @@
 """A page as a person sees it, through Selenium."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,6 +55,18 @@ class Page:
             keys = keys.key_down(Keys.CONTROL)
         keys = keys.send_keys(key)
         (keys.key_up(Keys.CONTROL) if control else keys).perform()
+
+    def screens(self, pictures: Path, name: str) -> Iterator[tuple[int, bool]]:
+        """Each screen in turn, with a picture of the page on it; the page is loaded once."""
+        for width, dark in SCREENS:
+            self.show_at(width, dark=dark)
+            # Until it is drawn: two frames later.
+            self.browser.execute_async_script(
+                "const done = arguments[0];"
+                "requestAnimationFrame(() => requestAnimationFrame(() => done()));"
+            )
+            self.save(pictures / f"{name}-{width}-{'dark' if dark else 'light'}.png")
+            yield width, dark
 
     def show_at(self, width: int, *, dark: bool) -> None:
         """Give the tab the width of a screen, in CSS pixels, and a colour scheme."""

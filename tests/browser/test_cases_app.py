@@ -4,7 +4,7 @@ import httpx2
 import pytest
 
 from gateway.http import single_page
-from tests.browser.pages import SCREENS, Page
+from tests.browser.pages import Page
 
 pytestmark = pytest.mark.skipif(
     not single_page.example_is_built(),
@@ -86,18 +86,17 @@ def change(plain):
     return changed
 
 
-@pytest.mark.parametrize(("width", "dark"), SCREENS)
-def test_the_list_fits_every_screen(page, office, width, dark, screenshots):
-    page.show_at(width, dark=dark)
+def test_the_list_fits_every_screen(page, office, screenshots):
     page.open(office.url)
     page.shows("cases")
     page.wait_for(".cases a")
 
-    page.save(screenshots / f"app-{width}-{'dark' if dark else 'light'}.png")
-    assert page.overflow() == 0
+    for width, dark in page.screens(screenshots, "app"):
+        assert page.overflow() == 0, (width, dark)
+        assert page.critical_findings(outside="#nothing") == []
+
     assert page.console_errors() == []
     assert len(page.hosts_asked()) == 1
-    assert page.critical_findings(outside="#nothing") == []
 
 
 def test_a_search_shows_why_and_menus_narrow_it_down(page, office):

@@ -6,7 +6,7 @@ import urllib.parse
 import pytest
 
 from rest_compat.application import Application
-from tests.browser.pages import SCREENS, Page
+from tests.browser.pages import Page
 
 ROUTES = sum(len(methods) for methods in Application().openapi()["paths"].values())
 
@@ -25,11 +25,13 @@ class Explorer(Page):
         self.wait_for(".btn-done").click()
 
     def try_out(self, operation: str) -> dict:
-        """Open a route and send it as it stands; the answer."""
+        """Open a route of a list and ask for two of its items; the answer."""
         block = f"[id$='-{operation}']"
         if not self.all(f"{block}.is-open"):
             self.wait_for(f"{block} .opblock-summary-control").click()
             self.wait_for(f"{block} .try-out__btn").click()
+            # Swagger UI takes seconds to colour a long answer.
+            self.wait_for(f"{block} tr[data-param-name='limit'] input").send_keys("\ue003\ue0032")
         for old in self.all(f"{block} .btn-clear"):
             old.click()
         self.wait_for(f"{block} .execute").click()
@@ -42,30 +44,29 @@ def page(tab) -> Explorer:
     return Explorer(tab)
 
 
-@pytest.mark.parametrize(("width", "dark"), SCREENS)
-def test_every_route_is_shown_on_every_screen(page, plain, width, dark, screenshots):
-    page.show_at(width, dark=dark)
+def test_every_route_is_shown_on_every_screen(page, plain, screenshots):
     page.open(plain.url)
 
-    page.save(screenshots / f"rest-{width}-{'dark' if dark else 'light'}.png")
-    assert page.text(".title").startswith("Cases API")
-    assert page.overflow() == 0
-    colour = page.script("return getComputedStyle(document.documentElement).colorScheme")
-    assert colour == ("dark" if dark else "normal")
+    for width, dark in page.screens(screenshots, "rest"):
+        assert page.text(".title").startswith("Cases API")
+        assert page.overflow() == 0, (width, dark)
+        colour = page.script("return getComputedStyle(document.documentElement).colorScheme")
+        assert colour == ("dark" if dark else "normal")
+        assert page.critical_findings(outside=".swagger-ui") == []
+
     assert page.console_errors() == []
     assert page.hosts_asked() == {urllib.parse.urlsplit(plain.url).netloc}
-    assert page.critical_findings(outside=".swagger-ui") == []
 
 
-@pytest.mark.parametrize("operation", ["listCases", "listParties", "listStaff"])
-def test_a_route_can_be_tried_out_again_and_again(page, plain, operation):
+def test_routes_can_be_tried_out_again_and_again(page, plain):
     page.open(plain.url)
     page.authorize(plain.key)
 
-    for _ in range(2):
-        answer = page.try_out(operation)
-        assert len(answer["data"]) > 1
-        assert answer["data"][0]["name"]
+    for operation in ("listCases", "listParties", "listStaff"):
+        for _ in range(2):
+            answer = page.try_out(operation)
+            assert len(answer["data"]) == 2
+            assert answer["data"][0]["name"]
 
 
 def test_without_a_key_the_answer_says_what_is_missing(page, plain):

@@ -5,7 +5,7 @@ import urllib.parse
 
 import pytest
 
-from tests.browser.pages import SCREENS, Page
+from tests.browser.pages import Page
 
 ENTER = "Enter an API key above. Make one with: casegraph keys create"
 VARIABLES = "document.querySelector('.graphiql-editor-tool .CodeMirror').CodeMirror"
@@ -58,20 +58,18 @@ def page(tab) -> GraphiQL:
     return GraphiQL(tab)
 
 
-@pytest.mark.parametrize(("width", "dark"), SCREENS)
-def test_the_page_fits_every_screen_and_answers(page, demo, width, dark, screenshots):
-    page.show_at(width, dark=dark)
+def test_the_page_fits_every_screen_and_answers(page, demo, screenshots):
     page.open(demo.url)
     page.wait_until(lambda: page.text("#workspace"))
 
-    assert '"totalCount"' in page.run()
+    for width, dark in page.screens(screenshots, "graphiql"):
+        assert '"totalCount"' in page.run()
+        assert page.overflow() == 0, (width, dark)
+        assert page.critical_findings(outside="#graphiql") == []
 
-    page.save(screenshots / f"graphiql-{width}-{'dark' if dark else 'light'}.png")
-    assert page.overflow() == 0
     assert page.text("#notice") == ""
     assert page.console_errors() == []
     assert page.hosts_asked() == {urllib.parse.urlsplit(demo.url).netloc}
-    assert page.critical_findings(outside="#graphiql") == []
 
 
 def test_every_example_can_be_run_again_and_again(page, demo):

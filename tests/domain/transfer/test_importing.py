@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from domain.access.principal import Principal, Scope
+from domain.demo.firm import demo_cases
 from domain.errors import InsufficientScope
 from domain.inputs import CaseFilter
 from domain.reading import lists, lookups, objects, relations
 from domain.reading.paging import Paging
-from domain.transfer.importing import OnConflict, import_cases
+from domain.transfer.importing import OnConflict, dumped, import_cases
 from domain.writing import cases
 
 REAL_FILE = Path(__file__).parents[4] / "shared" / "data" / "supreme-court-cases.jsonl"
@@ -544,3 +545,22 @@ async def test_the_real_file_goes_in_whole(run, database, clerk, raw):
     async with database.read() as db:
         found = await objects.cases(clerk, db, CaseFilter(search="mcculloch v. maryland"))
     assert [case.name for case in found] == ["McCulloch v. Maryland"]
+
+
+async def test_a_dry_run_reports_the_same_and_changes_nothing(clerk, database):
+    cases = [*demo_cases(40), {"name": ""}, {"name": "N", "links": [{"type": "parent"}]}]
+    lines = [dumped(case) for case in cases]
+    reported = []
+    for dry_run in (True, True, False):
+        rejects = []
+        report = await import_cases(
+            clerk, database, lines, source="x", on_reject=rejects.append, dry_run=dry_run
+        )
+        async with database.read(clerk.workspace_id) as db:
+            there = await objects.count_cases(clerk, db)
+        assert there == (0 if dry_run else report.imported)
+        reported.append((report, rejects))
+
+    assert reported[0] == reported[1] == reported[2]
+    assert reported[0][0].imported == 40
+    assert reported[0][0].links > 0

@@ -157,3 +157,20 @@ def test_a_demo_that_is_kept_has_one_live_key(casegraph, tmp_path):
     live = sorted(one["name"].split()[0] for one in keys if one["revoked_at"] is None)
     assert live == ["demo", "mine"]
     assert len(keys) == 3
+
+
+def test_an_import_can_be_tried_first(casegraph, tmp_path):
+    cases = [*demo_cases(30), {"name": ""}, {"name": "Twice", "file_number": "AZ-2023-001"}]
+    (tmp_path / "cases.jsonl").write_text("".join(json.dumps(case) + "\n" for case in cases))
+    absent = casegraph("import", "cases.jsonl", "--dry-run", status=1).stderr
+    casegraph("init")
+
+    tried = casegraph("import", "cases.jsonl", "--dry-run", status=3).stderr
+    assert count(tmp_path / "casegraph.db") == 0
+    assert not (tmp_path / "cases.rejects.jsonl").exists()
+    done = casegraph("import", "cases.jsonl", status=3).stderr
+
+    assert absent.endswith("Run: casegraph init\n")
+    first, rest = tried.split("Nothing was changed. It would be:\n")
+    assert first + rest == done[: done.index("The rejected lines are in")]
+    assert "30 cases imported" in rest

@@ -44,6 +44,14 @@ FILTERS = [
     "filter: {fileNumber: $number, party: {role: [$word]}, createdAt: {gte: $instant}}",
     "filter: {dezernat: [$word], updatedAt: {lt: $instant, gt: $instant}}",
 ]
+EVENT_FILTERS = [
+    "",
+    "filter: $events",
+    'filter: {type: ["case_created"]}',
+    'filter: {type: "case_linked", actor: [$word]}',
+    "filter: {at: {gte: $instant}}",
+    "filter: {actor: []}",
+]
 ARGUMENTS = {
     ("CaseConnection", "facets"): [
         "by: [STATUS]",
@@ -70,11 +78,17 @@ ARGUMENTS = {
     ],
     ("Query", "staffMember"): ["id: $id", "id: $someId"],
 }
-NARROWED = {"parties": "role: $role", "staff": "role: $role", "links": "type: $link"}
+NARROWED = {
+    "cases": "role: $role",
+    "parties": "role: $role",
+    "staff": "role: $role",
+    "links": "type: $link",
+}
 TYPES = {
     "n": "Int",
     "after": "String",
     "before": "String",
+    "events": "TimelineFilter",
     "filter": "CaseFilter",
     "search": "String",
     "statuses": "[CaseStatus!]",
@@ -174,7 +188,10 @@ class Generator:
             return ""
         text = self.random.choice(ARGUMENTS.get((type_name, name), PAGES))
         if "filter" in known:
-            text = ", ".join(filter(None, (text, self.random.choice(FILTERS))))
+            choices = EVENT_FILTERS if name == "timeline" else FILTERS
+            if "orderBy" not in known:
+                choices = [one for one in choices if "orderBy" not in one]
+            text = ", ".join(filter(None, (text, self.random.choice(choices))))
         if "search" in known and self.random.random() < 0.3:
             text = ", ".join(filter(None, (text, "search: $search")))
         if known & {"role", "type"} and name in NARROWED and self.random.random() < 0.3:
@@ -212,6 +229,7 @@ def variables(rnd: random.Random, used: set[str], known: dict[str, list[Any]]) -
         "after": [*known["cursors"], None, None, "forged"],
         "before": [*known["cursors"], None, None],
         "filter": [None, {"status": ["ACTIVE"]}, {"search": "müller"}, {"not": {"type": []}}],
+        "events": [None, {}, {"type": ["case_created", "x"]}, {"actor": ["all"]}],
         "search": ["muller", "mu\u0308ller", "az 1", "a\0b", "", None, "%"],
         "statuses": [["CLOSED"], [], None],
         "order": [None, {"field": "NAME", "direction": "DESC"}, {"field": "FILE_NUMBER"}],
