@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from domain.errors import DomainError
-from gateway.commands import cases, copying, database, explain, keys, records, schema, serve
+from gateway.commands import cases, copying, database, doctor, explain, keys, records, schema, serve
 from gateway.commands.terminal import INTERRUPTED, err, hinted, out
 from gateway.settings import BadSetting
 
@@ -47,6 +47,7 @@ app.add_typer(records.staff, name="staff")
 app.command("import")(cases.import_)
 app.command()(cases.export)
 app.command()(database.verify)
+app.command()(doctor.doctor)
 app.command()(database.purge)
 app.command()(database.backup)
 app.command()(copying.copy)

@@ -64,8 +64,8 @@ FLOORS = {
         },
         {
             "domain.transfer": "importing batches lines links marks formats kinds exporting",
-            "domain.upkeep": "administration comparing copying erasing forgetting purging replaying"
-            " verifying",
+            "domain.upkeep": "administration comparing copying diagnosing erasing forgetting"
+            " purging replaying verifying",
             "domain.demo": "firm words",
             "domain": "services",
         },
@@ -90,7 +90,8 @@ FLOORS = {
         },
         {
             "gateway.root": "app",
-            "gateway.commands": "cases copying database explain keys records schema serve terminal",
+            "gateway.commands": "cases copying database doctor explain keys records schema"
+            " serve terminal",
             "gateway.commands.entry": "__main__",
         },
     ],

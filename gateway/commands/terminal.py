@@ -66,7 +66,9 @@ AsJson = Annotated[
 ]
 WORKSPACE = DEFAULT_SLUG
 
-_HINT = re.compile(r"\bcasegraph (?:init|verify|purge|import|keys list)\b(?! --database)")
+_HINT = re.compile(
+    r"\bcasegraph (?:init|verify|purge|import|keys list|keys create|keys revoke)\b(?! --database)"
+)
 
 
 class Rate(ProgressColumn):

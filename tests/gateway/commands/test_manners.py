@@ -174,3 +174,25 @@ def test_an_import_can_be_tried_first(casegraph, tmp_path):
     first, rest = tried.split("Nothing was changed. It would be:\n")
     assert first + rest == done[: done.index("The rejected lines are in")]
     assert "30 cases imported" in rest
+
+
+def test_the_doctor_tells_what_to_do(casegraph, tmp_path):
+    absent = casegraph("doctor", "--quiet", status=1).stdout
+    casegraph("init")
+    casegraph("keys", "create", "web app", "--expires", "2099-01-01")
+    (tmp_path / "casegraph.db").chmod(0o600)
+
+    well = casegraph("doctor")
+    told = json.loads(casegraph("doctor", "--json").stdout)
+    (tmp_path / "casegraph.db").chmod(0o644)
+    readable = casegraph("doctor", "--quiet", status=1).stdout
+    unusual = casegraph("doctor", "--quiet", CASEGRAPH_CORS_ORIGINS="*", status=1).stdout
+    wrong = casegraph("doctor", "--quiet", CASEGRAPH_PORT="x", status=1).stdout
+
+    assert "Run: casegraph init" in absent
+    assert "problem" not in well.stdout
+    assert {one["about"] for one in told} >= {"versions", "schema", "disk", "read", "keys"}
+    assert all(one["advice"] for one in told if one["state"] != "ok")
+    assert "chmod 600" in readable
+    assert "CASEGRAPH_CORS_ORIGINS" in unusual
+    assert "CASEGRAPH_PORT must be" in wrong
