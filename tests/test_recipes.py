@@ -6,13 +6,12 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from domain.models import LinkType
+from tests.fault.servers import wait_until_ready
 
 ROOT = Path(__file__).parent.parent
 SECTION = (
@@ -29,13 +28,6 @@ def commands(text):
     """What follows the prompts of its blocks, as a script."""
     blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
     return "".join(re.sub(r"(?m)^\$ ", "", block) for block in blocks)
-
-
-def is_ready(url):
-    try:
-        return httpx2.get(f"{url}/readyz").status_code == 200
-    except httpx2.TransportError:
-        return False
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +58,7 @@ def demo(tmp_path_factory):
         url = re.search(r"http://[\d.:]+", printed)[0]
         key = re.search(r"cg_live_\w+", printed)[0]
 
-        until = time.monotonic() + 30
-        while not is_ready(url):
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        wait_until_ready(url)
 
         def run(text, **variables):
             script = f"set -euo pipefail\n{commands(PRELUDE)}\n{commands(text)}"

@@ -1,10 +1,15 @@
 """The example app in a real browser: what it shows and stores, by mouse and by keys alone."""
 
+import re
+import signal
+import subprocess
+
 import httpx2
 import pytest
 
 from gateway.http import single_page
 from tests.browser.pages import Page
+from tests.fault.servers import COMMAND, Gateway, wait_until_ready
 
 pytestmark = pytest.mark.skipif(
     not single_page.example_is_built(),
@@ -97,6 +102,24 @@ def test_the_list_fits_every_screen(page, office, screenshots):
 
     assert page.console_errors() == []
     assert len(page.hosts_asked()) == 1
+
+
+def test_the_demonstration_shows_it(page, tmp_path):
+    office = Gateway(tmp_path)
+    with subprocess.Popen(
+        [*COMMAND, "demo", "--cases", "30", "--port", "0"],
+        cwd=tmp_path,
+        env=office.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        app = process.stdout.readline()
+        url = re.fullmatch(r"App +(http://[\d.:]+)/\n", app)[1]
+        wait_until_ready(url)
+
+        page.open(url)
+        page.wait_until(lambda: page.text("[role=status]") == "30 cases")
+        process.send_signal(signal.SIGINT)
 
 
 def test_a_search_shows_why_and_menus_narrow_it_down(page, office):

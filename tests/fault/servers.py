@@ -42,6 +42,17 @@ def _made() -> tuple[bytes, str]:
         return path.read_bytes(), key
 
 
+def wait_until_ready(url: str) -> None:
+    """Wait until a server that was started by other means answers."""
+    until = time.monotonic() + 30
+    while True:
+        with contextlib.suppress(httpx2.TransportError):
+            if httpx2.get(f"{url}/readyz").status_code == 200:
+                return
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 class Gateway:
     """`casegraph serve` on a free port, over a database file with a key for all scopes."""
 
