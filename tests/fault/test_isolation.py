@@ -21,7 +21,7 @@ import pytest
 from tests.fault.exchanges import Line, Request
 from tests.fault.pairs import two_gateways
 
-ROWS = int(os.environ.get("CASEGRAPH_ROWS", "10000"))
+ROWS = int(os.environ.get("CASEGRAPH_ROWS", "6000"))
 CASES = 40
 READERS = 3
 """For each workspace."""

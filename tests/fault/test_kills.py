@@ -19,7 +19,7 @@ from tests.fault.ledgers import Ledger, compare
 from tests.fault.loads import Load
 from tests.fault.servers import Gateway
 
-KILLS = int(os.environ.get("CASEGRAPH_KILLS", "8"))
+KILLS = int(os.environ.get("CASEGRAPH_KILLS", "6"))
 SEED = int(os.environ.get("CASEGRAPH_SEED", "0")) or time.time_ns() % 1_000_000
 CLIENTS = 4
 KILLS_A_DATABASE = 50
