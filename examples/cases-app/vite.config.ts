@@ -20,6 +20,7 @@ export default defineConfig({
   build: {
     outDir: "../../gateway/http/static/cases-app",
     emptyOutDir: true,
+    chunkSizeWarningLimit: 700,
     modulePreload: { polyfill: false },
     rollupOptions: { output: { entryFileNames: "app.js", assetFileNames: "[name][extname]" } },
   },

@@ -204,6 +204,21 @@ def test_a_role_is_changed_and_one_that_cannot_be_is_not_lost(page, office, make
             assert page.wait_for("#parties ~ ul input").get_attribute("value") == typed
 
 
+def test_a_conflict_about_a_role_shows_what_the_other_changed(page, office, make, change):
+    case = make(parties=[{"name": "Erika", "role": "client"}])
+    page.open(office.url, f"#/cases/{case['id']}")
+    page.wait_for("#parties ~ ul button").click()
+    change(case, dezernat="Mietrecht")
+
+    page.wait_for("#parties ~ ul input").send_keys("\ue009a\ue000", "witness", "\ue007")
+
+    page.shows("dezernat is now mietrecht", "[role=alert]")
+    page.shows("dezernat: — → Mietrecht", "#timeline ~ ol")
+    assert page.wait_for("#parties ~ ul input").get_attribute("value") == "witness"
+    page.wait_for("#parties ~ ul button[type=submit]").click()
+    page.shows("Erika witness")
+
+
 def test_a_case_is_opened_whole_or_not_at_all(page, office, make):
     taken = make(file_number="APP 1")
     page.open(office.url, "#/new")

@@ -1,13 +1,16 @@
 import { useState, type FormEvent } from "react";
-import { graphql, useFragment, useMutation } from "react-relay";
+import { ConnectionHandler, graphql, useFragment, useMutation } from "react-relay";
 import type { PartyRolesMutation } from "./__generated__/PartyRolesMutation.graphql";
 import type { PartyRoles_case$key } from "./__generated__/PartyRoles_case.graphql";
 import type { PartyRoles_role$key } from "./__generated__/PartyRoles_role.graphql";
+import { told } from "./conflict";
 
 export function PartyRoles({ of }: { of: PartyRoles_case$key }) {
-  const { parties } = useFragment(
+  const { id, version, parties } = useFragment(
     graphql`
       fragment PartyRoles_case on Case {
+        id
+        version
         parties(first: 100) {
           nodes {
             id
@@ -24,7 +27,7 @@ export function PartyRoles({ of }: { of: PartyRoles_case$key }) {
       <h2 id="parties">Parties</h2>
       <ul>
         {nodes.map((one) => (
-          <Role key={one.id} of={one} />
+          <Role key={one.id} of={one} caseId={id} version={version} />
         ))}
       </ul>
       {nodes.length === 0 && <p>Nobody yet.</p>}
@@ -32,7 +35,9 @@ export function PartyRoles({ of }: { of: PartyRoles_case$key }) {
   );
 }
 
-function Role({ of }: { of: PartyRoles_role$key }) {
+type RoleProps = { of: PartyRoles_role$key; caseId: string; version: number };
+
+function Role({ of, caseId, version }: RoleProps) {
   const one = useFragment(
     graphql`
       fragment PartyRoles_role on CaseParty {
@@ -49,17 +54,31 @@ function Role({ of }: { of: PartyRoles_role$key }) {
   const [edited, setEdited] = useState<string | null>(null);
   const [notice, setNotice] = useState("");
   const [commit] = useMutation<PartyRolesMutation>(graphql`
-    mutation PartyRolesMutation($input: UpdateCasePartyInput!) {
+    mutation PartyRolesMutation($input: UpdateCasePartyInput!, $timelines: [ID!]!) {
       updateCaseParty(input: $input) {
         caseParty {
           id
           role
         }
         case {
-          id
-          version
+          ...PartyRoles_case
+          timeline(first: 1) {
+            edges @prependEdge(connections: $timelines) {
+              cursor
+              node {
+                ...Timeline_event
+                actor
+                at
+                changes {
+                  field
+                  after
+                }
+              }
+            }
+          }
         }
         userErrors {
+          code
           message
         }
       }
@@ -77,13 +96,18 @@ function Role({ of }: { of: PartyRoles_role$key }) {
       setEdited(role); // what was typed stays
     };
     commit({
-      variables: { input: { id: one.id, role } },
+      variables: {
+        input: { id: one.id, role, expectedVersion: version },
+        timelines: [ConnectionHandler.getConnectionID(caseId, "Timeline_timeline")],
+      },
       optimisticResponse: {
         updateCaseParty: { caseParty: { id: one.id, role }, case: null, userErrors: [] },
       },
       onCompleted: ({ updateCaseParty }) => {
         const [error] = updateCaseParty?.userErrors ?? [];
-        if (error !== undefined) refuse(error.message);
+        if (error === undefined) return;
+        const last = updateCaseParty?.case?.timeline?.edges[0]?.node;
+        refuse(error.code === "VERSION_CONFLICT" && last ? told(last) : error.message);
       },
       onError: (error) => refuse(error.message),
     });

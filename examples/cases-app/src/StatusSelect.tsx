@@ -5,7 +5,7 @@ import type {
   StatusSelectMutation,
 } from "./__generated__/StatusSelectMutation.graphql";
 import type { StatusSelect_case$key } from "./__generated__/StatusSelect_case.graphql";
-import { moment } from "./dates";
+import { told } from "./conflict";
 
 const STATUSES = ["ACTIVE", "CLOSED", "ARCHIVED"] as const;
 
@@ -72,13 +72,7 @@ export function StatusSelect({ of }: { of: StatusSelect_case$key }) {
           setNotice(error.message);
           return;
         }
-        const changed = last.changes
-          .map(({ field, after }) => `${field} is now ${String(after ?? "empty").toLowerCase()}`)
-          .join(", ");
-        setNotice(
-          `Your change was not stored: ${last.actor} changed the case on ${moment(last.at)}` +
-            `${changed === "" ? "" : ` (${changed})`}. You see it as it is now; choose again if you still want to.`,
-        );
+        setNotice(told(last));
       },
       onError: (error) => setNotice(`Your change was not stored. ${error.message}`),
     });
