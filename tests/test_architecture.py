@@ -41,7 +41,7 @@ FLOORS = {
         {
             "domain.storage": "database opening statements spellings tables seals turns"
             " cancellation revisions migrating",
-            "domain.storage.sqlite": "file readers writer groups lock errors backup",
+            "domain.storage.sqlite": "file readers writer groups lock errors backup swap",
             "domain.storage.postgresql": "server standby connecting snapshots sessions"
             " grants damage errors",
             "domain.storage.migrations": "env",
@@ -65,7 +65,7 @@ FLOORS = {
         {
             "domain.transfer": "importing batches lines links marks formats kinds exporting",
             "domain.upkeep": "administration comparing copying diagnosing erasing forgetting"
-            " purging replaying verifying",
+            " purging replaying restoring verifying",
             "domain.demo": "firm words",
             "domain": "services",
         },

@@ -1,7 +1,7 @@
 """Maintaining a database from the command line.
 
 administration  manages workspaces and API keys
-copying         copies a whole database to another one
+copying         copies a whole database to another one; restoring puts a backup back
 diagnosing      what an operator looks at first
 purging         erases deleted cases for good, forgetting a party; erasing, events' content
 verifying       checks every invariant: replaying tells what the events lead to, comparing finds

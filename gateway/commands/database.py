@@ -1,4 +1,4 @@
-"""casegraph init, verify, purge and backup: maintaining a database."""
+"""casegraph init, verify, purge, backup and restore: maintaining a database."""
 
 import contextlib
 from pathlib import Path
@@ -11,8 +11,8 @@ from domain.errors import invalid
 from domain.models import Mode
 from domain.reading import anchors
 from domain.reading.anchors import Anchor
-from domain.storage.opening import without_password
-from domain.upkeep import administration, forgetting, purging, verifying
+from domain.storage.opening import parse_url, without_password
+from domain.upkeep import administration, forgetting, purging, restoring, verifying
 from gateway.commands import terminal
 from gateway.commands.terminal import (
     WORKSPACE,
@@ -283,6 +283,50 @@ def backup(
     out.print(f"{target} is complete. Check it with: casegraph verify --database {target}")
     for head in heads:
         out.print(f"The timeline of {head.workspace} ({head.mode}) ends with {head.anchor}")
+
+
+def restore(
+    backup: Annotated[
+        Path,
+        typer.Argument(
+            metavar="BACKUP", exists=True, dir_okay=False, help="What casegraph backup has written."
+        ),
+    ],
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace the database that is there; it is kept beside it."),
+    ] = False,
+    database: DatabaseUrl = None,
+) -> None:
+    """Put a backup in the place of a SQLite database. The gateway must be stopped.
+
+    The backup is copied, brought up to date and verified first; the backup itself is not changed.
+    If anything is wrong with it, or somebody has the database open, nothing is done. Of a
+    PostgreSQL database use pg_restore.
+
+    Examples:
+
+        casegraph restore cases-2026-11-23.db --database sqlite:////var/lib/casegraph/cases.db
+
+        casegraph restore cases-2026-11-23.db --force
+    """
+    url = parse_url(terminal.chosen(database).database_url)
+    if url.get_backend_name() != "sqlite":
+        raise invalid("restore is for SQLite. Use pg_restore for PostgreSQL.", "database")
+    target = Path(url.database or "")
+    with progress() as bar:
+        task = bar.add_task("Verifying", total=None)
+        done = terminal.run(
+            restoring.restore(
+                backup,
+                target,
+                force=force,
+                on_progress=lambda now, total: bar.update(task, completed=now, total=total),
+            )
+        )
+    out.print(f"{target} is restored: {done.cases:,} cases and {done.events:,} events.")
+    if done.replaced is not None:
+        out.print(f"What was there is in {done.replaced}. Delete it when you are sure.")
 
 
 def _anchors(text: str) -> list[Anchor]:
