@@ -1,6 +1,8 @@
 """Restoring a backup of a SQLite database: checked first, and nothing that was there is lost."""
 
+import asyncio
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,9 +40,10 @@ async def restore(
     _check(backup, target, force)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        await copies.copy(
-            backup, partial, overwrite=True, on_progress=lambda _done, _total: None, told=None
-        )
+        await _copy(backup, partial)
+        # An empty file would become a new database.
+        if not await asyncio.to_thread(swap.is_a_database, partial):
+            raise Unavailable(f"{backup} is no casegraph database. Nothing was restored.")
         async with opened(f"sqlite:///{partial}") as database:
             checked = await verifying.verify(database, on_progress=on_progress)
             now = database.clock()
@@ -55,6 +58,27 @@ async def restore(
     finally:
         for suffix in _BESIDE:
             partial.with_name(partial.name + suffix).unlink(missing_ok=True)
+
+
+async def _copy(backup: Path, partial: Path) -> None:
+    """Copy the file, readable by its owner only; with what is beside it, if it is in use."""
+    if await asyncio.to_thread(backup.with_name(f"{backup.name}-wal").exists):
+        await copies.copy(
+            backup, partial, overwrite=True, on_progress=lambda _done, _total: None, told=None
+        )
+    else:
+        # SQLite would leave files beside a backup that it only reads.
+        await asyncio.to_thread(_copy_file, backup, partial)
+
+
+def _copy_file(backup: Path, partial: Path) -> None:
+    with (
+        backup.open("rb") as source,
+        open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target,
+    ):
+        shutil.copyfileobj(source, target, 1 << 20)
+        target.flush()
+        os.fsync(target.fileno())
 
 
 def _check(backup: Path, target: Path, force: bool) -> None:

@@ -33,6 +33,15 @@ def put(new: Path, target: Path, aside: Path) -> bool:
     return there
 
 
+def is_a_database(path: Path) -> bool:
+    """Whether the file has tables of casegraph's, of whatever version."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        try:
+            return bool(db.execute("SELECT 1 FROM alembic_version").fetchall())
+        except sqlite3.Error:
+            return False
+
+
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Hold the database so that nobody else has it. Raises Unavailable.

@@ -43,6 +43,7 @@ async def test_a_backup_becomes_a_new_database(backup, tmp_path):
     assert done.events > 0
     assert backup.read_bytes() == before
     assert [path.name for path in folder.iterdir()] == ["cases.db"]
+    assert [path.name for path in tmp_path.glob("backup.db*")] == ["backup.db"]
     assert (folder / "cases.db").stat().st_mode & 0o077 == 0
     async with opened(f"sqlite:///{folder / 'cases.db'}") as restored:
         assert (await verify(restored)).findings == []
@@ -75,7 +76,7 @@ async def test_a_database_that_somebody_has_open_is_not_replaced(backup, databas
     assert (await verify(database)).findings == []
 
 
-@pytest.mark.parametrize("spoil", ["a case", "the file", "another kind"])
+@pytest.mark.parametrize("spoil", ["a case", "the file", "another kind", "nothing"])
 async def test_a_backup_that_is_not_sound_changes_nothing(backup, tmp_path, spoil):
     target = tmp_path / "there.db"
     if spoil == "a case":
@@ -87,7 +88,7 @@ async def test_a_backup_that_is_not_sound_changes_nothing(backup, tmp_path, spoi
         content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
         backup.write_bytes(content)
     else:
-        backup.write_bytes(b"no database" * 1000)
+        backup.write_bytes(b"no database" * 1000 if spoil == "another kind" else b"")
 
     with pytest.raises(Exception) as refused:  # noqa: PT011 - whichever says it best
         await restore(backup, target, force=False)
