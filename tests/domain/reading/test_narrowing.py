@@ -61,6 +61,24 @@ async def test_a_person_s_cases_are_those_that_the_filter_finds_in_the_whole_lis
     assert kept > 100
 
 
+async def test_a_case_s_roles_are_those_that_are_asked_for(firm, clerk):
+    async with firm.read(clerk.workspace_id) as db:
+        listed = await everything(clerk, db, None)
+        for place, relation in ((1, relations.CASE_PARTIES), (2, relations.CASE_STAFF)):
+            cases_ = [one[0].id for one in listed][:30]
+            roles = {one.role for case in listed[:30] for one in case[place]}
+            for role in sorted(roles):
+                expected = {
+                    case[0].id: [one for one in case[place] if one.role == role]
+                    for case in listed[:30]
+                }
+                pages = await objects.related(clerk, db, relation, cases_, WHOLE, role)
+                assert {id: list(page) for id, page in pages.items()} == expected
+                for id in cases_[:6]:
+                    assert await paged(clerk, db, relation, id, role, None) == expected[id]
+            assert len(roles) > 2
+
+
 async def paged(clerk, db, relation, parent, only, wanted):
     """All items of one parent, three at a time, and what is told of those beyond."""
     found, paging = [], Paging(3)
