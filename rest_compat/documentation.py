@@ -470,8 +470,19 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
                 if parameter["in"] == "path":
                     its_schema, text = _IDENTITY[parameter["name"]]
                     parameter.update(schema=its_schema, description=text)
+            shared(operation["responses"], components.setdefault("responses", {}))
     document["tags"] = TAGS
     return document
+
+
+def shared(responses: dict[str, Any], block: dict[str, Any]) -> None:
+    """Put the errors that are the same everywhere into one *block*, which the routes refer to."""
+    for status, response in responses.items():
+        content = response.get("content", {}).get("application/json", {}).get("schema")
+        if content == {"$ref": "#/components/schemas/Error"}:
+            name = f"Error{status}" if status.isdigit() else "Error"
+            assert block.setdefault(name, response) == response
+            responses[status] = {"$ref": f"#/components/responses/{name}"}
 
 
 def _of_error(code: int) -> dict[str, tuple[dict[str, Any], str]]:
