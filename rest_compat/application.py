@@ -1,5 +1,6 @@
 """The routes as an application to mount at /api/v1."""
 
+from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -47,7 +48,8 @@ class Application:
             self._fastapi.add_route("/docs", explorer.page, include_in_schema=False)
             self._fastapi.add_route("/docs/static/{name}", explorer.file, include_in_schema=False)
         documented = self._fastapi.openapi
-        self._fastapi.openapi = lambda: completed(documented())  # type: ignore[method-assign]
+        # Made once: it takes milliseconds, and anybody may ask for it.
+        self._fastapi.openapi = cache(lambda: completed(documented()))  # type: ignore[method-assign]
         self.state = self._fastapi.state
         self._doors = [
             (route.methods or set(), _segments(route.path), route)

@@ -32,7 +32,8 @@ _Shape = Callable[[Any], dict[str, Any]]
 _SEARCH = (
     "search",
     {"type": "string", "maxLength": checks.SEARCH_MAX, "pattern": LINE},
-    "Only those whose name has all of these words, as in a search for cases.",
+    "Only those who have all of these words, as in a search for cases: in the name, and staff also "
+    "in the email address.",
 )
 _ROLE = (
     "role",

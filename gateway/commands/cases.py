@@ -5,7 +5,7 @@ import gzip
 import os
 import sys
 import zlib
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -98,10 +98,20 @@ def import_(
         nonlocal done
         done = now
 
-    work = _import(url, file, source or file.name, on_conflict, workspace, mode, dry_run)
     with _Rejects(None if dry_run else target) as rejected:
+        work = _import(
+            url,
+            file,
+            source or file.name,
+            on_conflict,
+            workspace,
+            mode,
+            rejected.add,
+            on_progress,
+            dry_run=dry_run,
+        )
         try:
-            report = terminal.run(work(rejected.add, on_progress))
+            report = terminal.run(work)
         except KeyboardInterrupt:
             there = (
                 f"of the first {done.lines:,} lines all is in that was not rejected. Run the same "
@@ -204,41 +214,39 @@ def _new(target: Path) -> tuple[Path, BinaryIO]:
     raise AssertionError
 
 
-def _import(
+async def _import(
     url: str,
     file: Path,
     source: str,
     on_conflict: OnConflict,
     workspace: str,
     mode: Mode,
+    on_reject: Callable[[Rejected], object],
+    on_progress: Callable[[Progress], object],
+    *,
     dry_run: bool,
-) -> Callable[..., Coroutine[Any, Any, Report]]:
-    async def work(
-        on_reject: Callable[[Rejected], object], on_progress: Callable[[Progress], object]
-    ) -> Report:
-        async with terminal.opened(url, migrate=not dry_run) as database:
-            if workspace == WORKSPACE and not dry_run:
-                await administration.create_workspace(database, workspace)
-            who = await administration.operator(database, workspace, mode)
-            with _opened(file) as stream, progress() as bar:
-                task = bar.add_task("Importing", total=_count_lines(file))
+) -> Report:
+    async with terminal.opened(url, migrate=not dry_run) as database:
+        if workspace == WORKSPACE and not dry_run:
+            await administration.create_workspace(database, workspace)
+        who = await administration.operator(database, workspace, mode)
+        with _opened(file) as stream, progress() as bar:
+            task = bar.add_task("Importing", total=_count_lines(file))
 
-                def shown(now: Progress) -> None:
-                    on_progress(now)
-                    bar.update(task, completed=now.lines)
+            def shown(now: Progress) -> None:
+                on_progress(now)
+                bar.update(task, completed=now.lines)
 
-                return await importing.import_cases(
-                    who,
-                    database,
-                    lines_of(stream),
-                    source=source,
-                    on_conflict=on_conflict,
-                    on_progress=shown,
-                    on_reject=on_reject,
-                    dry_run=dry_run,
-                )
-
-    return work
+            return await importing.import_cases(
+                who,
+                database,
+                lines_of(stream),
+                source=source,
+                on_conflict=on_conflict,
+                on_progress=shown,
+                on_reject=on_reject,
+                dry_run=dry_run,
+            )
 
 
 async def _export(url: str, stream: BinaryIO, workspace: str, mode: Mode) -> int:

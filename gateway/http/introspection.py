@@ -1,5 +1,7 @@
 """What shows the schema: operations that ask for nothing else, and the schema as a file."""
 
+from functools import cache
+
 from graphql import FieldNode, GraphQLError, OperationDefinitionNode, get_operation_ast, parse
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,7 +27,11 @@ def only_introspects(parameters: Parameters, settings: Settings) -> bool:
     )
 
 
+_sdl = cache(sdl)
+"""Printed once: it takes as long as hundreds of requests, and anybody may ask for it."""
+
+
 async def schema_file(_request: Request) -> Response:
     """The whole schema in the schema definition language (GraphQL specification, 3.3)."""
     headers = {"Content-Disposition": 'inline; filename="schema.graphql"'}
-    return Response(sdl(), media_type="text/plain; charset=utf-8", headers=headers)
+    return Response(_sdl(), media_type="text/plain; charset=utf-8", headers=headers)

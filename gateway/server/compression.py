@@ -48,29 +48,41 @@ class Compressed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        wanted = accepts_gzip(scope["headers"])
-        tagged = False
-        if wanted and any(_SUFFIX in value for name, value in scope["headers"] if name in _TAGS):
-            tagged = True
+        revised = scope["path"].startswith(self._revisions)
+        if not accepts_gzip(scope["headers"]):
+            await self._app(scope, receive, _varying(send, revised=revised))
+            return
+        tagged = any(_SUFFIX in value for name, value in scope["headers"] if name in _TAGS)
+        if tagged:
             scope["headers"] = [
                 (name, value.replace(_SUFFIX + b'"', b'"') if name in _TAGS else value)
                 for name, value in scope["headers"]
             ]
-        revised = scope["path"].startswith(self._revisions)
-        answer = _Answer(send, wanted=wanted, tagged=tagged, revised=revised)
+        answer = _Answer(send, tagged=tagged, revised=revised)
         await self._app(scope, receive, answer.send)
 
 
 _TAGS = (b"if-none-match", b"if-match")
 
 
-class _Answer:
-    """One answer: its head waits for the first part of the body, which decides."""
+def _varying(send: Send, *, revised: bool) -> Send:
+    """Sends an answer as it is, and tells of those that would have been compressed for others."""
 
-    def __init__(self, send: Send, *, wanted: bool, tagged: bool, revised: bool) -> None:
+    async def send_varying(message: Message) -> None:
+        is_head = message["type"] == "http.response.start"
+        if is_head and _is_compressible(message["headers"], revised=revised):
+            message["headers"] = [*message["headers"], _VARY]
+        await send(message)
+
+    return send_varying
+
+
+class _Answer:
+    """One answer to a client that takes gzip: its head waits for the first part of the body."""
+
+    def __init__(self, send: Send, *, tagged: bool, revised: bool) -> None:
         self._send = send
         self._revised = revised
-        self._wanted = wanted
         self._tagged = tagged
         self._head: Message | None = None
         self._stream: zlib._Compress | None = None
@@ -95,30 +107,33 @@ class _Answer:
         headers = list(head["headers"])
         if head["status"] == 304 and self._tagged:
             headers = [*map(_tagged, headers), _VARY]
-        elif long and self._is_compressible(headers):
-            headers.append(_VARY)
-            if self._wanted:
-                self._stream = zlib.compressobj(LEVEL, wbits=_GZIP)
-                headers = [_tagged(one) for one in headers if one[0] != b"content-length"]
-                headers.append((b"content-encoding", b"gzip"))
-                if not more:
-                    first["body"] = await _all_of(first["body"], self._stream)
-                    headers.append((b"content-length", b"%d" % len(first["body"])))
-                    self._stream = None
+        elif long and _is_compressible(headers, revised=self._revised):
+            self._stream = zlib.compressobj(LEVEL, wbits=_GZIP)
+            headers = [_tagged(one) for one in headers if one[0] != b"content-length"]
+            headers += [_VARY, (b"content-encoding", b"gzip")]
+            if not more:
+                first["body"] = await _all_of(first["body"], self._stream)
+                headers.append((b"content-length", b"%d" % len(first["body"])))
+                self._stream = None
         await self._send({**head, "headers": headers})
-
-    def _is_compressible(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-        found = dict(headers)
-        media_type = found.get(b"content-type", b"").partition(b";")[0].strip()
-        if media_type not in _TYPES or b"content-encoding" in found:
-            return False
-        return not (self._revised and media_type == JSON and b"etag" in found)
 
     async def _compressed(self, message: Message, stream: "zlib._Compress") -> Message:
         body = stream.compress(message.get("body", b""))
         if not message.get("more_body", False):
             body += stream.flush()
         return {**message, "body": body}
+
+
+def _is_compressible(headers: Iterable[tuple[bytes, bytes]], *, revised: bool) -> bool:
+    """Whether an answer with these headers is worth it; one without a length comes in parts."""
+    found = dict(headers)
+    length = found.get(b"content-length")
+    if length is not None and int(length) < LEAST:
+        return False
+    media_type = found.get(b"content-type", b"").partition(b";")[0]
+    if media_type not in _TYPES or b"content-encoding" in found:
+        return False
+    return not (revised and media_type == JSON and b"etag" in found)
 
 
 async def _all_of(body: bytes, stream: "zlib._Compress") -> bytes:

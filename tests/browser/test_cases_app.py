@@ -288,6 +288,31 @@ def test_a_server_that_is_gone_loses_nothing_that_was_typed(page, plain, tmp_pat
     assert page.all(".sheet > label input")[0].get_attribute("value") == "Typed with care"
 
 
+def test_what_could_not_be_loaded_is_loaded_by_trying_again(page, plain, make, tmp_path):
+    case = make(name="Try ./. Again")
+    other = plain.beside(
+        tmp_path,
+        app=single_page.EXAMPLE,
+        documents=single_page.EXAMPLE / single_page.MANIFEST,
+        demo_key=plain.key,
+    )
+    try:
+        page.open(other.url)
+        page.wait_for(".cases a")
+        port = other.url.rpartition(":")[2]
+        other.kill()
+        page.script("location.hash = arguments[0]", f"#/cases/{case['id']}")
+        page.shows("The server does not answer", "[role=alert]")
+
+        other.start("--port", port)
+        page.wait_for("[role=alert] button").click()
+
+        page.wait_until(lambda: page.heading() == case["name"])
+    finally:
+        if other.process is not None:
+            other.kill()
+
+
 def test_a_server_without_the_documents_says_what_to_set(page, plain, tmp_path):
     other = plain.beside(tmp_path, app=single_page.EXAMPLE, demo_key=plain.key)
     try:

@@ -43,7 +43,9 @@ export function App() {
 type PagesProps = { apiKey: string; place: Place; onBadKey: () => void };
 
 function Pages({ apiKey, place, onBadKey }: PagesProps) {
-  const environment = useMemo(() => environmentWith(apiKey), [apiKey]);
+  // Relay remembers that a query has failed: to try again takes an environment without a memory.
+  const [attempt, setAttempt] = useState(0);
+  const environment = useMemo(() => environmentWith(apiKey), [apiKey, attempt]);
   const main = useRef<HTMLElement>(null);
   const where = pathTo(place);
   const first = useRef(true);
@@ -58,7 +60,11 @@ function Pages({ apiKey, place, onBadKey }: PagesProps) {
   return (
     <RelayEnvironmentProvider environment={environment}>
       <main ref={main} tabIndex={-1}>
-        <Shield key={where} onBadKey={onBadKey}>
+        <Shield
+          key={`${where} ${attempt}`}
+          onBadKey={onBadKey}
+          onRetry={() => setAttempt(attempt + 1)}
+        >
           <Suspense fallback={<p role="status">Loading …</p>}>
             {place.name === "cases" && <CasesPage />}
             {place.name === "case" && <CasePage id={place.id} />}

@@ -1,9 +1,9 @@
-// Says what went wrong instead of a page, and tries again.
+// Says what went wrong instead of a page, and lets people try again.
 
 import { Component, type ReactNode } from "react";
 import { Trouble } from "./environment";
 
-type Props = { children: ReactNode; onBadKey: () => void };
+type Props = { children: ReactNode; onBadKey: () => void; onRetry: () => void };
 
 export class Shield extends Component<Props, { error: Error | null }> {
   override state = { error: null as Error | null };
@@ -24,7 +24,7 @@ export class Shield extends Component<Props, { error: Error | null }> {
             Use another key
           </button>
         ) : (
-          <button type="button" onClick={() => this.setState({ error: null })}>
+          <button type="button" onClick={this.props.onRetry}>
             Try again
           </button>
         )}

@@ -31,11 +31,11 @@ async def test_all_is_well(database, given_case):
         assert checks[name].state is State.OK, checks[name]
 
 
-async def test_a_clock_that_was_set_back_is_a_problem(database, given_case):
+async def test_a_clock_that_was_set_back_is_a_problem(database, clerk, given_case):
     await given_case("N")
 
-    early = await diagnosing.clock(database, "2001-01-01T00:00:00Z")
-    late = await diagnosing.clock(database, "2999-01-01T00:00:00Z")
+    early = await diagnosing.clock(clerk, database, "2001-01-01T00:00:00Z")
+    late = await diagnosing.clock(clerk, database, "2999-01-01T00:00:00Z")
 
     assert (early.state, late.state) == (State.PROBLEM, State.OK)
     assert "NTP" in early.advice
