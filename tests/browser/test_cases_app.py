@@ -3,6 +3,7 @@
 import re
 import signal
 import subprocess
+import time
 
 import httpx2
 import pytest
@@ -288,29 +289,52 @@ def test_a_server_that_is_gone_loses_nothing_that_was_typed(page, plain, tmp_pat
     assert page.all(".sheet > label input")[0].get_attribute("value") == "Typed with care"
 
 
-def test_what_could_not_be_loaded_is_loaded_by_trying_again(page, plain, make, tmp_path):
-    case = make(name="Try ./. Again")
+@pytest.fixture
+def mortal(plain, tmp_path):
+    """A gateway that a test may kill, and start again at the same port."""
     other = plain.beside(
         tmp_path,
         app=single_page.EXAMPLE,
         documents=single_page.EXAMPLE / single_page.MANIFEST,
         demo_key=plain.key,
     )
-    try:
-        page.open(other.url)
-        page.wait_for(".cases a")
-        port = other.url.rpartition(":")[2]
+    yield other
+    if other.process is not None:
         other.kill()
-        page.script("location.hash = arguments[0]", f"#/cases/{case['id']}")
-        page.shows("The server does not answer", "[role=alert]")
 
-        other.start("--port", port)
-        page.wait_for("[role=alert] button").click()
 
-        page.wait_until(lambda: page.heading() == case["name"])
-    finally:
-        if other.process is not None:
-            other.kill()
+def test_what_could_not_be_loaded_is_loaded_by_trying_again(page, mortal, make):
+    case = make(name="Try ./. Again")
+    page.open(mortal.url)
+    page.wait_for(".cases a")
+    port = mortal.url.rpartition(":")[2]
+    mortal.kill()
+    page.script("location.hash = arguments[0]", f"#/cases/{case['id']}")
+    page.shows("The server does not answer", "[role=alert]")
+
+    mortal.start("--port", port)
+    page.wait_for("[role=alert] button").click()
+
+    page.wait_until(lambda: page.heading() == case["name"])
+
+
+def test_a_server_that_is_gone_is_not_asked_for_more_again_and_again(page, mortal):
+    page.open(mortal.url)
+    page.wait_until(lambda: len(page.all(".cases li")) == 20)
+    port = mortal.url.rpartition(":")[2]
+    mortal.kill()
+    page.browser.get_log("performance")
+    page.script("window.scrollTo(0, document.body.scrollHeight)")
+    page.shows("The server does not answer", "[role=alert]")
+    time.sleep(0.5)
+    asked = str(page.browser.get_log("performance")).count('Network.requestWillBeSent"')
+    assert 0 < asked < 3
+
+    mortal.start("--port", port)
+    page.wait_for("main section > button").click()
+
+    page.wait_until(lambda: len(page.all(".cases li")) > 20)
+    assert page.text("[role=alert]") == ""
 
 
 def test_a_server_without_the_documents_says_what_to_set(page, plain, tmp_path):

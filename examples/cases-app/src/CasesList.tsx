@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { graphql, usePaginationFragment } from "react-relay";
 import type { CasesList_query$key } from "./__generated__/CasesList_query.graphql";
 import type { CasesListPageQuery } from "./__generated__/CasesListPageQuery.graphql";
@@ -44,17 +44,24 @@ export function CasesList({ query }: { query: CasesList_query$key }) {
     query,
   );
   const end = useRef<HTMLButtonElement>(null);
+  const [trouble, setTrouble] = useState("");
 
-  // Who scrolls to the end gets more; the button is for the keyboard.
+  const more = useCallback(() => {
+    setTrouble("");
+    loadNext(PAGE, { onComplete: (error) => setTrouble(error?.message ?? "") });
+  }, [loadNext]);
+
+  // Who scrolls to the end gets more; the button is for the keyboard, and after a failure for all:
+  // else a server that is gone would be asked again and again.
   useEffect(() => {
     const button = end.current;
-    if (button === null) return;
+    if (button === null || trouble !== "") return;
     const observer = new IntersectionObserver(([seen]) => {
-      if (seen?.isIntersecting && !isLoadingNext) loadNext(PAGE);
+      if (seen?.isIntersecting && !isLoadingNext) more();
     });
     observer.observe(button);
     return () => observer.disconnect();
-  }, [loadNext, isLoadingNext, hasNext]);
+  }, [more, isLoadingNext, hasNext, trouble]);
 
   const edges = data.cases?.edges ?? [];
   return (
@@ -75,8 +82,9 @@ export function CasesList({ query }: { query: CasesList_query$key }) {
         ))}
       </ol>
       {edges.length === 0 && <p>No case has all of this. Try fewer words, or fewer filters.</p>}
+      {trouble !== "" && <p role="alert">{trouble}</p>}
       {hasNext && (
-        <button type="button" ref={end} disabled={isLoadingNext} onClick={() => loadNext(PAGE)}>
+        <button type="button" ref={end} disabled={isLoadingNext} onClick={more}>
           {isLoadingNext ? "Loading …" : "More cases"}
         </button>
       )}

@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { graphql, useFragment, usePaginationFragment } from "react-relay";
 import type { TimelinePageQuery } from "./__generated__/TimelinePageQuery.graphql";
 import type { Timeline_case$key } from "./__generated__/Timeline_case.graphql";
@@ -25,7 +26,14 @@ export function Timeline({ of }: { of: Timeline_case$key }) {
     `,
     of,
   );
+  const [trouble, setTrouble] = useState("");
   const edges = data.timeline?.edges ?? [];
+
+  function more() {
+    setTrouble("");
+    loadNext(20, { onComplete: (error) => setTrouble(error?.message ?? "") });
+  }
+
   return (
     <section aria-labelledby="timeline">
       <h2 id="timeline">Timeline</h2>
@@ -34,8 +42,9 @@ export function Timeline({ of }: { of: Timeline_case$key }) {
           <Event key={node.id} of={node} />
         ))}
       </ol>
+      {trouble !== "" && <p role="alert">{trouble}</p>}
       {hasNext && (
-        <button type="button" disabled={isLoadingNext} onClick={() => loadNext(20)}>
+        <button type="button" disabled={isLoadingNext} onClick={more}>
           Earlier events
         </button>
       )}
