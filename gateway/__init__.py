@@ -2,6 +2,7 @@
 
 app         the composition root: only wiring
 server/     connections and middleware; limits/, the limits on a document and its cost
+telemetry/  metrics and traces
 execution/  how an operation is executed; schema/, the GraphQL schema
 http/       GraphQL over HTTP, stage by stage, and GraphiQL
 commands/   the command casegraph; all of these use settings, logs and globalids

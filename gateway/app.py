@@ -37,6 +37,7 @@ from gateway.server.anchoring import anchored
 from gateway.server.compression import Compressed
 from gateway.server.edge import BodyCap, Bounded, Envelope, WellFormed
 from gateway.settings import Settings
+from gateway.telemetry import metrics, sampling, scraping
 from rest_compat import application as rest_compat
 from rest_compat.errors import http_failure
 
@@ -130,6 +131,7 @@ def create_app(chosen: Settings) -> Starlette:
                 bound=not chosen.bypass_policies,
                 pooling=chosen.pooling,
                 read_url=chosen.read_url or None,
+                watch=metrics.Counting(),
             ) as database,
             anchored(database),
         ):
@@ -145,7 +147,8 @@ def create_app(chosen: Settings) -> Starlette:
                 Positions(),
             )
             app.state.services = rest.state.services = services
-            yield
+            async with sampling.sampled(services, always=chosen.workers > 1):
+                yield
             await services.keys.settled()
             logs.flush()
 
@@ -165,6 +168,7 @@ def create_app(chosen: Settings) -> Starlette:
             Route("/", _start_of(chosen)),
             Route("/healthz", _healthy),
             Route("/readyz", _ready),
+            Route(scraping.URL, _metrics_of(chosen)),
             # Reached only by other methods: they get 405, not 404.
             Route("/graphql", _start, methods=["GET", "POST"]),
             *([Mount("/graphql/static", graphiql.static_files())] if chosen.graphiql else []),
@@ -219,6 +223,13 @@ def _start_of(chosen: Settings) -> Callable[[Request], Awaitable[Response]]:
         return single_page.page(chosen)
 
     return start
+
+
+def _metrics_of(chosen: Settings) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        return await scraping.answer(request, request.app.state.services, chosen)
+
+    return answer
 
 
 async def _healthy(_request: Request) -> Response:

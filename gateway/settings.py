@@ -14,7 +14,7 @@ from domain.storage.database import Pooling
 
 PREFIX = "CASEGRAPH_"
 MOST = 10**9
-_SECRET = ("database_url", "read_url", "demo_key")
+_SECRET = ("database_url", "read_url", "demo_key", "metrics_token")
 """Settings whose values no message repeats: a URL may hold a password."""
 
 
@@ -152,6 +152,11 @@ class Settings(BaseModel):
     )
     log_format: Literal["json", "text"] = Field(
         default="json", description="The log format: json, or text for people to read."
+    )
+    metrics_token: str = Field(
+        default="",
+        description="The bearer token that /metrics asks for; without one, it answers clients on "
+        "this machine only.",
     )
     app: str = Field(
         default="",

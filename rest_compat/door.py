@@ -61,6 +61,7 @@ class Door(APIRoute):
             question = None
             if scope is Scope.CASES_READ:
                 question = await services.kept.ask(caller, "rest", *_asked(request.scope))
+                request.scope["state"]["kept"] = question.kept is not None
                 if question.kept is not None and (same := held(request, question.kept.answer)):
                     _settle(request, services, caller, question.kept.visited)
                     return same
@@ -124,8 +125,10 @@ def _header(scope: ASGIScope, wanted: bytes) -> str | None:
 
 def _settle(request: Request, services: Services, caller: Principal, visited: int) -> None:
     """Charge what the call has visited, if that was more than a call's point."""
-    if (more := points_of(visited) - 1) > 0:
-        request.scope["state"]["allowance"] = services.rates.spend(caller.key_id, more)
+    state = request.scope["state"]
+    state["rows"], state["points"] = visited, points_of(visited)
+    if state["points"] > 1:
+        state["allowance"] = services.rates.spend(caller.key_id, state["points"] - 1)
 
 
 async def _caller(request: Request, services: Services) -> Principal:

@@ -10,6 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
 
 from domain.errors import (
     DomainError,
@@ -110,12 +111,20 @@ def envelope(
 ) -> Response:
     """The response for an error; *more* is added beside code and message."""
     error = {"code": code, "message": message, "details": _details(problems), **more}
-    return _response(error, {"Cache-Control": "no-store", **(headers or {})})
+    return ErrorResponse(error, {"Cache-Control": "no-store", **(headers or {})})
 
 
-def _response(error: dict[str, Any], headers: Mapping[str, str]) -> Response:
-    body = orjson.dumps({"error": error})
-    return Response(body, STATUS[error["code"]], headers, media_type="application/json")
+class ErrorResponse(Response):
+    """Says in the request's state, for the log, which error it tells of."""
+
+    def __init__(self, error: dict[str, Any], headers: Mapping[str, str]) -> None:
+        self._code = error["code"]
+        body = orjson.dumps({"error": error})
+        super().__init__(body, STATUS[self._code], headers, media_type="application/json")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["codes"] = (self._code,)
+        await super().__call__(scope, receive, send)
 
 
 def _details(problems: Sequence[Problem]) -> list[dict[str, Any]]:
@@ -178,7 +187,7 @@ def version_conflict(conflict: VersionConflict, current: dict[str, Any]) -> Resp
     detail = _details(conflict.problems)[0] | {"current": current}
     error = {"code": conflict.code, "message": conflict.message, "details": [detail]}
     headers = {"Cache-Control": "no-store", "ETag": etag(conflict.actual)}
-    return _response(error, headers)
+    return ErrorResponse(error, headers)
 
 
 async def unreadable(_request: Request, error: Exception) -> Response:

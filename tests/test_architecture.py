@@ -39,7 +39,7 @@ FLOORS = {
     "domain": [
         {"domain.words": "models inputs errors ids instants checks characters folding words"},
         {
-            "domain.storage": "database opening statements spellings tables seals turns"
+            "domain.storage": "database opening statements spellings tables seals turns watch"
             " cancellation revisions migrating",
             "domain.storage.sqlite": "file readers writer groups lock errors backup swap",
             "domain.storage.postgresql": "server standby connecting snapshots sessions"
@@ -72,6 +72,7 @@ FLOORS = {
     ],
     "gateway": [
         {"gateway": "settings logs globalids"},
+        {"gateway.telemetry": "metrics sampling scraping"},
         {
             "gateway.server": "process connection exchange edge compression anchoring",
             "gateway.limits": "text fragments shapes costs points measured",
@@ -86,7 +87,7 @@ FLOORS = {
         },
         {
             "gateway.http": "endpoint accept parameters persisted manifests pipeline "
-            "introspection graphiql single_page"
+            "introspection graphiql single_page telling"
         },
         {
             "gateway.root": "app",

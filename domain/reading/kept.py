@@ -54,12 +54,11 @@ class KeptAnswers:
     def __init__(self, database: Database, most_bytes: int) -> None:
         self._database = database
         self._most = most_bytes
-        self._bytes = 0
+        self.bytes = 0
         self._answers: OrderedDict[Hashable, tuple[int, int, Kept]] = OrderedDict()
         self._workspaces: dict[int, _Workspace] = {}
         self._seen: OrderedDict[int, None] = OrderedDict()
         self.hits = 0
-        self.misses = 0
 
     async def ask(self, who: Principal, *question: Hashable) -> Question:
         """Look for the answer to a question that callers with the same scopes get the same to.
@@ -69,11 +68,9 @@ class KeptAnswers:
         workspace_id = who.workspace_id
         key = (workspace_id, who.scopes, question)
         if not self._most or not self._expects(key, who):
-            self.misses += 1
             return Question(key, workspace_id)
         head = await self._database.head(workspace_id)
         if head is None:
-            self.misses += 1
             return Question(key, workspace_id)
         known = self._workspaces.get(workspace_id)
         if known is None:
@@ -87,7 +84,6 @@ class KeptAnswers:
                 self._answers.move_to_end(found)
                 self.hits += 1
                 return Question(key, workspace_id, head, entry[2])
-        self.misses += 1
         return Question(key, workspace_id, head)
 
     def keep(
@@ -112,10 +108,10 @@ class KeptAnswers:
             return
         self._answers[key] = question.workspace_id, size, kept
         known.keys.add(key)
-        self._bytes += size
-        while self._bytes > self._most:
+        self.bytes += size
+        while self.bytes > self._most:
             dropped, (workspace_id, its_size, _kept) = self._answers.popitem(last=False)
-            self._bytes -= its_size
+            self.bytes -= its_size
             self._workspaces[workspace_id].keys.discard(dropped)
 
     def _expects(self, key: Hashable, who: Principal) -> bool:
@@ -133,5 +129,5 @@ class KeptAnswers:
     def _drop_all(self, known: _Workspace) -> None:
         for key in known.keys:
             _workspace_id, size, _kept = self._answers.pop(key)
-            self._bytes -= size
+            self.bytes -= size
         known.keys.clear()

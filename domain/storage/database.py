@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 from domain.errors import invalid
 from domain.instants import Instant
 from domain.storage.statements import Fetch, Fetchable, Prepared
+from domain.storage.watch import Load, Watch
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -118,9 +119,10 @@ class Database(ABC):
     is_shared: ClassVar[bool]
     """Whether other hosts may use it, too."""
 
-    def __init__(self, url: URL, clock: Callable[[], Instant]) -> None:
+    def __init__(self, url: URL, clock: Callable[[], Instant], watch: Watch) -> None:
         self.url = url
         self.clock = clock
+        self.watch = watch
 
     @abstractmethod
     async def open(
@@ -212,6 +214,17 @@ class Database(ABC):
 
         *on_wait* is told, in a sentence, what this waits for. Raises Unavailable if others read an
         older state of the database for too long, which keeps what was erased.
+        """
+
+    @abstractmethod
+    def load(self) -> Load:
+        """What it is doing in this process."""
+
+    @abstractmethod
+    async def sizes(self) -> dict[str, int]:
+        """The bytes that it takes on its disk, by what they are for.
+
+        Raises TimedOut, Unavailable.
         """
 
     def lost(self, error: BaseException | None) -> bool:

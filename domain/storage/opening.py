@@ -13,8 +13,10 @@ from domain import instants
 from domain.errors import Unavailable
 from domain.instants import Instant
 from domain.storage.database import Database, Pooling
+from domain.storage.watch import Watch
 
 _POOLING = Pooling()
+_WATCH = Watch()
 
 
 @contextlib.asynccontextmanager
@@ -29,6 +31,7 @@ async def opened(
     owner: bool = False,
     pooling: Pooling = _POOLING,
     read_url: str | None = None,
+    watch: Watch = _WATCH,
 ) -> AsyncIterator[Database]:
     """The database at *url*, open for the length of the block.
 
@@ -37,9 +40,10 @@ async def opened(
     A snapshot that is read for longer than *read_seconds* ends with TimedOut. Only a server sets
     it; its writes do not wait long either. If *bound*, a role that PostgreSQL's row-level policies
     do not bind is refused; if *owner*, one that may only serve. What can be is read from the
-    PostgreSQL server at *read_url*, a standby of the other. Raises Unavailable, Damaged.
+    PostgreSQL server at *read_url*, a standby of the other. *watch* is told what it does. Raises
+    Unavailable, Damaged.
     """
-    database = _database(parse_url(url), clock, read_seconds, pooling, read_url, bound)
+    database = _database(parse_url(url), clock, read_seconds, pooling, read_url, bound, watch)
     try:
         await database.open(migrate=migrate, on_progress=on_progress)
         if bound:
@@ -119,15 +123,16 @@ def _database(
     pooling: Pooling,
     read_url: str | None,
     bound: bool,
+    watch: Watch,
 ) -> Database:
     # Imported here so that an unused driver is not loaded.
     if url.get_backend_name() == "postgresql":
         from domain.storage.postgresql.server import PostgresqlDatabase
 
         standby = _standby_url(read_url) if read_url else None
-        return PostgresqlDatabase(url, clock, read_seconds, pooling, standby, bound=bound)
+        return PostgresqlDatabase(url, clock, read_seconds, watch, pooling, standby, bound=bound)
     if read_url:
         raise Unavailable("Only a PostgreSQL database has a standby: CASEGRAPH_READ_URL is set.")
     from domain.storage.sqlite.file import SqliteDatabase
 
-    return SqliteDatabase(url, clock, read_seconds)
+    return SqliteDatabase(url, clock, read_seconds, watch)

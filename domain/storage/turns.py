@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from domain.errors import Unavailable
+from domain.storage.watch import Use
 
 STEPS_A_ROW = 12
 """Instructions of SQLite's virtual machine for each row or index entry that it visits, about."""
@@ -88,11 +89,15 @@ class Turns:
     """*most* turns at a time, and half of them for any one key."""
 
     def __init__(self, most: int) -> None:
-        self._free = most
+        self.most = self._free = most
         self._alone = max(1, most // 2)
         self._crowded = max(1, min(most // 2, (os.cpu_count() or 1) // 2))
         self._held: Counter[str] = Counter()
         self._waiting: deque[tuple[str, asyncio.Future[None]]] = deque()
+
+    def use(self) -> Use:
+        """How many turns are taken and waited for."""
+        return Use(self.most, self.most - self._free, len(self._waiting))
 
     @contextlib.asynccontextmanager
     async def turn(self, seconds: float | None) -> AsyncIterator[None]:

@@ -200,8 +200,10 @@ def _run(settings: Settings, listener: socket.socket) -> None:
 
     from gateway.server.connection import Connection
     from gateway.server.process import GRACEFUL_SECONDS, Server, Supervisor
+    from gateway.telemetry.metrics import SHARED
 
     os.environ.update(settings.environment())
+    os.environ.pop(SHARED, None)
     _allow_open_files(settings.connections + OTHER_FILES)
     config = uvicorn.Config(
         "gateway.app:from_environment",
@@ -225,7 +227,9 @@ def _run(settings: Settings, listener: socket.socket) -> None:
             raise typer.Exit(1)
         return
     listener.set_inheritable(True)
-    Supervisor(config, sockets=[listener]).run()
+    with tempfile.TemporaryDirectory(prefix="casegraph-metrics-") as folder:
+        os.environ[SHARED] = folder
+        Supervisor(config, sockets=[listener]).run()
 
 
 def _check_files(settings: Settings) -> None:

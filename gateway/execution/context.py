@@ -36,6 +36,9 @@ class Context:
         self.entries = 0
         # Why the client may send the whole request again: nothing was changed, or will be.
         self.refusal: Unavailable | None = None
+        # The name of the operation and its type, once they are known.
+        self.operation: str | None = None
+        self.type = ""
         self._opened: AsyncExitStack | None = None
         self._lock: asyncio.Lock | None = None
         self._snapshot: Snapshot | None = None

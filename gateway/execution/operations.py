@@ -118,6 +118,7 @@ class Operation:
         self._mutations: list[MutationField] = []
         self._plain = _plain_variables(operation)
         self.type = operation.operation
+        self.name = name_of(operation)
         if self.type is OperationType.QUERY:
             self.plan_function = function_of(plan_query(schema, self._fragments, operation))
         elif self.type is OperationType.MUTATION:
@@ -195,6 +196,11 @@ class Operation:
             return plain
         values = get_variable_values(self._schema, definitions, dict(given or {}), max_errors=1)
         return values if isinstance(values, VariableValues) else None
+
+
+def name_of(operation: OperationDefinitionNode) -> str:
+    """The operation's name; empty if it has none."""
+    return operation.name.value if operation.name else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ own status for both media types.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import Any
 
 import orjson
 import structlog
@@ -41,6 +42,7 @@ from gateway.http.parameters import (
 )
 from gateway.http.persisted import Persisted
 from gateway.http.pipeline import answer
+from gateway.http.telling import answer_of, operation_of
 from gateway.limits.points import Meter, metered
 from gateway.schema.refusals import extensions_of
 from gateway.settings import Settings
@@ -118,18 +120,23 @@ class Endpoint:
             try:
                 if content is None:
                     content = await read_content(scope, receive, headers)
-                response = await self._answered(method, content, who, services, meter, media_type)
+                answered = self._answered(method, content, who, services, meter, media_type, state)
+                response = await answered
                 return conditional(response, scope["headers"]) if method == "GET" else response
             finally:
                 state["allowance"] = meter.allowance
+                state["points"] = meter.charged
                 state["position"] = services.positions.written(who.key_id)
         except BadRequest as refusal:
+            state["codes"] = (refusal.code,)
             errors = [{"message": str(refusal), "extensions": {"code": refusal.code}}]
             status = refusal.status or _without_data(media_type)
             return Response(status, media_type, orjson.dumps({"errors": errors}), refusal.headers)
         except HTTPException as refusal:
+            state["codes"] = ("PAYLOAD_TOO_LARGE",)
             return _too_large(refusal, media_type)
         except DomainError as refusal:
+            state["codes"] = (refusal.code,)
             if isinstance(refusal, RateLimited):
                 state["allowance"] = services.rates.used_up(refusal)
             return _refused(refusal, media_type)
@@ -142,31 +149,39 @@ class Endpoint:
         services: Services,
         meter: Meter,
         media_type: str,
+        state: dict[str, Any],
     ) -> Response:
-        """The kept answer, or a new one, charged alike."""
+        """The kept answer, or a new one, charged alike. *state* is told of the operation."""
         question = None
         if _MUTATION not in content:
             question = await services.kept.ask(who, "graphql", method, content)
+            state["kept"] = question.kept is not None
         if question is not None and question.kept is not None:
-            body, rows, visited = question.kept
+            (body, facts), rows, visited = question.kept
+            state.update(facts)
+            state["rows"] = visited
             await meter.admit(rows, 0)
             meter.settle(visited)
             return Response(200, media_type, body, lasting=True)
         visited = 0
+        context = Context(who, services)
         try:
             asked = parameters_of(content, method, self._settings)
             asked = self._persisted.resolved(asked, who.workspace_id)
-            context = Context(who, services)
             made = await answer(self._documents, method, asked, context, meter, self._settings)
         finally:
             reading = READING.get()
             visited = reading.total if reading is not None else 0
             meter.settle(visited)
+            state["rows"] = visited
+            state.update(operation_of(context))
+        facts = {"trusted": asked.trusted, **answer_of(made.response, context)}
+        state.update(facts)
         body = orjson.dumps(made.response)
         if question is not None and made.lasting:
             # Only viewer depends on the key. In a document no field is written in another way.
             mine = who.key_id if "viewer" in asked.query else None
-            kept = Kept(body, made.rows, visited)
+            kept = Kept((body, facts | operation_of(context)), made.rows, visited)
             services.kept.keep(question, kept, len(content) + len(body), mine)
         if "data" not in made.response:
             return Response(_without_data(media_type), media_type, body)

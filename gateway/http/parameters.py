@@ -30,6 +30,8 @@ class Parameters:
     tell_cost: bool = False
     document_id: str | None = None
     sha256: str | None = None
+    trusted: bool = False
+    """Whether *query* is known to be a document that the server was started with."""
 
 
 class BadRequest(Exception):

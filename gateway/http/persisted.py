@@ -46,16 +46,17 @@ class Persisted:
             if self._only and PREFIX + digest(asked.query) not in self._trusted:
                 message = "This server executes only documents that it was started with."
                 raise BadRequest(403, "QUERY_NOT_IN_SAFELIST", message)
-            return asked
+            return replace(asked, trusted=True) if self._only else asked
         name = asked.document_id or PREFIX + str(asked.sha256)
         text = self._trusted.get(name)
+        trusted = text is not None
         if text is None and self._registers and name.startswith(PREFIX):
             text = self._registered.get((workspace_id, name))
             if text is not None:
                 self._registered.move_to_end((workspace_id, name))
         if text is None:
             raise self._unknown(asked)
-        return replace(asked, query=text)
+        return replace(asked, query=text, trusted=trusted)
 
     def register(self, asked: Parameters, workspace_id: int) -> None:
         """Remember a valid document that was sent with its hash, for keys of the same workspace."""

@@ -32,7 +32,7 @@ from domain.access.positions import read_latest
 from domain.storage.turns import READING
 from gateway.execution.context import Context
 from gateway.execution.documents import Documents, Remembered
-from gateway.execution.operations import Operation
+from gateway.execution.operations import Operation, name_of
 from gateway.execution.selections import NotCovered
 from gateway.http.parameters import BadRequest, Parameters
 from gateway.limits.measured import Measured, measured
@@ -41,6 +41,7 @@ from gateway.limits.text import check_text
 from gateway.schema.assembled import schema
 from gateway.schema.refusals import formatted
 from gateway.settings import Settings
+from gateway.telemetry import metrics
 
 log = structlog.get_logger("casegraph.graphql")
 
@@ -91,17 +92,22 @@ async def answer(
             document = parsed(asked.query)
             node = operation_of(document, asked.operation_name, method)
             kind = node.operation
+            context.operation, context.type = name_of(node), kind.value
             measure = measured(SCHEMA, document, node, settings)
             rows = await admit(measure, asked, context, meter, settings)
             check_valid(document, settings)
             operation = compiled(document, asked.operation_name)
-            if operation is not None:
+            if operation is None:
+                metrics.PLAN_NOT_COVERED.inc()
+            else:
+                metrics.PLAN_COMPILED.inc()
                 remembered = Remembered(operation, measure)
                 documents.remember(asked.query, asked.operation_name, remembered)
         else:
             operation, measure = cached
             document = None
             kind = operation.type
+            context.operation, context.type = operation.name, kind.value
             check_method(kind, method)
             rows = await admit(measure, asked, context, meter, settings)
         if kind is OperationType.MUTATION:
@@ -232,7 +238,9 @@ async def executed(
     if operation is not None:
         data = await operation.run(context, asked.variables)
         if data is not None:
+            metrics.PLAN_RUN.inc()
             return {"data": data}
+        metrics.PLAN_GIVEN_UP.inc()
         document = operation.document
     assert document is not None
     result = await _by_graphql_core(document, asked, context)

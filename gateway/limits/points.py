@@ -39,6 +39,11 @@ class Meter:
         self._charged = wanted
         self._least = max(1, writes)
 
+    @property
+    def charged(self) -> int:
+        """The points that are charged."""
+        return self._charged
+
     def refuse(self) -> None:
         """Charge a document that was refused, or failed as a whole."""
         self._least = max(self._least, REFUSED_POINTS)

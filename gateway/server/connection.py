@@ -32,6 +32,7 @@ from gateway.logs import access
 from gateway.server.edge import BODY_TO_COME, failure_body, request_id_of, sealed
 from gateway.server.exchange import Exchange
 from gateway.settings import Settings
+from gateway.telemetry import metrics
 
 MAX_HEAD_BYTES = 32 << 10
 MAX_FRAMING = 16
@@ -429,8 +430,13 @@ class Connection(HttpToolsProtocol):
         request_id = request_id_of(headers)
         self._write(refusal, request_id)
         self.end()
-        facts = {"status": refusal.status, "code": refusal.code}
-        access("refused", **facts, request_id=request_id.decode())
+        metrics.refused(refusal.status, refusal.code)
+        access(
+            "refused",
+            status=refusal.status,
+            code=refusal.code,
+            request_id=request_id.decode(),
+        )
 
     def _write(self, refusal: Refusal, request_id: bytes) -> None:
         body = failure_body("", refusal.code, refusal.message)

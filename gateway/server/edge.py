@@ -17,6 +17,7 @@ from domain.access.positions import HEADER
 from domain.access.rates import WINDOW_SECONDS, Allowance
 from domain.errors import Invalid, Unavailable
 from gateway.logs import ACCESS, REQUEST_ID, access
+from gateway.telemetry import metrics
 
 log = structlog.get_logger(ACCESS)
 
@@ -37,7 +38,7 @@ _OWN_POLICY = b"content-security-policy"
 CLIENT_CLOSED_REQUEST = 499
 """In the access log only, as in nginx: the client is gone and gets no answer."""
 
-ALWAYS_ANSWERED = frozenset(("/healthz", "/readyz"))
+ALWAYS_ANSWERED = frozenset(("/healthz", "/readyz", "/metrics"))
 """Answered under any load: a monitor must be able to tell a busy process from a dead one."""
 
 COUNTED = "/api/v1/"
@@ -52,6 +53,7 @@ _ROUTES = frozenset(
         "/graphql/schema.graphql",
         "/healthz",
         "/readyz",
+        "/metrics",
         "/api/v1/docs",
         "/api/v1/openapi.json",
     )
@@ -68,8 +70,9 @@ class Envelope:
     """Gives each request an id, answers 500 for a defect, and writes a line to the access log.
 
     The id is the client's if it is well formed; answers and logs carry it. A log line has the
-    method, the route, the status, milliseconds and the key's id, and never the path, which may hold
-    a name or a key. An answer to a defect shows nothing of it.
+    method, the route, the status, milliseconds, bytes and the key's id, what the surfaces tell of
+    the request in its state (_TOLD), and never the path, which may hold a name or a key. The same
+    is counted. An answer to a defect shows nothing of it.
     Answers of both surfaces carry the rate-limit headers: the request's *allowance* if its key is
     known, else a full *rate_limit*, a key's points a minute; and the *position* that was written.
     """
@@ -87,11 +90,13 @@ class Envelope:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id.decode()
         path = scope["path"]  # mounted applications change it in the scope
-        status = 0
+        status = sent = 0
 
         async def send_sealed(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
+            nonlocal status, sent
+            if message["type"] == "http.response.body":
+                sent += len(message.get("body", b""))
+            elif message["type"] == "http.response.start":
                 status = message["status"]
                 headers = sealed(message.get("headers", ()), request_id)
                 if path == "/graphql" or path.startswith(COUNTED):
@@ -112,17 +117,46 @@ class Envelope:
             log.exception("request_failed")
             if not status:
                 failure = "INTERNAL_ERROR", "An internal error occurred."
-                await _send_failure(send_sealed, path, 500, *failure)
+                await _send_failure(send_sealed, scope, path, 500, *failure)
         finally:
-            access(
-                "request",
-                method=_method(scope["method"]),
-                path=state.get("route") or _route(path),
-                status=status or 500,
-                ms=round((time.perf_counter() - started) * 1000, 2),
-                key=state.get("key_id"),
-            )
+            _tell(scope, path, status or 500, time.perf_counter() - started, sent)
             REQUEST_ID.reset(token)
+
+
+_TOLD = ("operation", "type", "codes", "rows", "points", "kept", "trace_id")
+"""What the log has of a request's state, if it is there: the operation's name and type, the codes
+of its errors, the rows that it visited, the points that were charged, whether a kept answer was
+there, and the trace that it belongs to."""
+
+
+def _tell(scope: Scope, path: str, status: int, seconds: float, sent: int) -> None:
+    """Log and count a request that is answered."""
+    state = scope["state"]
+    method = _method(scope["method"])
+    route = state.get("route") or _route(path)
+    facts = {name: state[name] for name in _TOLD if state.get(name) not in (None, "", ())}
+    quiet = path in ALWAYS_ANSWERED or path.startswith(_STATIC)
+    access(
+        "request",
+        quiet=quiet,
+        method=method,
+        path=route,
+        **facts,
+        status=status,
+        ms=round(seconds * 1000, 2),
+        bytes=sent,
+        key=state.get("key_id"),
+    )
+    if route == "/graphql":
+        name = metrics.NAMES.label(
+            state.get("operation"),
+            known=state.get("trusted", False),
+            executed=state.get("executed", False),
+        )
+        metrics.request("graphql", name, status, seconds, sent, state)
+    else:
+        surface = "rest" if path.startswith(COUNTED) else "other"
+        metrics.request(surface, f"{method} {route}", status, seconds, sent, state)
 
 
 class Bounded:
@@ -144,7 +178,8 @@ class Bounded:
             return
         if self._working >= self._most:
             retry = (b"retry-after", b"1")
-            await _send_failure(send, scope["path"], 503, Unavailable.code, BUSY, retry)
+            path = scope["path"]
+            await _send_failure(send, scope, path, 503, Unavailable.code, BUSY, retry)
             return
         if scope["state"].get(BODY_TO_COME):
             await self._wait_without_place(scope, receive, send)
@@ -195,7 +230,7 @@ class WellFormed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (problem := _ambiguity(scope)):
-            await _send_failure(send, scope["path"], 400, Invalid.code, problem)
+            await _send_failure(send, scope, scope["path"], 400, Invalid.code, problem)
             return
         await self._app(scope, receive, send)
 
@@ -319,8 +354,15 @@ def failure_body(path: str, code: str, message: str) -> bytes:
 
 
 async def _send_failure(
-    send: Send, path: str, status: int, code: str, message: str, *more: tuple[bytes, bytes]
+    send: Send,
+    scope: Scope,
+    path: str,
+    status: int,
+    code: str,
+    message: str,
+    *more: tuple[bytes, bytes],
 ) -> None:
+    scope["state"]["codes"] = (code,)
     body = failure_body(path, code, message)
     headers = [
         (b"content-type", b"application/json"),

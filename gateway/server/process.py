@@ -14,11 +14,13 @@ import time
 from collections.abc import Sequence
 
 import uvicorn
+from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.config import Config
 from uvicorn.supervisors import multiprocess
 
 from gateway import settings
 from gateway.server.connection import Connection, State
+from gateway.telemetry import metrics
 
 GRACEFUL_SECONDS = 30
 """After this long the server stops, whatever it is doing."""
@@ -114,6 +116,8 @@ class Server(uvicorn.Server):
             self._check()
 
     def _check(self) -> None:
+        metrics.CONNECTIONS.set(len(self._state.connections))
+        metrics.IN_PROGRESS.set(len(self._state.tasks))
         now = asyncio.get_running_loop().time()
         for connection in list(self._state.connections):
             if isinstance(connection, Connection):
@@ -137,6 +141,13 @@ class Supervisor(multiprocess.Multiprocess):
         # uvicorn creates processes in four places and takes no other class for them.
         multiprocess.Process = Worker  # type: ignore[misc]
         super().init_processes()
+
+    def keep_subprocess_alive(self) -> None:
+        before = {one.pid for one in self.processes}
+        super().keep_subprocess_alive()
+        for gone in before - {one.pid for one in self.processes}:
+            # Its gauges; what it has counted stays.
+            mark_process_dead(gone)  # type: ignore[no-untyped-call]
 
     def terminate_all(self) -> None:
         # Otherwise connections would wait here for a worker and be reset when this process ends.

@@ -45,12 +45,14 @@ from domain.storage.postgresql.standby import HEAD, Elsewhere, Standby, seq_of
 from domain.storage.statements import POSTGRESQL, Fetch, Prepared
 from domain.storage.tables import metadata
 from domain.storage.turns import READING, Turns
+from domain.storage.watch import Load, Use, Watch
 
 T = TypeVar("T")
 ABANDONED_SECONDS = 5.0
 """After which the server ends the transaction of a gateway that sends nothing, as if it were dead:
 until then nobody else can write to the workspace. It waits for a command as long as for a turn."""
 _READY = "SELECT 1 FROM alembic_version"
+_SIZE = Prepared(text("SELECT pg_database_size(current_database())"))
 _ROLE = Prepared(
     text("SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
 )
@@ -75,12 +77,13 @@ class PostgresqlDatabase(Database):
         url: URL,
         clock: Callable[[], Instant],
         read_seconds: float | None,
+        watch: Watch,
         pooling: Pooling,
         read_url: URL | None = None,
         *,
         bound: bool = False,
     ) -> None:
-        super().__init__(url, clock)
+        super().__init__(url, clock, watch)
         self._pooling = pooling
         self._serves = read_seconds is not None
         self._read_seconds = PATIENT_SECONDS if read_seconds is None else read_seconds
@@ -89,12 +92,13 @@ class PostgresqlDatabase(Database):
         self._connector = Connector(url, pooling, self._serves, self._read_seconds, idle_seconds)
         self._standby: Standby | None = None
         if read_url is not None:
-            self._standby = Standby(replace(self._connector, url=read_url), bound=bound)
+            self._standby = Standby(replace(self._connector, url=read_url), watch, bound=bound)
         self._readers: Pool | None = None
         self._writers: Pool | None = None
         self._turns = Turns(pooling.readers)
         # By workspace, for as long as anybody writes or waits.
         self._writing: WeakValueDictionary[int | None, asyncio.Lock] = WeakValueDictionary()
+        self._queued = 0
         self._probe: asyncpg.Connection | None = None
         self._probing = asyncio.Lock()
 
@@ -104,8 +108,8 @@ class PostgresqlDatabase(Database):
         migrate: bool = True,
         on_progress: Callable[[int, int], object] = lambda _done, _total: None,
     ) -> None:
-        self._readers = Pool(partial(self._connect, reads=True), self._pooling.readers)
-        self._writers = Pool(self._connect, self._pooling.writers, writes=True)
+        self._readers = Pool(partial(self._connect, reads=True), self._pooling.readers, self.watch)
+        self._writers = Pool(self._connect, self._pooling.writers, self.watch, writes=True)
         with translated():
             if not await self._has_schema(self._readers):
                 await self._migrated(on_progress, migrate=migrate)
@@ -216,11 +220,14 @@ class PostgresqlDatabase(Database):
         """
         turn = self._writing.setdefault(workspace_id, asyncio.Lock())
         if turn.locked():
+            self._queued += 1
             try:
                 async with asyncio.timeout(until - time.monotonic()):
                     await turn.acquire()
             except TimeoutError:
                 raise Unavailable("Too many writes are in progress right now.") from None
+            finally:
+                self._queued -= 1
         else:
             await turn.acquire()
         try:
@@ -298,6 +305,28 @@ class PostgresqlDatabase(Database):
                 f"The role {role} is a superuser or has BYPASSRLS: PostgreSQL would not keep the "
                 "workspaces apart. Connect as another role, or set CASEGRAPH_BYPASS_POLICIES=true."
             )
+
+    def load(self) -> Load:
+        reads = self._turns.use()
+        pools = [pool for pool in (self._readers, self._writers) if pool is not None]
+        connections = sum(pool.connections for pool in pools) + (self._probe is not None)
+        lag = None
+        if self._standby is not None:
+            there = self._standby.use()
+            reads = Use(
+                reads.most + there.most, reads.busy + there.busy, reads.waiting + there.waiting
+            )
+            connections += self._standby.connections
+            lag = self._standby.lag
+        busy = self._writers.taken if self._writers is not None else 0
+        waiting = self._queued + (self._writers.waiting if self._writers is not None else 0)
+        writes = Use(self._pooling.writers, busy, waiting)
+        return Load(reads, writes, connections, lag)
+
+    async def sizes(self) -> dict[str, int]:
+        async with self.read() as db:
+            [(size,)] = await db.fetch(Fetch(_SIZE, {}))
+        return {"database": size}
 
     async def ready(self) -> None:
         self._pool_of(self._readers)  # raises Unavailable once this is closed

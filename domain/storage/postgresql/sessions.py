@@ -17,6 +17,7 @@ import asyncpg
 from domain.errors import InDoubt, TimedOut, Unavailable
 from domain.storage.database import Row
 from domain.storage.postgresql.errors import DRIVER, SILENT, STOPPED, UNKNOWN, lost, translation
+from domain.storage.watch import Watch, watched
 
 T = TypeVar("T")
 CONNECT_SECONDS = 5.0
@@ -44,21 +45,26 @@ class Session:
 
     async def execute(self, sql: str) -> str:
         """Execute statements; the tag of the last one. Raises TimedOut, Unavailable, Damaged."""
-        return await self._sent(self._connection.execute(sql))
+        with watched(self._pool.watch, sql):
+            return await self._sent(self._connection.execute(sql))
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """The rows of a statement. Raises TimedOut, Unavailable, Damaged."""
-        return await self._sent(self._connection.fetch(sql, *parameters))
+        with watched(self._pool.watch, sql):
+            return await self._sent(self._connection.fetch(sql, *parameters))
 
     async def fetch_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Execute a statement for each row of parameters. Raises TimedOut, Unavailable, Damaged."""
-        await self._sent(self._connection.executemany(sql, rows))
+        with watched(self._pool.watch, sql):
+            await self._sent(self._connection.executemany(sql, rows))
 
     async def commit(self) -> None:
         """Raises InDoubt if the transaction may be stored; after any other error it is not."""
         self._busy = True
+        began = time.perf_counter()
         try:
-            tag = await self._connection.execute("COMMIT")
+            with watched(self._pool.watch, "COMMIT"):
+                tag = await self._connection.execute("COMMIT")
         except DRIVER as error:
             if getattr(error, "severity_en", None) == "ERROR":  # and so rolled back
                 raise self._refusal(error)  # noqa: B904
@@ -66,6 +72,7 @@ class Session:
         self._busy = False
         if tag != "COMMIT":
             raise AssertionError("A transaction with a failed statement was to be committed.")
+        self._pool.watch.committed(time.perf_counter() - began, 1)
 
     def end(self) -> None:
         """Give the connection back; what is open is rolled back first, in the background."""
@@ -144,10 +151,13 @@ class Pool:
         self,
         connect: Callable[[float], Awaitable[asyncpg.Connection]],
         most: int,
+        watch: Watch,
         *,
         writes: bool = False,
     ) -> None:
         self._connect = connect
+        self.watch = watch
+        self.taken = self.waiting = 0
         self._free = asyncio.Semaphore(most)
         self._idle: list[tuple[asyncpg.Connection, float]] = []
         self.closed = False
@@ -178,7 +188,7 @@ class Pool:
     def give_back(self, connection: asyncpg.Connection) -> None:
         """Take back what begun() gave away."""
         self.keep(connection)
-        self._free.release()
+        self._release()
 
     def keep(self, connection: asyncpg.Connection) -> None:
         """Keep a connection for the next one, if it is as good as new."""
@@ -209,19 +219,32 @@ class Pool:
         if self.closed:
             raise Unavailable
         if self._free.locked():
+            self.waiting += 1
             try:
                 async with asyncio.timeout(until - time.monotonic()):
                     await self._free.acquire()
             except TimeoutError:
                 what = "writes" if self.writes else "reads"
                 raise Unavailable(f"Too many {what} are in progress right now.") from None
+            finally:
+                self.waiting -= 1
         else:
             await self._free.acquire()
+        self.taken += 1
         try:
             return await self._connected(until)
         except BaseException:
-            self._free.release()
+            self._release()
             raise
+
+    def _release(self) -> None:
+        self.taken -= 1
+        self._free.release()
+
+    @property
+    def connections(self) -> int:
+        """How many are open, about: one that is being made counts."""
+        return self.taken + len(self._idle)
 
     async def _connected(self, until: float) -> asyncpg.Connection:
         while True:

@@ -9,6 +9,7 @@ waits for one that is gone.
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from functools import partial
@@ -23,6 +24,7 @@ from domain.storage.postgresql.connecting import Connector, require_fit
 from domain.storage.postgresql.sessions import Pool, Session
 from domain.storage.postgresql.snapshots import ServerSnapshot
 from domain.storage.turns import LATEST, READING, Turns
+from domain.storage.watch import Use, Watch
 
 log = logging.getLogger("casegraph.sql")
 
@@ -34,7 +36,9 @@ BEGIN_SECONDS = 1.0
 HEAD = "SELECT casegraph_head($1)"
 _SEQ = "SELECT seq FROM timeline_head WHERE workspace_id = $1"
 _FIT = """
-    SELECT (SELECT version_num FROM alembic_version), rolsuper OR rolbypassrls
+    SELECT (SELECT version_num FROM alembic_version), rolsuper OR rolbypassrls,
+      CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+      ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END
     FROM pg_roles WHERE rolname = current_user"""
 
 
@@ -45,16 +49,18 @@ class Elsewhere(Exception):
 class Standby:
     """A pool of connections to a standby. If *bound*, only as a role that the policies bind."""
 
-    def __init__(self, connector: Connector, *, bound: bool) -> None:
+    def __init__(self, connector: Connector, watch: Watch, *, bound: bool) -> None:
         self._connector = connector
         self._bound = bound
-        self._pool = Pool(partial(connector.connect, reads=True), connector.pooling.readers)
+        self._pool = Pool(partial(connector.connect, reads=True), connector.pooling.readers, watch)
         self._turns = Turns(connector.pooling.readers)
         self._sessions: set[Session] = set()
         self._probe: asyncpg.Connection | None = None
         self._watching: asyncio.Task[None] | None = None
         self._reason: str | None = None  # why it is not read; not known yet
         self.answers = False
+        self.lag = math.inf
+        """By how many seconds it was behind when it was last asked."""
 
     async def open(self) -> None:
         """Begin to look after it; it need not be there."""
@@ -119,6 +125,13 @@ class Standby:
         except Unavailable as error:
             raise Elsewhere from error
 
+    def use(self) -> Use:
+        return self._turns.use()
+
+    @property
+    def connections(self) -> int:
+        return self._pool.connections + (self._probe is not None)
+
     @contextlib.asynccontextmanager
     async def _session(
         self, begin: Callable[[Session], Awaitable[None]], position: int, until: float
@@ -158,8 +171,9 @@ class Standby:
                 if self._probe is None or self._probe.is_closed():
                     self._probe = await self._connector.connect(WATCH_SECONDS, reads=True)
                     require_fit(self._probe)
-                revision, free = await self._probe.fetchrow(_FIT)
+                revision, free, lag = await self._probe.fetchrow(_FIT)
             reason = ""
+            self.lag = float(lag or 0)
             if revision != revisions.head():
                 reason = "it has another schema"
             elif free and self._bound:
@@ -175,6 +189,7 @@ class Standby:
                 log.info("the standby is read")
         self._reason, self.answers = reason, not reason
         if reason:
+            self.lag = math.inf
             for session in tuple(self._sessions):
                 session.cut()
 

@@ -31,6 +31,7 @@ from domain.storage.sqlite.errors import translated, translation
 from domain.storage.sqlite.readers import InlineReader, Overrun, Readers
 from domain.storage.sqlite.writer import Writer
 from domain.storage.statements import Fetch, Prepared
+from domain.storage.watch import Load, Watch
 
 T = TypeVar("T")
 KEPT_BY_READERS = (
@@ -45,13 +46,15 @@ class SqliteDatabase(Database):
 
     is_shared = False
 
-    def __init__(self, url: URL, clock: Callable[[], Instant], read_seconds: float | None) -> None:
-        super().__init__(url, clock)
+    def __init__(
+        self, url: URL, clock: Callable[[], Instant], read_seconds: float | None, watch: Watch
+    ) -> None:
+        super().__init__(url, clock, watch)
         self.path = Path(url.database or "")
         self._read_seconds = read_seconds
         patience = PATIENT_SECONDS if read_seconds is None else BUSY_SECONDS
-        self._writer = Writer(self.path, patience)
-        self._readers = Readers(self.path)
+        self._writer = Writer(self.path, watch, patience)
+        self._readers = Readers(self.path, watch)
         self._inline: InlineReader | None = None
 
     async def open(
@@ -77,7 +80,7 @@ class SqliteDatabase(Database):
             with translated():
                 await self._writer.open()
         with translated():
-            self._inline = InlineReader(self.path)
+            self._inline = InlineReader(self.path, self.watch)
             await self._readers.open()
 
     async def close(self) -> None:
@@ -102,6 +105,7 @@ class SqliteDatabase(Database):
                 return self._inline.run(work)
             except Overrun:
                 pace.overran()
+                self.watch.overran()
         async with self.read() as snapshot:
             return await work(snapshot)
 
@@ -152,6 +156,21 @@ class SqliteDatabase(Database):
             if time.monotonic() > until:
                 raise Unavailable(KEPT_BY_READERS)
             await asyncio.sleep(0.2)
+
+    def load(self) -> Load:
+        inline = self._inline is not None
+        return Load(
+            reads=self._readers.use(),
+            writes=self._writer.use(),
+            connections=inline + self._readers.connections() + self._writer.is_open(),
+        )
+
+    async def sizes(self) -> dict[str, int]:
+        found = {}
+        for part, ending in (("file", ""), ("wal", "-wal")):
+            with contextlib.suppress(OSError):
+                found[part] = os.stat(f"{self.path}{ending}").st_size
+        return found
 
     async def ready(self) -> None:
         """Also refuses if the open file is no longer the one at its path."""

@@ -26,6 +26,7 @@ class Group:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self.members = 1
         self.lost: BaseException | None = None
         """Why the transaction cannot be committed, whatever its leader has done."""
         self._outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -74,6 +75,7 @@ class Group:
                 self.connection.execute("SAVEPOINT member")
                 yield
                 self.connection.execute("RELEASE member")
+                self.members += 1
             except BaseException as error:
                 self._undo(error)
                 raise
@@ -99,13 +101,13 @@ class Queue:
     """Who waits to write: to be called into a group, or to lead one."""
 
     def __init__(self) -> None:
-        self._led = False
+        self.led = False
         self._waiting: deque[asyncio.Future[Group | None]] = deque()
 
     async def admitted(self) -> Group | None:
         """The group to take part in. None: lead one, and call leave() at the end."""
-        if not self._led:
-            self._led = True
+        if not self.led:
+            self.led = True
             return None
         called: asyncio.Future[Group | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(called)
@@ -126,9 +128,13 @@ class Queue:
                 return True
         return False
 
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(not called.done() for called in self._waiting)
+
     def leave(self) -> None:
         """End leading; the next one leads."""
-        self._led = self.call(None)
+        self.led = self.call(None)
 
 
 def _looked_at(future: asyncio.Future[None]) -> None:

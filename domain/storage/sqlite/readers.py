@@ -21,6 +21,7 @@ from domain.storage.database import Row, Snapshot
 from domain.storage.sqlite.errors import busy, interrupted, translated, translation
 from domain.storage.statements import SQLITE, Fetch, Fetchable
 from domain.storage.turns import READING, STEPS_A_ROW, Reading, Turns
+from domain.storage.watch import Use, Watch, watched
 
 log = logging.getLogger("casegraph.sql")
 
@@ -54,8 +55,9 @@ class InlineReader(Snapshot):
     running when its time is up.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, watch: Watch) -> None:
         self._path = path
+        self._watch = watch
         self._until: tuple[float, float] | None = None
         self._left = BRIEF_SECONDS
         self._asked = 0
@@ -161,7 +163,11 @@ class InlineReader(Snapshot):
         sql, parameters = wanted.statement.bound(SQLITE, wanted.values)
         log.debug("%s", sql)
         self._until, self._asked = None, 0
-        rows = self._connection.execute(sql, parameters).fetchall()
+        if self._watch.statement is None:
+            rows = self._connection.execute(sql, parameters).fetchall()
+        else:
+            with self._watch.statement(sql):
+                rows = self._connection.execute(sql, parameters).fetchall()
         if self._until is not None:
             # It was not the shortest, and others may follow.
             self._left = self._until[0] - time.thread_time()
@@ -182,9 +188,10 @@ class InlineReader(Snapshot):
 
 
 class _ThreadSnapshot(Snapshot):
-    def __init__(self, reader: "_Reader", connection: aiosqlite.Connection) -> None:
+    def __init__(self, reader: "_Reader", connection: aiosqlite.Connection, watch: Watch) -> None:
         self._reader = reader
         self._connection = connection
+        self._watch = watch
 
     async def fetch(self, wanted: Fetch) -> list[Row]:
         sql, parameters = wanted.statement.bound(SQLITE, wanted.values)
@@ -192,7 +199,7 @@ class _ThreadSnapshot(Snapshot):
         rows: list[Row] = []
         before = self._reader.asked
         try:
-            with translated():
+            with translated(), watched(self._watch, sql):
                 rows = list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
         finally:
             # What is given up at the deadline counts, too.
@@ -217,6 +224,10 @@ class _Reader:
         self._connection: aiosqlite.Connection | None = None
         self.deadline = math.inf
         self.asked = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
 
     async def connection(self) -> aiosqlite.Connection:
         """The connection, opened now if there is none."""
@@ -260,7 +271,8 @@ class _Reader:
 class Readers:
     """Connections that are read in threads, each used by one snapshot at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, watch: Watch) -> None:
+        self._watch = watch
         self._readers = [_Reader(path) for _ in range(READERS)]
         self._idle: list[_Reader] = []
         self._turns = Turns(READERS)
@@ -279,6 +291,13 @@ class Readers:
         self._open = False
         for reader in (*self._readers, self._probe):
             await reader.close()
+
+    def use(self) -> Use:
+        return self._turns.use()
+
+    def connections(self) -> int:
+        """How many are open."""
+        return sum(one.is_open for one in (*self._readers, self._probe))
 
     @contextlib.asynccontextmanager
     async def snapshot(self, seconds: float | None) -> AsyncIterator[Snapshot]:
@@ -312,7 +331,7 @@ class Readers:
                     await connection.execute("BEGIN")
                 except ValueError as error:
                     raise Unavailable from error
-            yield _ThreadSnapshot(reader, connection)
+            yield _ThreadSnapshot(reader, connection, self._watch)
         finally:
             # Shielded: a cancelled request must not return a reader in mid-transaction.
             await asyncio.shield(reader.end())

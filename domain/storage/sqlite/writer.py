@@ -26,6 +26,7 @@ from domain.storage.sqlite.errors import busy, translated
 from domain.storage.sqlite.groups import Group, Queue
 from domain.storage.sqlite.lock import FileLock
 from domain.storage.statements import SQLITE, Fetch
+from domain.storage.watch import Use, Watch, watched
 
 log = logging.getLogger("casegraph.sql")
 
@@ -52,7 +53,11 @@ _LAST = "SELECT max(at) FROM timeline_head"
 
 class _Transaction(Transaction):
     def __init__(
-        self, connection: sqlite3.Connection, clock: Callable[[], Instant], workspace_id: int | None
+        self,
+        connection: sqlite3.Connection,
+        clock: Callable[[], Instant],
+        workspace_id: int | None,
+        watch: Watch,
     ) -> None:
         head = None
         if workspace_id is None:
@@ -64,11 +69,13 @@ class _Transaction(Transaction):
         # Not before the workspace's last one.
         super().__init__(max(clock(), last or ""), head)
         self._connection = connection
+        self._watch = watch
 
     async def fetch(self, wanted: Fetch) -> list[Row]:
         sql, parameters = wanted.statement.bound(SQLITE, wanted.values)
         log.debug("%s", sql)
-        return self._connection.execute(sql, parameters).fetchall()
+        with watched(self._watch, sql):
+            return self._connection.execute(sql, parameters).fetchall()
 
     async def run(
         self, statement: Statement, values: Values | Sequence[Values] | None = None
@@ -79,7 +86,10 @@ class _Transaction(Transaction):
         elif values:
             sql = compiled.sql(SQLITE)
             log.debug("%s", sql)
-            self._connection.executemany(sql, [compiled.bound(SQLITE, row)[1] for row in values])
+            with watched(self._watch, sql):
+                self._connection.executemany(
+                    sql, [compiled.bound(SQLITE, row)[1] for row in values]
+                )
 
 
 class Writer:
@@ -89,8 +99,9 @@ class Writer:
     writing resumes as soon as it can. *patience* is the longest wait for a turn, in seconds.
     """
 
-    def __init__(self, path: Path, patience: float = BUSY_SECONDS) -> None:
+    def __init__(self, path: Path, watch: Watch, patience: float = BUSY_SECONDS) -> None:
         self._path = path
+        self._watch = watch
         self._name = os.fspath(path)
         self._patience = patience
         self._queue = Queue()
@@ -151,14 +162,14 @@ class Writer:
         if group is None:
             try:
                 async with self._led(until) as connection:
-                    yield _Transaction(connection, clock, workspace_id)
+                    yield _Transaction(connection, clock, workspace_id, self._watch)
             finally:
                 self._queue.leave()
             return
         connection = group.connection
         with translated():
             async with group.member():
-                yield _Transaction(connection, clock, workspace_id)
+                yield _Transaction(connection, clock, workspace_id, self._watch)
 
     @contextlib.asynccontextmanager
     async def _led(self, until: float) -> AsyncIterator[sqlite3.Connection]:
@@ -171,9 +182,12 @@ class Writer:
                 cancelled = await group.call(self._queue)
                 if group.lost is not None:
                     raise group.lost
-                commit = self._submit(connection.commit)
-                cancelled = await in_full(commit) or cancelled
-                commit.result()
+                began = time.perf_counter()
+                with watched(self._watch, "COMMIT"):
+                    commit = self._submit(connection.commit)
+                    cancelled = await in_full(commit) or cancelled
+                    commit.result()
+                self._watch.committed(time.perf_counter() - began, group.members)
                 group.end(None)
                 if cancelled is not None:
                     raise cancelled
@@ -185,6 +199,12 @@ class Writer:
                 if connection.in_transaction:
                     self._undo(connection)
                 group.end(Unavailable())
+
+    def use(self) -> Use:
+        return Use(1, self._queue.led, self._queue.waiting())
+
+    def is_open(self) -> bool:
+        return self._connection is not None
 
     async def maintain(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run *work* outside a transaction, in a thread."""

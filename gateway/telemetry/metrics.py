@@ -1,0 +1,205 @@
+"""What is counted and measured, for Prometheus: its families, and how a request is counted.
+
+With several workers, prometheus-client keeps the values of all of them in files that they share:
+see gateway.server.process. Labels have few values, whatever clients send: see Names.
+"""
+
+from typing import Any
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
+
+from domain.storage.watch import Watch
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+REGISTRY = CollectorRegistry()
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable for where prometheus-client keeps the values of several workers; only they have it.
+It must be set before anything of the client is imported."""
+MOST_NAMES = 100
+"""How many operation names that clients chose have figures of their own."""
+
+REQUESTS = Counter(
+    "casegraph_requests",
+    "Requests that were answered. The code is the first error's, if there is one.",
+    ["surface", "operation", "status", "code"],
+    registry=REGISTRY,
+)
+ERRORS = Counter(
+    "casegraph_errors",
+    "Errors that answers told of, those of a mutation's userErrors among them.",
+    ["surface", "code"],
+    registry=REGISTRY,
+)
+SECONDS = Histogram(
+    "casegraph_request_seconds",
+    "How long requests took, from their head to the end of their answer.",
+    ["surface", "operation"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    registry=REGISTRY,
+)
+ROWS = Histogram(
+    "casegraph_request_rows",
+    "Rows and index entries that requests visited, about.",
+    ["surface"],
+    buckets=(1, 10, 100, 1_000, 10_000, 100_000, 1_000_000),
+    registry=REGISTRY,
+)
+POINTS = Counter(
+    "casegraph_points", "Points that were charged to keys.", ["surface"], registry=REGISTRY
+)
+SENT = Counter(
+    "casegraph_sent_bytes", "Bytes of the bodies of answers.", ["surface"], registry=REGISTRY
+)
+KEPT = Counter(
+    "casegraph_kept_answers",
+    "Requests that a kept answer was looked for: hit if there was one, miss if not.",
+    ["result"],
+    registry=REGISTRY,
+)
+PLANS = Counter(
+    "casegraph_plans",
+    "Plans of GraphQL operations: compiled; run; not_covered, so that graphql-core executed the "
+    "operation; and given_up, so that it did after all.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+OVERRUNS = Counter(
+    "casegraph_read_overruns",
+    "Reads of a SQLite file that were begun on the event loop and proved too long for it.",
+    registry=REGISTRY,
+)
+COMMIT_SECONDS = Histogram(
+    "casegraph_commit_seconds",
+    "How long commits took; one may be of several transactions.",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    registry=REGISTRY,
+)
+TRANSACTIONS = Counter(
+    "casegraph_transactions", "Transactions that were committed.", registry=REGISTRY
+)
+
+
+def gauge(name: str, text: str, *labels: str, largest: bool = False) -> Gauge:
+    """A gauge of which all live workers' values are added, or the *largest* is taken."""
+    mode = "livemax" if largest else "livesum"
+    return Gauge(f"casegraph_{name}", text, labels, registry=REGISTRY, multiprocess_mode=mode)  # type: ignore[arg-type]
+
+
+WORKERS = gauge("workers", "Server processes that run.")
+BUILD = gauge("build_info", "The version that runs.", "version", "database", largest=True)
+CONNECTIONS = gauge("connections", "Open connections of clients.")
+IN_PROGRESS = gauge("requests_in_progress", "Requests that are being answered.")
+MEMORY = gauge("resident_memory_bytes", "Memory of the server processes.")
+KEPT_BYTES = gauge("kept_answers_bytes", "Bytes that kept answers take.")
+BUSY = gauge("database_busy", "Reads, or writes, that the database does now.", "work")
+WAITING = gauge("database_waiting", "Reads, or writes, that wait for their turn.", "work")
+MOST = gauge("database_most", "Reads, or writes, that it does at most at once.", "work")
+POOL = gauge("database_connections", "Open connections to the database.")
+LAG = gauge(
+    "database_lag_seconds",
+    "How far the server that is read is behind; +Inf if it does not answer.",
+    "server",
+    largest=True,
+)
+BYTES = gauge("database_bytes", "Bytes that the database takes on its disk.", "part", largest=True)
+
+
+class Names:
+    """The operation names that have figures of their own: known ones, and the first so many."""
+
+    OTHER = "(other)"
+    ANONYMOUS = "(anonymous)"
+    NONE = "(none)"
+
+    def __init__(self, most: int = MOST_NAMES) -> None:
+        self._most = most
+        self._seen = 0
+        self._names = {"": self.ANONYMOUS}
+
+    def label(self, name: str | None, *, known: bool, executed: bool) -> str:
+        """The label for an operation: *known* if it is of a trusted document.
+
+        Names of what was not executed are not remembered, or junk would take up the room.
+        None: there is no operation.
+        """
+        if name is None:
+            return self.NONE
+        if (label := self._names.get(name)) is not None:
+            return label
+        if not executed or (self._seen >= self._most and not known):
+            return self.OTHER
+        self._seen += not known
+        self._names[name] = name
+        return name
+
+
+NAMES = Names()
+# Looking a child up by its labels takes longer than counting.
+_children: dict[tuple[str, str, int, str], tuple[Any, ...]] = {}
+
+
+def request(
+    surface: str,
+    operation: str,
+    status: int,
+    seconds: float,
+    sent: int,
+    state: dict[str, Any],
+) -> None:
+    """Count a request that was answered, with the facts about it that its *state* has.
+
+    *sent* is the bytes of the answer's body. Facts: codes, rows, points, kept.
+    """
+    codes = state.get("codes") or ()
+    key = surface, operation, status, codes[0] if codes else ""
+    children = _children.get(key)
+    if children is None:
+        surface, operation, status, code = key
+        children = _children[key] = (
+            REQUESTS.labels(surface, operation, str(status), code),
+            SECONDS.labels(surface, operation),
+            SENT.labels(surface),
+            ROWS.labels(surface),
+            POINTS.labels(surface),
+        )
+    requests, latency, bytes_sent, rows, points = children
+    requests.inc()
+    latency.observe(seconds)
+    bytes_sent.inc(sent)
+    if (visited := state.get("rows")) is not None:
+        rows.observe(visited)
+        points.inc(state["points"])
+    if (kept := state.get("kept")) is not None:
+        _KEPT[kept].inc()
+    for code in codes:
+        ERRORS.labels(surface, code).inc()
+
+
+def refused(status: int, code: str) -> None:
+    """Count what was refused before there was a request."""
+    REQUESTS.labels("server", Names.NONE, str(status), code).inc()
+    ERRORS.labels("server", code).inc()
+
+
+_KEPT = {True: KEPT.labels("hit"), False: KEPT.labels("miss")}
+PLAN_COMPILED = PLANS.labels("compiled")
+PLAN_RUN = PLANS.labels("run")
+PLAN_NOT_COVERED = PLANS.labels("not_covered")
+PLAN_GIVEN_UP = PLANS.labels("given_up")
+
+
+class Counting(Watch):
+    """Counts what the database does."""
+
+    def overran(self) -> None:
+        OVERRUNS.inc()
+
+    def committed(self, seconds: float, transactions: int) -> None:
+        COMMIT_SECONDS.observe(seconds)
+        TRANSACTIONS.inc(transactions)

@@ -1,0 +1,81 @@
+"""/metrics: who may read it, and the answer, in the format that the scraper asks for."""
+
+import hmac
+import ipaddress
+import os
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from domain.services import Services
+from gateway.settings import Settings
+from gateway.telemetry import metrics, sampling
+
+URL = "/metrics"
+_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+_NOT_YOURS = (
+    "/metrics is for clients on this machine. To scrape it from elsewhere, set "
+    "CASEGRAPH_METRICS_TOKEN and send it as Authorization: Bearer."
+)
+
+
+async def answer(request: Request, services: Services, settings: Settings) -> Response:
+    """The figures of all workers; a refusal to whoever may not have them."""
+    refusal = _refusal(request, settings.metrics_token)
+    if refusal is not None:
+        return refusal
+    sampling.sample(services)
+    await sampling.measure(services)
+    encode, media_type = choose_encoder(request.headers.get("accept", ""))
+    headers = {"Cache-Control": "no-store", "Content-Type": media_type}
+    return Response(encode(_registry()), headers=headers)
+
+
+def _registry() -> CollectorRegistry:
+    if metrics.SHARED not in os.environ:
+        return metrics.REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
+def _refusal(request: Request, token: str) -> Response | None:
+    if token:
+        sent = request.headers.get("authorization", "").encode("latin-1")
+        if hmac.compare_digest(sent, f"Bearer {token}".encode()):
+            return None
+        message = "Send CASEGRAPH_METRICS_TOKEN as Authorization: Bearer."
+        return _refused(401, "AUTH_INVALID_KEY", message, {"WWW-Authenticate": "Bearer"})
+    if _is_local(request):
+        return None
+    return _refused(403, "AUTH_INSUFFICIENT_SCOPE", _NOT_YOURS)
+
+
+def _refused(
+    status: int, code: str, message: str, more: Mapping[str, str] | None = None
+) -> Response:
+    error = {"code": code, "message": message, "details": []}
+    return JSONResponse({"error": error}, status, {"Cache-Control": "no-store", **(more or {})})
+
+
+def _is_local(request: Request) -> bool:
+    """Whether the client is on this machine, and is no proxy that says for whom it asks.
+
+    It must also ask for this machine: a page whose host's name is made to lead here does not.
+    """
+    if any(name in request.headers for name in _FORWARDED):
+        return False
+    asked = request.url.hostname or ""
+    client = request.client.host if request.client else ""
+    return _is_loopback(client) and (asked == "localhost" or _is_loopback(asked))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

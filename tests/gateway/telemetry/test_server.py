@@ -1,0 +1,121 @@
+"""The log and the figures of a real server, with several workers."""
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import httpx2
+
+from tests.fault.servers import gateway
+
+CASES = {"query": "query Mine { cases(first: 1) { nodes { id } } }"}
+CREATE = {
+    "query": 'mutation New { createCase(input: {name: ""}) { case { id } userErrors { code } } }'
+}
+
+
+def sample(page, name, **labels):
+    """The value of a sample; 0 if there is none."""
+    wanted = "".join(rf'(?=[^}}]*{key}="{re.escape(value)}")' for key, value in labels.items())
+    found = re.search(rf"^casegraph_{name}(?:\{{{wanted}[^}}]*\}})? (\S+)$", page, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def workers_of(process):
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [
+        int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+
+
+def until(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_several_workers_tell_of_all_of_them_even_of_one_that_died(tmp_path):
+    with gateway(tmp_path, workers=2) as server:
+        headers = {"Authorization": f"Bearer {server.key}"}
+
+        def ask(times):
+            for _ in range(times):  # each on a connection of its own: any worker may take it
+                answer = httpx2.post(f"{server.url}/graphql", json=CASES, headers=headers)
+                assert answer.status_code == 200
+
+        def page():
+            return httpx2.get(f"{server.url}/metrics").text
+
+        until(lambda: sample(page(), "workers") == 2)
+        ask(40)
+        assert sample(page(), "requests_total", operation="Mine", status="200") == 40
+
+        killed = workers_of(server.process)[0]
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: killed not in workers_of(server.process))
+        until(lambda: sample(page(), "workers") == 2)
+        ask(20)
+
+        assert sample(page(), "requests_total", operation="Mine", status="200") == 60
+        assert sample(page(), "request_seconds_count", operation="Mine") == 60
+        shared = re.search(
+            rb"PROMETHEUS_MULTIPROC_DIR=([^\0]+)",
+            Path(f"/proc/{workers_of(server.process)[0]}/environ").read_bytes(),
+        )
+        server.stop()
+
+    assert shared
+    assert not os.path.exists(shared[1])
+
+
+def test_a_line_of_the_log_tells_what_was_asked_and_what_it_took(tmp_path):
+    with gateway(tmp_path) as server, server.client() as client:
+        body = client.post("/graphql", json=CASES).content
+        client.post("/graphql", json=CREATE)
+        client.post("/graphql", json={"query": "{ nothing }"})
+        client.get("/api/v1/cases/unknown")
+        client.post("/graphql", content=b"x" * (2 << 20))
+        for path in ("/healthz", "/readyz", "/metrics", "/graphql/static/workspace.js"):
+            assert client.get(path).status_code == 200
+        server.stop()
+        lines = [one for one in server.events() if one["event"] == "request"]
+
+    read, wrote, junk, missing, large = lines
+    assert (read["operation"], read["type"]) == ("Mine", "query")
+    assert read["bytes"] == len(body)
+    assert read["points"] == 1
+    assert read["kept"] is False
+    assert read["ms"] > 0
+    assert server.key.split("_")[2].startswith(read["key"])
+    assert (wrote["operation"], wrote["type"]) == ("New", "mutation")
+    assert wrote["codes"] == ["VALIDATION_ERROR"]
+    assert junk["codes"] == ["GRAPHQL_VALIDATION_FAILED"]
+    assert "operation" not in junk
+    assert missing["codes"] == ["CASE_NOT_FOUND"]
+    assert missing["path"] == "/api/v1/cases/{case_id}"
+    assert (large["status"], large["codes"]) in [
+        (413, ["PAYLOAD_TOO_LARGE"]),
+        (415, ["UNSUPPORTED_MEDIA_TYPE"]),
+    ]
+
+
+def test_at_debug_the_log_has_probes_and_files_too(tmp_path):
+    with gateway(tmp_path, log_level="debug") as server, server.client() as client:
+        for path in ("/readyz", "/metrics", "/graphql/static/workspace.js"):
+            client.get(path)
+        server.stop()
+        quiet = {one["path"] for one in server.events() if one["event"] == "request"}
+
+    assert {"/readyz", "/metrics", "/graphql/static/{file}"} <= quiet
+
+
+def test_text_in_a_file_has_no_colours(tmp_path):
+    with gateway(tmp_path, log_format="text") as server, server.client() as client:
+        client.post("/graphql", json=CASES)
+        server.stop()
+
+    assert "operation=Mine" in server.logged()
+    assert "\x1b[" not in server.logged()
