@@ -37,7 +37,8 @@ from gateway.server.anchoring import anchored
 from gateway.server.compression import Compressed
 from gateway.server.edge import BodyCap, Bounded, Envelope, WellFormed
 from gateway.settings import Settings
-from gateway.telemetry import metrics, sampling, scraping
+from gateway.telemetry import metrics, sampling, scraping, tracing
+from gateway.telemetry.tracing import Traced, Tracing
 from rest_compat import application as rest_compat
 from rest_compat.errors import http_failure
 
@@ -75,6 +76,7 @@ EXPOSED = (
     "X-RateLimit-Reset",
     "X-Request-Id",
     "X-Warning",
+    "traceresponse",
 )
 """The request headers that pages of other origins may send, and the ones they may read."""
 
@@ -115,12 +117,19 @@ class Application(Starlette):
         return app
 
 
-def create_app(chosen: Settings) -> Starlette:
-    """The application. It opens the database when it starts and closes it when it stops."""
+def create_app(chosen: Settings, traces: Tracing | None = None) -> Starlette:
+    """The application. It opens the database when it starts and closes it when it stops.
+
+    With *traces*, there is a span for each request.
+    """
     rest = rest_compat.Application(public=chosen.introspection)
     persisted = Persisted(
         trusted(chosen), register=chosen.persisted_queries, only=chosen.documents_only
     )
+
+    watch = metrics.Counting()
+    if traces is not None:
+        watch.statement = traces.statement
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -131,7 +140,7 @@ def create_app(chosen: Settings) -> Starlette:
                 bound=not chosen.bypass_policies,
                 pooling=chosen.pooling,
                 read_url=chosen.read_url or None,
-                watch=metrics.Counting(),
+                watch=watch,
             ) as database,
             anchored(database),
         ):
@@ -147,15 +156,20 @@ def create_app(chosen: Settings) -> Starlette:
                 Positions(),
             )
             app.state.services = rest.state.services = services
+            if traces is not None:
+                traces.system = database.url.get_backend_name()
             async with sampling.sampled(services, always=chosen.workers > 1):
                 yield
             await services.keys.settled()
+            if traces is not None:
+                await traces.close()
             logs.flush()
 
     app = Application(
         lifespan=lifespan,
         exception_handlers={404: http_failure, 405: http_failure},
         middleware=[
+            *([Middleware(Traced, traces)] if traces is not None else []),
             Middleware(Envelope, chosen.rate_limit),
             *_cors(chosen),
             Middleware(Compressed, REST_ROOT + "/"),
@@ -185,7 +199,7 @@ def from_environment() -> Starlette:
     chosen = settings.from_environment()
     logs.configure(chosen.log_level, chosen.log_format)
     sys.unraisablehook = logs.unraisable
-    app = create_app(chosen)
+    app = create_app(chosen, tracing.from_environment())
     # Objects made so far stay for good. Freezing them spares the collector from scanning them
     # again and again, some 40 ms each time, in the middle of a request. What a document leaves
     # behind is collected often, a few milliseconds each time: 20 times as much took 20 to 70.

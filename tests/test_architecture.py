@@ -72,7 +72,7 @@ FLOORS = {
     ],
     "gateway": [
         {"gateway": "settings logs globalids"},
-        {"gateway.telemetry": "metrics sampling scraping"},
+        {"gateway.telemetry": "metrics sampling scraping tracing"},
         {
             "gateway.server": "process connection exchange edge compression anchoring",
             "gateway.limits": "text fragments shapes costs points measured",

@@ -130,7 +130,7 @@ there, and the trace that it belongs to."""
 
 
 def _tell(scope: Scope, path: str, status: int, seconds: float, sent: int) -> None:
-    """Log and count a request that is answered."""
+    """Log and count a request that is answered; note its label, for traces."""
     state = scope["state"]
     method = _method(scope["method"])
     route = state.get("route") or _route(path)
@@ -153,10 +153,13 @@ def _tell(scope: Scope, path: str, status: int, seconds: float, sent: int) -> No
             known=state.get("trusted", False),
             executed=state.get("executed", False),
         )
-        metrics.request("graphql", name, status, seconds, sent, state)
+        surface = "graphql"
+        state["label"] = f"{state.get('type', method)} {name}"
     else:
         surface = "rest" if path.startswith(COUNTED) else "other"
-        metrics.request(surface, f"{method} {route}", status, seconds, sent, state)
+        name = state["label"] = f"{method} {route}"
+    state["route"] = route
+    metrics.request(surface, name, status, seconds, sent, state)
 
 
 class Bounded:
