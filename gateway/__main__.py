@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from domain.errors import DomainError
-from gateway.commands import cases, copying, database, doctor, explain, keys, records, schema, serve
+from gateway.commands import (
+    cases,
+    completion,
+    copying,
+    database,
+    doctor,
+    explain,
+    keys,
+    records,
+    schema,
+    serve,
+)
 from gateway.commands.terminal import INTERRUPTED, err, hinted, out
 from gateway.settings import BadSetting
 
@@ -62,6 +73,7 @@ def main() -> None:
 
     A bad setting exits with status 2, as a bad flag does.
     """
+    completion.mend()
     try:
         app()
     except DomainError as error:

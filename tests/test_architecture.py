@@ -91,8 +91,8 @@ FLOORS = {
         },
         {
             "gateway.root": "app",
-            "gateway.commands": "cases copying database doctor explain keys records schema"
-            " serve terminal",
+            "gateway.commands": "cases completion copying database doctor explain keys records"
+            " schema serve terminal",
             "gateway.commands.entry": "__main__",
         },
     ],

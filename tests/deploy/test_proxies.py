@@ -78,6 +78,7 @@ def nginx(folder, gateway_port, port):
             "    listen [::]:443 ssl http2;\n": "",
             "/etc/ssl/casegraph/fullchain.pem": str(chain),
             "/etc/ssl/casegraph/privkey.pem": str(key),
+            "/var/log/nginx/casegraph.log": str(folder / "access.log"),
         },
     )
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -87,7 +88,7 @@ def nginx(folder, gateway_port, port):
     whole = folder / "nginx.conf"
     whole.write_text(
         f"{user}daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;\n"
-        f"events {{}}\nhttp {{ access_log off;\n{paths}{site}}}\n",
+        f"events {{}}\nhttp {{\n{paths}{site}}}\n",
         encoding="utf-8",
     )
     return ["nginx", "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(whole)]
@@ -222,13 +223,13 @@ def served(program, tmp_path_factory):
     with gateway(folder, failed_auth_limit=LIMIT, trusted_proxies="127.0.0.1") as server:
         inner = int(server.url.rsplit(":", 1)[1])
         with running(program, folder / "proxy", inner) as port:
-            yield port, server
+            yield port, server, folder / "proxy"
 
 
 @pytest.fixture
 def http(served):
     """A browser with a good key."""
-    port, server = served
+    port, server, _folder = served
     browser = Browser(port, key=server.key)
     with browser.http:
         yield browser
@@ -295,7 +296,7 @@ def test_answers_are_as_small_as_the_gateway_makes_them(http):
 
 
 def test_wrong_keys_count_for_the_address_that_sent_them_whatever_it_says(served):
-    port, _server = served
+    port, _server, _folder = served
 
     def statuses(source, count):
         browser = Browser(port, source=source)
@@ -403,3 +404,12 @@ def test_metrics_are_not_for_others(echo, path):
 @pytest.mark.parametrize("path", ["/healthz", "/nothing", "/metrics"])
 def test_browsers_are_told_to_stay_with_https(http, path):
     assert http.get(path).headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_no_log_has_what_somebody_searched_for(http, served):
+    http.get("/api/v1/cases", params={"search": "Rumpelstilzchen"})
+    http.get("/healthz")  # what came before is in the log by now
+
+    logs = [path for path in served[2].glob("*log") if path.is_file()]
+    assert logs
+    assert [path.name for path in logs if "Rumpelstilzchen" in path.read_text()] == []
