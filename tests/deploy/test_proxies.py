@@ -194,9 +194,10 @@ class Echo(BaseHTTPRequestHandler):
             self.send_header("Content-Type", "text/event-stream")
             self.send_header("Connection", "close")
             self.end_headers()
+            time.sleep(0.05)  # what comes with the head is passed on with the head
             self.wfile.write(b"data: first\n\n")
-            self.go_on.wait(10)
-            self.wfile.write(b"data: second\n\n")
+            asked = self.go_on.wait(3)
+            self.wfile.write(b"data: second\n\n" if asked else b"data: late\n\n")
         else:
             told = {"port": self.client_address[1], "headers": dict(self.headers)}
             body = json.dumps(told).encode()
@@ -330,6 +331,12 @@ def test_only_the_proxy_tells_where_a_request_is_from(echo):
     assert headers["X-Forwarded-Proto"] == "https"
     assert "Forwarded" not in headers
     assert headers["Host"] == NAME
+
+
+def test_a_client_that_takes_no_gzip_costs_the_gateway_none(echo):
+    del echo.http.headers["Accept-Encoding"]
+
+    assert "Accept-Encoding" not in httpx2.Headers(echo.get("/api/v1/cases").json()["headers"])
 
 
 @pytest.mark.parametrize("path", ["/graphql", "/api/v1/cases"])
