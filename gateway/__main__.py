@@ -18,6 +18,7 @@ from gateway.commands import (
     records,
     schema,
     serve,
+    settings,
 )
 from gateway.commands.terminal import INTERRUPTED, err, hinted, out
 from gateway.settings import BadSetting
@@ -59,6 +60,7 @@ app.command("import")(cases.import_)
 app.command()(cases.export)
 app.command()(database.verify)
 app.command()(doctor.doctor)
+app.command()(settings.settings)
 app.command()(database.purge)
 app.command()(database.backup)
 app.command()(database.restore)

@@ -3,6 +3,8 @@
 The name, type, bounds, default and description of each setting are defined only here.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -14,7 +16,7 @@ from domain.storage.database import Pooling
 
 PREFIX = "CASEGRAPH_"
 MOST = 10**9
-_SECRET = ("database_url", "read_url", "demo_key", "metrics_token")
+SECRET = ("database_url", "read_url", "demo_key", "metrics_token")
 """Settings whose values no message repeats: a URL may hold a password."""
 
 
@@ -206,6 +208,18 @@ def from_environment() -> Settings:
         raise _bad(error) from None
 
 
+def unknown(names: Iterable[str]) -> list[str]:
+    """A sentence for each of the environment's *names* that looks like a setting and is none."""
+    known = [name.upper() for name in Settings.model_fields]
+    given = {name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)}
+    sentences = []
+    for name in sorted(given.difference(known)):
+        near = get_close_matches(name, known, 1, 0.7)
+        hint = f"Did you mean {PREFIX}{near[0]}?" if near else "Run: casegraph settings"
+        sentences.append(f"There is no setting {PREFIX}{name}. {hint}")
+    return sentences
+
+
 def _bad(error: ValidationError) -> BadSetting:
     return BadSetting(
         [
@@ -217,7 +231,7 @@ def _bad(error: ValidationError) -> BadSetting:
 
 def _sentence(name: str, value: object) -> str:
     rule = f"{PREFIX}{name.upper()} must be {_kind(Settings.model_fields[name])}"
-    return f"{rule}." if name in _SECRET else f"{rule}, not {value!r}."
+    return f"{rule}." if name in SECRET else f"{rule}, not {value!r}."
 
 
 def _kind(field: FieldInfo) -> str:

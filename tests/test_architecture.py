@@ -92,7 +92,7 @@ FLOORS = {
         {
             "gateway.root": "app",
             "gateway.commands": "cases completion copying database doctor explain keys records"
-            " schema serve terminal",
+            " schema serve settings terminal",
             "gateway.commands.entry": "__main__",
         },
     ],

@@ -101,10 +101,12 @@ def unusual(settings: Settings) -> Iterator[Check]:
 
 
 def _of_settings(database: str | None) -> list[Check]:
+    misnamed = [Check("settings", State.NOTE, one) for one in terminal.misnamed()]
     try:
-        found = list(unusual(terminal.chosen(database)))
+        found = misnamed + list(unusual(terminal.chosen(database)))
     except BadSetting as error:
-        return [Check("settings", State.PROBLEM, one, "Correct it.") for one in error.problems]
+        wrong = [Check("settings", State.PROBLEM, one, "Correct it.") for one in error.problems]
+        return misnamed + wrong
     return found or [Check("settings", State.OK, "nothing unusual")]
 
 

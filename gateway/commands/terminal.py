@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import os
 import re
 from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -36,6 +37,8 @@ INTERRUPTED = 130
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+_told: set[str] = set()
+"""The environment's variables that were looked at already."""
 _given: list[str] = []
 """The database that the flag of this command named, as it may be shown."""
 
@@ -94,10 +97,19 @@ def progress() -> Progress:
 
 def chosen(database: str | None = None, **flags: Any) -> Settings:
     """The settings from the environment, overridden by the flags that were given."""
+    for sentence in misnamed():
+        err.print(f"Warning: {sentence}", markup=False)
     overrides = {name: value for name, value in flags.items() if value is not None}
     if database is not None:
         overrides["database_url"] = database
     return settings.from_environment().but(**overrides)
+
+
+def misnamed() -> list[str]:
+    """A sentence for each variable that looks like a setting and is none, the first time only."""
+    new = set(os.environ) - _told
+    _told.update(new)
+    return settings.unknown(new)
 
 
 def hinted(text: str) -> str:

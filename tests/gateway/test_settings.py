@@ -1,5 +1,6 @@
 """What can be set, and what is said of a value that cannot be."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import DESCRIPTIONS, PREFIX, BadSetting, Settings, from_environment
+from gateway.settings import (
+    DESCRIPTIONS,
+    PREFIX,
+    BadSetting,
+    Settings,
+    from_environment,
+    unknown,
+)
 
 
 @pytest.fixture
@@ -15,6 +23,26 @@ def environment(monkeypatch):
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         monkeypatch.delenv(name)
     return lambda name, value: monkeypatch.setenv(f"{PREFIX}{name}", value)
+
+
+@pytest.fixture
+def gateway_run(tmp_path):
+    """Runs a command in an empty folder, with no other settings than those given."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    clean["PYTHONPATH"] = str(Path(__file__).parents[2])
+
+    def run(*arguments, **variables):
+        return subprocess.run(
+            [sys.executable, "-m", "gateway", *arguments],
+            cwd=tmp_path,
+            env=clean | variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
 
 
 def test_every_setting_is_described():
@@ -33,6 +61,45 @@ def test_settings_are_read_from_the_environment(environment):
 
     origins = ("https://a.example", "https://b.example")
     assert from_environment() == Settings(port=0, introspection=False, cors_origins=origins)
+
+
+def test_a_name_that_is_no_setting_is_told_with_the_nearest_that_is():
+    names = ["CASEGRAPH_DATABSE_URL", "CASEGRAPH_LOGLEVEL", "CASEGRAPH_XYZ", "CASEGRAPH_PORT", "A"]
+
+    assert unknown(names) == [
+        "There is no setting CASEGRAPH_DATABSE_URL. Did you mean CASEGRAPH_DATABASE_URL?",
+        "There is no setting CASEGRAPH_LOGLEVEL. Did you mean CASEGRAPH_LOG_LEVEL?",
+        "There is no setting CASEGRAPH_XYZ. Run: casegraph settings",
+    ]
+
+
+def test_a_command_warns_once_of_a_name_that_is_no_setting(gateway_run):
+    done = gateway_run("settings", CASEGRAPH_LOGLEVEL="debug")
+
+    assert done.stderr.count("Did you mean CASEGRAPH_LOG_LEVEL?") == 1
+    assert "LOGLEVEL" not in done.stdout
+    looked = gateway_run("doctor", "--json", CASEGRAPH_LOGLEVEL="debug")
+    told = [one["found"] for one in json.loads(looked.stdout)]
+    assert "There is no setting CASEGRAPH_LOGLEVEL. Did you mean CASEGRAPH_LOG_LEVEL?" in told
+    assert "LOGLEVEL" not in looked.stderr
+
+
+def test_the_command_shows_what_is_set_but_no_secret(gateway_run):
+    done = gateway_run(
+        "settings",
+        "--json",
+        CASEGRAPH_PORT="81",
+        CASEGRAPH_METRICS_TOKEN="hush-1",
+        CASEGRAPH_DATABASE_URL="postgresql://me:hush-2@host/cases",
+    )
+
+    rows = {one["name"]: one for one in json.loads(done.stdout)}
+    assert rows.keys() == {PREFIX + name.upper() for name in DESCRIPTIONS}
+    assert (rows["CASEGRAPH_PORT"]["value"], rows["CASEGRAPH_PORT"]["from"]) == (81, "environment")
+    assert rows["CASEGRAPH_HOST"]["from"] == "default"
+    assert rows["CASEGRAPH_METRICS_TOKEN"]["value"] == "(hidden)"
+    assert rows["CASEGRAPH_DATABASE_URL"]["value"] == "postgresql://me:***@host/cases"
+    assert "hush" not in done.stdout + gateway_run("settings", CASEGRAPH_DEMO_KEY="hush").stdout
 
 
 def test_workers_read_what_the_command_decided(environment):
@@ -66,15 +133,8 @@ def test_a_value_that_cannot_be_is_one_clear_line(environment, name, value, sent
     assert refused.value.problems == [f"{PREFIX}{name} {sentence}"]
 
 
-def test_a_command_ends_with_status_2_for_such_a_value():
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", "keys", "list"],
-        env={**os.environ, f"{PREFIX}PORT": "x", f"{PREFIX}LOG_LEVEL": "y"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def test_a_command_ends_with_status_2_for_such_a_value(gateway_run):
+    done = gateway_run("keys", "list", CASEGRAPH_PORT="x", CASEGRAPH_LOG_LEVEL="y")
 
     assert done.returncode == 2
     assert done.stdout == ""
@@ -84,23 +144,11 @@ def test_a_command_ends_with_status_2_for_such_a_value():
     ]
 
 
-def test_a_start_ends_with_status_2_for_a_document_that_does_not_fit(tmp_path):
+def test_a_start_ends_with_status_2_for_a_document_that_does_not_fit(gateway_run, tmp_path):
     (tmp_path / "persisted.json").write_text('{"a": "{ nothing }"}')
 
     for command in ("serve", "demo"):
-        done = subprocess.run(
-            [sys.executable, "-m", "gateway", command, "--port", "0"],
-            cwd=tmp_path,
-            env={
-                **os.environ,
-                f"{PREFIX}DOCUMENTS": "persisted.json",
-                "PYTHONPATH": str(Path(__file__).parents[2]),
-            },
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = gateway_run(command, "--port", "0", CASEGRAPH_DOCUMENTS="persisted.json")
 
         assert done.returncode == 2
         assert done.stderr == (
