@@ -56,9 +56,11 @@ class Goal:
 class Client:
     """One connection that is kept open."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: Running, **headers: str) -> None:
+        """*headers* are sent, too, or instead of those that a client of *running* sends."""
         self._running = running
-        head = "".join(f"{name}: {value}\r\n" for name, value in running.headers.items())
+        sent = running.headers | headers
+        head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
         self._head = f"Host: 127.0.0.1\r\n{head}".encode()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
