@@ -197,7 +197,7 @@ def main(
             book, (grown, transactions) = asyncio.run(soaked(one, minutes * 60, status.update))
             lines = complaints(one.log)
     half = len(book.memory) // 2
-    early, late = max(book.memory[:half] or [0]), max(book.memory[half:] or [0])
+    early, late = max(book.memory[: half or 1]), max(book.memory[half:])
     differing = {
         key: (book.asked[key], grown[key])
         for key in sorted({*book.asked, *grown})
