@@ -37,8 +37,9 @@ HEAD = "SELECT casegraph_head($1)"
 _SEQ = "SELECT seq FROM timeline_head WHERE workspace_id = $1"
 _FIT = """
     SELECT (SELECT version_num FROM alembic_version), rolsuper OR rolbypassrls,
-      CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-      ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END
+      pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn()
+        AND EXISTS (SELECT FROM pg_stat_wal_receiver),
+      extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())
     FROM pg_roles WHERE rolname = current_user"""
 
 
@@ -59,6 +60,7 @@ class Standby:
         self._watching: asyncio.Task[None] | None = None
         self._reason: str | None = None  # why it is not read; not known yet
         self.answers = False
+        self._level_at = -math.inf  # when it was last seen to have all that it gets
         self.lag = math.inf
         """By how many seconds it was behind when it was last asked."""
 
@@ -171,9 +173,13 @@ class Standby:
                 if self._probe is None or self._probe.is_closed():
                     self._probe = await self._connector.connect(WATCH_SECONDS, reads=True)
                     require_fit(self._probe)
-                revision, free, lag = await self._probe.fetchrow(_FIT)
+                revision, free, level, age = await self._probe.fetchrow(_FIT)
             reason = ""
-            self.lag = float(lag or 0)
+            now = time.monotonic()
+            if level:
+                self._level_at = now
+            # The last transaction may be old only because nobody had written since.
+            self.lag = min(now - self._level_at, math.inf if age is None else float(age))
             if revision != revisions.head():
                 reason = "it has another schema"
             elif free and self._bound:

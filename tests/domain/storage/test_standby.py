@@ -1,6 +1,7 @@
 """Reading from a real streaming standby that lags, is paused, frozen, stopped and comes back."""
 
 import asyncio
+import math
 import os
 import random
 import signal
@@ -110,6 +111,33 @@ async def clients(there):
             found.append(await stack.enter_async_context(client))
             found[-1].app = app
         yield found
+
+
+async def test_it_is_told_how_far_the_standby_is_behind(clients, there):
+    client = clients[0]
+
+    def lag():
+        return client.app.state.services.database.load().lag
+
+    async def until(condition):
+        for _ in range(200):
+            if condition(lag()):
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(lag())
+
+    await until(lambda seconds: seconds == 0)
+    there.pause()
+    await created(client, there, "not there yet")
+    await until(lambda seconds: 2 < seconds < 20)
+    there.resume()
+    await until(lambda seconds: seconds == 0)
+    there.standby.freeze()
+    await until(math.isinf)
+    page = await client.get("/metrics", headers={"Host": "localhost"})
+    assert 'casegraph_database_lag_seconds{server="standby"} +Inf' in page.text
+    there.standby.thaw()
+    await until(lambda seconds: seconds == 0)
 
 
 def bearer(pair, key="all", position=None):
