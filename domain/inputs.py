@@ -163,6 +163,15 @@ class EventFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeFilter(EventFilter):
+    """Selects changes of a workspace; *case* and *party* are ids of those that they are about."""
+
+    case: Sequence[str] | None = None
+    party: Sequence[str] | None = None
+    source: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CaseFilter:
     """Selects cases: every given condition must hold. An empty list matches nothing.
 

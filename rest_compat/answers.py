@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from domain.access.principal import Principal
 from domain.models import Case, CaseLink, CaseParty, CaseStaff, Party, Staff, TimelineEvent
-from domain.reading import cursors, lists, matches, related, relations
+from domain.reading import cursors, matches, related, relations
 from domain.reading.facets import FacetField, facets
 from domain.reading.lists import RootList
 from domain.reading.matches import Match
@@ -90,7 +90,7 @@ async def case_page(
 ) -> Response:
     """A page of full case objects, if *matched* each with its matches; with the facets of the whole
     list, if any are asked for."""
-    listing = await lists.settled(db, asked)
+    listing = await asked.settled(db)
     rows = await db.fetch(listing.page(paging, CASE, keyed=True))
     more = len(rows) > paging.limit
     del rows[paging.limit :]

@@ -10,12 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from domain.errors import DomainError
-from rest_compat import explorer, people, routes
+from rest_compat import changes, explorer, people, routes
 from rest_compat.documentation import DESCRIPTION, completed
 from rest_compat.door import Door
 from rest_compat.errors import Unreadable, failed, http_failure_of, refused, unreadable
 
-ROUTES = (*routes.router.routes, *people.router.routes)
+ROUTES = (*routes.router.routes, *people.router.routes, *changes.router.routes)
 
 
 class Application:
@@ -42,7 +42,7 @@ class Application:
                 Exception: failed,
             },
         )
-        for router in (routes.router, people.router):
+        for router in (routes.router, people.router, changes.router):
             self._fastapi.include_router(router)
         if public:
             self._fastapi.add_route("/docs", explorer.page, include_in_schema=False)

@@ -167,6 +167,18 @@ class Event(BaseModel):
     changes: list[Change]
 
 
+class FeedEvent(Event):
+    """A change of the workspace: of a case, even a deleted one, or of a party or staff member."""
+
+    case_id: CaseId | None
+    subject_id: str | None
+
+
+class Changes(BaseModel):
+    data: list[FeedEvent]
+    pagination: Pagination
+
+
 class Timeline(BaseModel):
     data: list[Event]
     pagination: Pagination
@@ -382,10 +394,12 @@ def documented(
     paged: bool = False,
     headers: tuple[str, ...] = (),
     tagged: bool = True,
+    about: str = "",
 ) -> dict[str, Any]:
     """The keyword arguments of a route: its responses, its errors and its inputs.
 
-    *headers* are those of the request; if there are any, and *tagged*, the answer has an ETag.
+    *about* is said after the summary. *headers* are those of the request; if there are any, and
+    *tagged*, the answer has an ETag.
     """
     kept = (409,) if "Idempotency-Key" in headers else ()
     codes = sorted({*errors, *_ALWAYS, *((413, 415) if body else ()), *kept})
@@ -440,6 +454,7 @@ def documented(
         "description": "\n\n".join(
             [
                 f"Needs `{scope}`." + (f" {WRITE_ONLY}" if body in _SHOWN else ""),
+                *([about] if about else []),
                 EQUIVALENTS[operation].shown,
             ]
         ),

@@ -155,6 +155,14 @@ EQUIVALENTS = {
         "changes { field before after }",
         _ID,
     ),
+    "listChanges": _listed(
+        "ListChanges",
+        "changes",
+        "databaseId seq type source actor claimedActor at occurredAt title "
+        "changes { field before after } caseUuid subjectId",
+        '{"filter": {"type": ["case_updated", "case_deleted"]}, "first": 50}',
+        "$filter: ChangeFilter, ",
+    ),
     "linkCases": _changed(
         "LinkCases",
         "linkCases",

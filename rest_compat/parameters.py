@@ -1,6 +1,8 @@
 """Reading the query string."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TypeVar
 
 from fastapi import Request
@@ -62,9 +64,19 @@ def matches_of(request: Request) -> bool:
     return value == "true"
 
 
-def as_parameters(error: Invalid) -> Invalid:
-    """A refusal of a list's arguments, with the parameter names of the query string."""
-    names = {"after": "cursor"}
+def several(request: Request, name: str) -> list[str] | None:
+    """The values of a parameter, with commas between them; None without it. Raises Invalid."""
+    text = single(request, name)
+    return text.split(",") if text else None
+
+
+def as_parameters(error: Invalid, others: Mapping[str, str] = MappingProxyType({})) -> Invalid:
+    """A refusal of a list's arguments, with the parameter names of the query string.
+
+    *others* are names beside those that every list has.
+    """
+    names = {"after": "cursor", **others}
+    unnamed = {"filter", "party", "at"} - others.keys()
     return Invalid(
         Problem(
             problem.code,
@@ -72,7 +84,7 @@ def as_parameters(error: Invalid) -> Invalid:
             tuple(
                 names.get(part, part)
                 for part in problem.field
-                if part not in ("filter", "party") and not part.isdigit()
+                if part not in unnamed and not part.isdigit()
             ),
         )
         for problem in error.problems

@@ -54,7 +54,7 @@ FLOORS = {
         },
         {"domain.access": "principal keys rates leases positions"},
         {
-            "domain.reading": "lists facets lookups relations narrowing related objects"
+            "domain.reading": "lists changes facets lookups relations narrowing related objects"
             " revisions filters"
             " terms search matches mixed paging cursors anchors sizes kept fences"
         },
@@ -100,7 +100,7 @@ FLOORS = {
         {
             "rest_compat": "answers application bodies conditions documentation door errors"
             " explorer"
-            " parameters people equivalents routes schemas"
+            " changes parameters people equivalents routes schemas"
         }
     ],
 }

@@ -1,7 +1,7 @@
 """The queries: each checks the caller's scope, then gives its SQL and parameter values.
 
-lists      the root lists, facets their counts; mixed: of several kinds; lookups: single objects
-relations  the nested lists, declared as data; narrowing, their filters; related loads them
+lists      the root lists, facets their counts; mixed: of several kinds; changes: all events
+lookups    single objects; relations: the nested lists; narrowing, their filters; related loads them
 objects    the same queries, returning domain objects; revisions tell when a case looks otherwise
 filters    CaseFilter to SQL; terms: what is sought; search: its SQL; matches: why it was found
 paging     keyset pagination; cursors: a position; anchors: ends of timelines; kept: finished

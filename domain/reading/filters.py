@@ -31,8 +31,15 @@ from sqlalchemy import (
 
 from domain import checks, folding, instants, words
 from domain.checks import Check
-from domain.inputs import CaseFilter, DateRange, EventFilter, PartyFilter, StaffFilter
-from domain.models import CaseStatus, PartyKind
+from domain.inputs import (
+    CaseFilter,
+    ChangeFilter,
+    DateRange,
+    EventFilter,
+    PartyFilter,
+    StaffFilter,
+)
+from domain.models import CaseStatus, EventSource, PartyKind
 from domain.reading import search, terms
 from domain.reading.fences import once
 from domain.reading.search import MatchField, Wanted
@@ -111,11 +118,26 @@ def compile_events(wanted: EventFilter) -> Compiled:
     return Compiled(("all", *shape), compiler.values, compiler.sought)
 
 
+def compile_changes(wanted: ChangeFilter) -> Compiled:
+    """Check and compile a filter of changes. Raises Invalid for what no event can have."""
+    compiler = _Compiler(0)
+    shape = [
+        *compiler.range("at", wanted.at, ("filter", "at")),
+        *compiler.choice("type", wanted.type, None, ("filter",)),
+        *compiler.choice("actor", wanted.actor, None, ("filter",)),
+        *compiler.choice("source", wanted.source, tuple(EventSource), ("filter",)),
+        *compiler.choice("case", wanted.case, None, ("filter",)),
+        *compiler.choice("party", wanted.party, None, ("filter",)),
+    ]
+    compiler.check.done()
+    return Compiled(("all", *shape), compiler.values, compiler.sought)
+
+
 def event_condition(part: Shape, events: Any) -> ColumnElement[bool]:
     """The SQL condition on *events* for a part of a compiled filter of a timeline."""
     name, *rest = part
     if name == "at":
-        return _compare(events.c.at, *rest)
+        return compared(events.c.at, *rest)
     found: ColumnElement[bool] = events.c[name].in_(_values(rest[0]))
     return found
 
@@ -311,7 +333,7 @@ def condition(shape: Shape, of: FromClause = cases) -> ColumnElement[bool]:
         case "file_number":
             return c.id.in_(once(filed(rest[0])))
         case "created_at" | "updated_at":
-            return _compare(c[kind], *rest)
+            return compared(c[kind], *rest)
         case "search":
             return search.found(Wanted(*shape), c.id)
         case "hits":
@@ -386,7 +408,7 @@ def _kept(kind: str, id: Any) -> Any:
     return func.coalesce(select(party_alias.c.party_id).where(*mine).scalar_subquery(), id)
 
 
-def _compare(column: ColumnElement[Any], sign: str, parameter: str) -> ColumnElement[bool]:
+def compared(column: ColumnElement[Any], sign: str, parameter: str) -> ColumnElement[bool]:
     compare = {"gte": operator.ge, "gt": operator.gt, "lte": operator.le, "lt": operator.lt}[sign]
     comparison: ColumnElement[bool] = compare(column, bindparam(parameter))
     return comparison

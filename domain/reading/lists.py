@@ -4,7 +4,7 @@ Only cases(), parties() and staff() make a list, and they require the scope to r
 supplies the statements and their values.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -56,6 +56,18 @@ class RootList:
     """The filter with what is known of its search; cursors do not depend on it."""
     matches: Sequence[tuple[str, str]] | None = None
     """The keys of all its items, in its order, if they are known."""
+
+    key_width = len(_KEY_TYPES)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that *build* takes."""
+        return self.kind.columns
+
+    @property
+    def build(self) -> Callable[[Sequence[Any]], Any]:
+        """Makes an item of a row of its columns."""
+        return self.kind.build
 
     @property
     def ranking(self) -> Wanted | None:
@@ -114,6 +126,21 @@ class RootList:
         wanted = self.compiled.search
         return wanted if wanted is not None and wanted.indexed else None
 
+    async def settled(self, db: Snapshot) -> "RootList":
+        """The same list; if its search leads to few items, they are found now, for page and total.
+
+        If there are many, walking the list in its order until enough of them were met takes less,
+        but not by relevance.
+        """
+        wanted = self.seeking
+        if wanted is None:
+            return self
+        wanted = await search.ordered(db, wanted, self.values, FEW)
+        keys = await db.fetch(self.first_matches(wanted))
+        if len(keys) > self.at_once:
+            return replace(self, found=self.compiled.with_modes(wanted))
+        return self.with_matches([(first, id) for first, id in keys])
+
     def first_matches(self, wanted: Wanted) -> Fetch:
         """Rows: the keys of the first items that its search leads to, one more than at once."""
         shape = self.compiled.with_modes(wanted).shape
@@ -159,22 +186,6 @@ class RootList:
             *order,
             private=_ordered_by(self.kind, self.order) in _PRIVATE,
         )
-
-
-async def settled(db: Snapshot, asked: RootList) -> RootList:
-    """The same list; if its search leads to few items, they are found now, for page and total.
-
-    If there are many, walking the list in its order until enough of them were met takes less, but
-    not by relevance.
-    """
-    wanted = asked.seeking
-    if wanted is None:
-        return asked
-    wanted = await search.ordered(db, wanted, asked.values, FEW)
-    keys = await db.fetch(asked.first_matches(wanted))
-    if len(keys) > asked.at_once:
-        return replace(asked, found=asked.compiled.with_modes(wanted))
-    return asked.with_matches([(first, id) for first, id in keys])
 
 
 async def sought(db: Snapshot, asked: RootList) -> RootList:

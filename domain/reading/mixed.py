@@ -58,7 +58,7 @@ def search(who: Principal, query: str, types: Collection[SearchType] | None = No
 
 async def settled(db: Snapshot, asked: MixedList) -> MixedList:
     """The same list, whose hits are found now if they are not very many."""
-    return replace(asked, lists=[await lists.settled(db, one) for one in asked.lists])
+    return replace(asked, lists=[await one.settled(db) for one in asked.lists])
 
 
 async def page(db: Snapshot, asked: MixedList, paging: Paging) -> Page[Any]:

@@ -13,6 +13,7 @@ from domain.ids import canonical_case_id
 from domain.inputs import CaseFilter, CaseOrder
 from domain.models import Case, Party, Staff
 from domain.reading import lists, lookups
+from domain.reading.changes import ChangeList
 from domain.reading.lists import NEWEST_FIRST, RootList
 from domain.reading.lookups import Kind
 from domain.reading.narrowing import Wanted
@@ -97,24 +98,24 @@ async def staff(
     return await page(db, lists.staff(who, search), paging)
 
 
-async def page(db: Snapshot, asked: RootList, paging: Paging) -> Page[Any]:
+async def page(db: Snapshot, asked: RootList | ChangeList, paging: Paging) -> Page[Any]:
     """A page of a root list."""
-    asked = await lists.settled(db, asked)
-    rows = await db.fetch(asked.page(paging, asked.kind.columns, keyed=True))
-    build, sealed = asked.kind.build, asked.seal()
-    return page_of([Edge(build(row[2:]), row[:2], sealed) for row in rows], paging)
+    asked = await asked.settled(db)
+    rows = await db.fetch(asked.page(paging, asked.columns, keyed=True))
+    build, sealed, width = asked.build, asked.seal(), asked.key_width
+    return page_of([Edge(build(row[width:]), row[:width], sealed) for row in rows], paging)
 
 
-async def outside(db: Snapshot, asked: RootList, paging: Paging) -> tuple[bool, bool]:
+async def outside(db: Snapshot, asked: RootList | ChangeList, paging: Paging) -> tuple[bool, bool]:
     """Whether items precede the page's cursor *after*, or are at it; the same for *before*."""
     wanted = [asked.outside(paging, "after"), asked.outside(paging, "before")]
     preceding, following = await db.fetch_each(wanted)
     return bool(preceding), bool(following)
 
 
-async def count(db: Snapshot, asked: RootList) -> int:
+async def count(db: Snapshot, asked: RootList | ChangeList) -> int:
     """The number of items in a root list."""
-    asked = await lists.settled(db, asked)
+    asked = await asked.settled(db)
     [rows] = await db.fetch_each([asked.count()])
     total: int = rows[0][0]
     return total

@@ -11,6 +11,7 @@ from strawberry import Schema
 from domain.errors import invalid
 from domain.reading import lookups
 from domain.reading.facets import counts
+from domain.reading.lists import RootList
 from domain.storage.statements import Fetch, Fetchable
 from domain.upkeep import administration
 from gateway import globalids
@@ -125,15 +126,17 @@ def _fetches(layer: Layer, variables: VariableValues) -> tuple[int, list[Fetchab
     match load:
         case RootPage():
             listing = load.ask(NOBODY)
-            hits = listing.first_matches(wanted) if (wanted := listing.seeking) else None
-            listing = listing.with_matches([]) if hits is not None else listing
+            hits = None
+            if isinstance(listing, RootList) and (wanted := listing.seeking):
+                hits = listing.first_matches(wanted)
+                listing = listing.with_matches([])
             page = listing.page(load.paging, columns, keyed=layer.keyed) if layer.listed else None
             count = listing.count() if layer.counted else None
             facets = [
                 fetch
                 for request, _when in layer.facets
                 for asked in [request.load(variables)]
-                if isinstance(asked, Facets)
+                if isinstance(asked, Facets) and isinstance(listing, RootList)
                 for _fields, fetch in counts(listing, asked.by, asked.first)
             ]
             return load.paging.limit, [hits, page, count, *facets]

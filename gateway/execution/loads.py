@@ -14,7 +14,8 @@ from strawberry.extensions import FieldExtension
 
 from domain.access.principal import Principal, Scope
 from domain.models import CaseStatus
-from domain.reading import facets, lists, lookups, matches, mixed, objects, related
+from domain.reading import facets, lookups, matches, mixed, objects, related
+from domain.reading.changes import ChangeList
 from domain.reading.facets import Facet, FacetField
 from domain.reading.lists import RootList
 from domain.reading.lookups import Kind
@@ -60,22 +61,25 @@ class ListedEdge(Edge[Any]):
 class RootPage:
     """A page of a list at the root."""
 
-    ask: Callable[[Principal], RootList]
+    ask: Callable[[Principal], RootList | ChangeList]
     paging: Paging
 
     async def resolve(self, context: Context, _root: Any) -> Listing:
         db = await context.snapshot()
-        listing = await lists.settled(db, self.ask(context.who))
+        listing = await self.ask(context.who).settled(db)
         page = await objects.page(db, listing, self.paging)
 
         async def count() -> int:
             return await objects.count(await context.snapshot(), listing)
 
-        async def told() -> dict[str, list[Match]]:
-            return await matches.of(await context.snapshot(), listing, list(page))
-
         async def outside() -> tuple[bool, bool]:
             return await objects.outside(await context.snapshot(), listing, self.paging)
+
+        if not isinstance(listing, RootList):
+            return Listing(page, once(count), outside)
+
+        async def told() -> dict[str, list[Match]]:
+            return await matches.of(await context.snapshot(), listing, list(page))
 
         async def facets(asked: "Facets") -> list[Facet]:
             return await shown_facets(await context.snapshot(), listing, asked)

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from domain.reading import cursors, lists, lookups, related
+from domain.reading import cursors, lookups, related
 from domain.reading.paging import Paging, beyond
 from gateway import globalids
 from gateway.execution.declarations import GlobalIds
@@ -98,7 +98,6 @@ class _Writer:
         self.names: dict[str, Any] = {
             "lookups": lookups,
             "cursor": cursors.encode,
-            "settled": lists.settled,
             "shown_facets": shown_facets,
             "ended": ended,
             "grouped": grouped,
@@ -159,7 +158,7 @@ class _Writer:
                 self._line(f"load{n} = request{n}(variables)")
                 self._line(f"asked{n} = load{n}.ask(who)")
                 if layer.request.names & {"filter", "search"}:
-                    self._line(f"asked{n} = await settled(db, asked{n})")
+                    self._line(f"asked{n} = await asked{n}.settled(db)")
                 if layer.listed or bounded:
                     self._line(f"fetch{n} = asked{n}.page(load{n}.paging, {page})")
                 if layer.counted:

@@ -9,7 +9,7 @@ import strawberry
 from strawberry import UNSET
 
 from domain import inputs
-from domain.models import CaseStatus, LinkType, PartyKind
+from domain.models import CaseStatus, EventSource, LinkType, PartyKind
 from domain.reading.search import MatchField
 from gateway import globalids
 from gateway.schema.scalars import DateTime, OrderDirection
@@ -157,6 +157,39 @@ class TimelineFilter:
 
     def to_domain(self) -> inputs.EventFilter:
         return inputs.EventFilter(at=_converted(self.at), type=self.type, actor=self.actor)
+
+
+@strawberry.input(
+    description="Conditions on a change; all of those given must hold. An empty list of values "
+    "matches no change."
+)
+class ChangeFilter:
+    case: list[strawberry.ID] | None = described(
+        "Of any of these cases, deleted or erased ones included, at most 100.", default=None
+    )
+    party: list[strawberry.ID] | None = described(
+        "Of any of these parties, or of a case in which one of them has a role, at most 100.",
+        default=None,
+    )
+    at: DateRange | None = described("Recorded within this time span.", default=None)
+    type: list[str] | None = described(
+        "Any of these types, like `case_updated`, at most 100.", default=None
+    )
+    actor: list[str] | None = described(
+        "Done by any of these actors, at most 100; an actor is the name of an API key.",
+        default=None,
+    )
+    source: list[EventSource] | None = described("From any of these sources.", default=None)
+
+    def to_domain(self) -> inputs.ChangeFilter:
+        return inputs.ChangeFilter(
+            at=_converted(self.at),
+            type=self.type,
+            actor=self.actor,
+            case=_locals(self.case, "Case"),
+            party=_locals(self.party, "Party"),
+            source=_values(self.source),
+        )
 
 
 @strawberry.input(description="The sort order of a list of cases.")
@@ -495,6 +528,10 @@ class UnlinkCasesInput:
 
 def _values(members: list[Any] | None) -> list[str] | None:
     return None if members is None else [member.value for member in members]
+
+
+def _locals(ids: list[strawberry.ID] | None, name: str) -> list[str] | None:
+    return None if ids is None else [globalids.local(id, name) for id in ids]
 
 
 def _converted(given: Any) -> Any:

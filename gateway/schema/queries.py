@@ -6,14 +6,14 @@ import strawberry
 
 from domain.access.principal import Principal
 from domain.errors import invalid
-from domain.reading import lists, lookups, mixed
+from domain.reading import changes, lists, lookups, mixed, relations
 from domain.reading.paging import relay_paging
 from gateway import globalids
 from gateway.execution.context import Info
 from gateway.execution.declarations import SHOWN, Caller, shown_as
 from gateway.execution.loads import CaseByFileNumber, MixedPage, Nodes, OneById, RootPage, loading
 from gateway.schema.connections import After, Before, First, Last
-from gateway.schema.inputs import CaseFilter, CaseOrder
+from gateway.schema.inputs import CaseFilter, CaseOrder, ChangeFilter
 from gateway.schema.searching import SearchConnection, Types
 from gateway.schema.types import (
     Case,
@@ -24,6 +24,7 @@ from gateway.schema.types import (
     PartyConnection,
     Staff,
     StaffConnection,
+    TimelineEventConnection,
     Viewer,
 )
 
@@ -131,6 +132,30 @@ class Query:
         paging = relay_paging(first, after, None, None)
         return shown_as(
             SearchConnection, MixedPage(lambda who: mixed.search(who, query, types), paging)
+        )
+
+    @loading(
+        "Everything that changed in the workspace, oldest first, at most 100 per page: events of "
+        "cases, deleted ones included, and of parties and staff. Whoever keeps the last cursor "
+        "asks with it, later, for what came after, and misses nothing. Events of cases that are "
+        "deleted now have no details for a key without `cases:delete`." + _READ,
+        relations.CASE_TIMELINE,
+    )
+    def changes(
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Annotated[
+            ChangeFilter | None,
+            strawberry.argument(description="Conditions on the changes; all of them if absent."),
+        ] = None,
+    ) -> TimelineEventConnection:
+        paging = relay_paging(first, after, last, before)
+        wanted = filter.to_domain() if filter else None
+        return shown_as(
+            TimelineEventConnection,
+            RootPage(lambda who: changes.changes(who, wanted), paging),
         )
 
     @loading(

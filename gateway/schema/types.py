@@ -193,7 +193,20 @@ class TimelineEvent(Node):
         metadata={SHOWN: Embedded("changes")},
     )
 
-    @loading("The case concerned; null for events about parties and staff as such." + _READ)
+    case_uuid: str | None = column(
+        "case_id",
+        "The `uuid` of the case concerned, even if it is deleted now; null for events about "
+        "parties and staff as such.",
+    )
+    subject_id: str | None = strawberry.field(
+        description="The `databaseId` of the party, staff member or link concerned, or the `uuid` "
+        "of a case that was erased for good; null if the event is about a case and its fields."
+    )
+
+    @loading(
+        "The case concerned, as it is now; null if it is deleted, and for events about parties "
+        "and staff as such." + _READ
+    )
     def case() -> "Case | None":
         return shown_as(Case, ItsCase())
 
@@ -511,7 +524,7 @@ class TimelineEventEdge(Edge[TimelineEvent]):
     pass
 
 
-@strawberry.type(description="A page of a case's timeline.")
+@strawberry.type(description="A page of a case's timeline, or of the changes of a workspace.")
 class TimelineEventConnection(Connection[TimelineEventEdge, TimelineEvent]):
     pass
 

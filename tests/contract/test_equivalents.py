@@ -89,6 +89,10 @@ def event_of(one):
     }
 
 
+def change_of(one):
+    return event_of(one) | {"case_id": one["caseUuid"], "subject_id": one["subjectId"]}
+
+
 def link_of(one):
     return {
         "id": one["databaseId"],
@@ -123,6 +127,7 @@ LISTS = {
     "listCaseStaff": (("case", "staff"), staff_of),
     "listCaseTimeline": (("case", "timeline"), event_of),
     "listCaseLinks": (("case", "links"), link_of),
+    "listChanges": (("changes",), change_of),
     "listParties": (("parties",), person_of),
     "listPartyCases": (("party", "cases"), role_of),
     "listStaff": (("staff",), person_of),
@@ -137,6 +142,15 @@ QUERIES = {
     "listCases": (
         {"status": "active", "search": "gmbh"},
         {"filter": {"status": ["ACTIVE"], "search": "gmbh"}},
+    ),
+    "listChanges": (
+        {"type": "case_created,case_linked", "since": "2026-01-01T00:00:00Z"},
+        {
+            "filter": {
+                "type": ["case_created", "case_linked"],
+                "at": {"gte": "2026-01-01T00:00:00Z"},
+            }
+        },
     ),
     "listParties": ({"search": "gmbh"}, {"search": "gmbh"}),
     "listStaff": ({"search": "an"}, {"search": "an"}),
@@ -193,7 +207,7 @@ async def test_every_list_is_the_same_page_by_page(api, known):
                 assert rest["data"], name
                 assert found["pageInfo"]["hasNextPage"] == rest["pagination"]["has_more"]
                 cursor, pages = rest["pagination"].get("cursor"), pages + 1
-                if cursor is None:
+                if not rest["pagination"]["has_more"]:
                     break
 
 

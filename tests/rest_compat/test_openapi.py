@@ -23,6 +23,7 @@ ROUTES = {
     ("POST", "/cases/{case_id}/links"),
     ("GET", "/cases/{case_id}/links"),
     ("DELETE", "/cases/{case_id}/links/{link_id}"),
+    ("GET", "/changes"),
     ("GET", "/parties"),
     ("GET", "/parties/{party_id}"),
     ("GET", "/parties/{party_id}/cases"),
