@@ -42,7 +42,7 @@ FLOORS = {
             "domain.storage": "database opening statements spellings tables seals turns watch"
             " cancellation revisions migrating",
             "domain.storage.sqlite": "file readers writer groups lock errors backup swap",
-            "domain.storage.postgresql": "server standby connecting snapshots sessions"
+            "domain.storage.postgresql": "server standby connecting listening snapshots sessions"
             " grants damage errors",
             "domain.storage.migrations": "env",
             "domain.storage.migrations.versions": "0001_first_schema 0002_number_keys"
@@ -54,7 +54,8 @@ FLOORS = {
         },
         {"domain.access": "principal keys rates leases positions"},
         {
-            "domain.reading": "lists changes facets lookups relations narrowing related objects"
+            "domain.reading": "lists changes following facets lookups relations narrowing related"
+            " objects"
             " revisions filters"
             " terms search matches mixed paging cursors anchors sizes kept fences"
         },
@@ -79,11 +80,11 @@ FLOORS = {
         },
         {
             "gateway.execution": "declarations arguments loads context requests selections plans"
-            " planning source operations documents explaining"
+            " planning source operations documents explaining feeds"
         },
         {
-            "gateway.schema": "types queries mutations inputs connections facets searching"
-            " scalars refusals assembled"
+            "gateway.schema": "types queries mutations subscriptions inputs connections facets"
+            " searching scalars refusals assembled"
         },
         {
             "gateway.http": "endpoint accept parameters persisted manifests pipeline "

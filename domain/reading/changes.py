@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from domain.access.principal import Principal, Scope
+from domain.errors import invalid
 from domain.inputs import ChangeFilter
 from domain.reading import cursors, filters
 from domain.reading.cursors import Seal
@@ -40,6 +41,10 @@ _KEY_TYPES = (int,)
 _OF_KEYS = ("key_created", "key_revoked")
 _VEILED = {"changes": literal("[]"), "title": null(), "claimed_actor": null()}
 """What is told of a deleted case instead, to who may not read it any more."""
+_LOST = (
+    "after is a cursor of changes that this database does not have: it was restored from a backup "
+    "since. Begin anew: read what there is, and go on from the last cursor of changes."
+)
 _e = timeline_event.c
 _MINE = _e.workspace_id == bindparam("workspace_id")
 _LAST = Prepared(select(func.max(_e.seq)).where(_MINE))
@@ -103,8 +108,7 @@ class ChangeList:
     async def _first(self, db: Snapshot, at: str, *, later: bool) -> int:
         """The number of the first event at or after an instant, or after it if *later*."""
         mine = {"workspace_id": self.who.workspace_id}
-        [(last,)] = await db.fetch(Fetch(_LAST, mine))
-        low, high = 1, (last or 0) + 1
+        low, high = 1, await self._last(db) + 1
         while low < high:
             middle = (low + high) // 2
             # An event that was erased has left its number.
@@ -114,6 +118,21 @@ class ChangeList:
             else:
                 low = seq + 1
         return low
+
+    async def end(self, db: Snapshot) -> str | None:
+        """The cursor of the last event, whatever the filter; None if there is none."""
+        seq = await self._last(db)
+        return cursors.encode((seq,), self.seal()) if seq else None
+
+    async def require_reached(self, db: Snapshot, after: str) -> None:
+        """Raise Invalid for a cursor of another list, and for one beyond the last event."""
+        [seq] = cursors.decode(after, self.seal(), _KEY_TYPES, "after")
+        if int(seq) > await self._last(db):
+            raise invalid(_LOST, "after")
+
+    async def _last(self, db: Snapshot) -> int:
+        [(last,)] = await db.fetch(Fetch(_LAST, {"workspace_id": self.who.workspace_id}))
+        return last or 0
 
     @property
     def veiled(self) -> bool:
@@ -125,11 +144,9 @@ class ChangeList:
         return {"workspace_id": self.who.workspace_id, **self.compiled.values}
 
     def seal(self) -> Seal:
-        """The seal of the list's cursors."""
-        told = {
-            name: value for name, value in self.compiled.values.items() if not name.endswith("_seq")
-        }
-        return cursors.seal(self.who.secret, "changes", filters.plain(self.compiled.shape), told)
+        """The seal of the cursors. They are places in the workspace's order, whatever the filter:
+        who goes on from one may ask for other changes from there."""
+        return cursors.seal(self.who.secret, "changes")
 
     @property
     def _shape(self) -> Shape:

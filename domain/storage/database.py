@@ -166,6 +166,18 @@ class Database(ABC):
         """
 
     @abstractmethod
+    async def heads(self, workspace_ids: Sequence[int]) -> dict[int, str]:
+        """What head() tells of each, always of the latest state; those without a timeline are left
+        out. Raises TimedOut, Unavailable, Damaged."""
+
+    @abstractmethod
+    async def woken(self, seconds: float) -> None:
+        """Wait until somebody may have committed, in whatever process; at most for so long.
+
+        One task at a time waits. A wake-up can be lost, and come for nothing.
+        """
+
+    @abstractmethod
     def write(self, workspace_id: int | None = None) -> AbstractAsyncContextManager[Transaction]:
         """One transaction: committed durably when the block ends, rolled back if it raises.
 

@@ -5,5 +5,5 @@ context       the state of one operation; requests, what a field loads with its 
 selections    collects a selection set's fields; planning, from an operation to a Plan (plans)
 source        from a Plan to the Python function that runs it
 operations    runs a compiled operation; documents, the cache of compiled operations
-explaining    shows a Plan to people
+explaining    shows a Plan to people; feeds, a subscription as a query
 """

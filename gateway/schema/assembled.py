@@ -14,9 +14,12 @@ from graphql import (
 from gateway.schema.mutations import Mutation
 from gateway.schema.queries import Query
 from gateway.schema.scalars import CONFIG
+from gateway.schema.subscriptions import Subscription
 from gateway.schema.types import CaseLink, TimelineEvent
 
-schema = strawberry.Schema(Query, Mutation, types=[CaseLink, TimelineEvent], config=CONFIG)
+schema = strawberry.Schema(
+    Query, Mutation, Subscription, types=[CaseLink, TimelineEvent], config=CONFIG
+)
 
 
 def _without_null_defaults(built: GraphQLSchema) -> None:

@@ -150,7 +150,7 @@ class Query:
             ChangeFilter | None,
             strawberry.argument(description="Conditions on the changes; all of them if absent."),
         ] = None,
-    ) -> TimelineEventConnection:
+    ) -> TimelineEventConnection | None:
         paging = relay_paging(first, after, last, before)
         wanted = filter.to_domain() if filter else None
         return shown_as(

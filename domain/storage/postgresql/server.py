@@ -8,7 +8,7 @@ them the same semantics as SQLite's single writer. Writes to different workspace
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -39,6 +39,7 @@ from domain.storage.postgresql import grants
 from domain.storage.postgresql.connecting import MARGIN_SECONDS, Connector, require_fit
 from domain.storage.postgresql.damage import found
 from domain.storage.postgresql.errors import DRIVER, NOT_THE_OWNER, SILENT, lost, translated
+from domain.storage.postgresql.listening import NOTIFY, Listener
 from domain.storage.postgresql.sessions import CONNECT_SECONDS, Pool, Session
 from domain.storage.postgresql.snapshots import ServerSnapshot, ServerTransaction
 from domain.storage.postgresql.standby import HEAD, Elsewhere, Standby, seq_of
@@ -60,6 +61,7 @@ _ROLE = Prepared(
 _OWNS = Prepared(text("SELECT has_table_privilege('workspace', 'INSERT')"))
 _TURN = "SELECT at, seq, hash FROM timeline_head WHERE workspace_id = $1 FOR UPDATE"
 _LAST = "SELECT max(at) FROM timeline_head"
+_HEADS = "SELECT id, casegraph_head(id) FROM unnest($1::int[]) AS id"
 _OPERATOR_TURN = "SELECT pg_advisory_xact_lock(7381, 1)"
 _MIGRATOR_TURN = text("SELECT pg_advisory_xact_lock(7381, 2)")
 
@@ -101,6 +103,7 @@ class PostgresqlDatabase(Database):
         self._queued = 0
         self._probe: asyncpg.Connection | None = None
         self._probing = asyncio.Lock()
+        self._listener = Listener(self._connect if pooling.statements else None)
 
     async def open(
         self,
@@ -122,6 +125,7 @@ class PostgresqlDatabase(Database):
     async def close(self) -> None:
         if self._standby is not None:
             await self._standby.close()
+        self._listener.close()
         if self._probe is not None:
             self._probe.terminate()
             self._probe = None
@@ -178,6 +182,20 @@ class PostgresqlDatabase(Database):
             reading.position = max(reading.position, seq_of(head))
         return head
 
+    async def heads(self, workspace_ids: Sequence[int]) -> dict[int, str]:
+        async def read(session: Session) -> list[Row]:
+            if not self._pooling.statements:
+                await session.execute(self._connector.snapshot(None))
+            return await session.fetch(_HEADS, [workspace_ids])
+
+        until = time.monotonic() + self._read_seconds
+        async with self._session(read, until) as (_session, rows):
+            return {id: head for id, head in rows if head}
+
+    async def woken(self, seconds: float) -> None:
+        """Listens to the server. Behind a pooler of transactions, it waits in any case."""
+        await self._listener.woken(seconds)
+
     @contextlib.asynccontextmanager
     async def write(self, workspace_id: int | None = None) -> AsyncIterator[Transaction]:
         until = time.monotonic() + self._patience
@@ -201,8 +219,11 @@ class PostgresqlDatabase(Database):
             pool = self._pool_of(self._writers)
             session, (last, head) = await pool.begun(begin, until, deadline)
             try:
-                yield ServerTransaction(session, max(self.clock(), last), head)
-                commit = asyncio.ensure_future(session.commit())
+                transaction = ServerTransaction(session, max(self.clock(), last), head)
+                yield transaction
+                # Of all workspaces, or of one that has a new event.
+                is_told = head is None or transaction.head != head
+                commit = asyncio.ensure_future(session.commit(NOTIFY if is_told else ""))
                 cancelled = await in_full(commit)
                 commit.result()
             finally:

@@ -58,13 +58,16 @@ class Session:
         with watched(self._pool.watch, sql):
             await self._sent(self._connection.executemany(sql, rows))
 
-    async def commit(self) -> None:
-        """Raises InDoubt if the transaction may be stored; after any other error it is not."""
+    async def commit(self, before: str = "") -> None:
+        """Commit, with another command *before* in the same message.
+
+        Raises InDoubt if the transaction may be stored; after any other error it is not.
+        """
         self._busy = True
         began = time.perf_counter()
         try:
             with watched(self._pool.watch, "COMMIT"):
-                tag = await self._connection.execute("COMMIT")
+                tag = await self._connection.execute(f"{before}; COMMIT" if before else "COMMIT")
         except DRIVER as error:
             if getattr(error, "severity_en", None) == "ERROR":  # and so rolled back
                 raise self._refusal(error)  # noqa: B904

@@ -5,7 +5,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,6 +38,8 @@ KEPT_BY_READERS = (
     "What was erased is still in the -wal file, because another program has been reading an older "
     "state of the database all the time. When it has ended, run: casegraph purge"
 )
+POLL_SECONDS = 0.01
+"""How long another process's commit may go unseen by who waits for it."""
 _READY = Prepared(text("SELECT 1 FROM alembic_version"))
 
 
@@ -56,6 +58,7 @@ class SqliteDatabase(Database):
         self._writer = Writer(self.path, watch, patience)
         self._readers = Readers(self.path, watch)
         self._inline: InlineReader | None = None
+        self._seen = 0
 
     async def open(
         self,
@@ -114,6 +117,20 @@ class SqliteDatabase(Database):
         if self._inline is None:
             raise Unavailable
         return self._inline.head(workspace_id)
+
+    async def heads(self, workspace_ids: Sequence[int]) -> dict[int, str]:
+        found = {id: await self.head(id) for id in workspace_ids}
+        return {id: head for id, head in found.items() if head}
+
+    async def woken(self, seconds: float) -> None:
+        """Looks at the file's data version again and again, and at once after an own commit."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and self._inline is not None:
+            version = self._inline.version()
+            if version != self._seen:
+                self._seen = version
+                return
+            await self._writer.committed(POLL_SECONDS)
 
     def write(self, workspace_id: int | None = None) -> AbstractAsyncContextManager[Transaction]:
         """One at a time, whatever the workspace."""

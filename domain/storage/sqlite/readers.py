@@ -98,6 +98,19 @@ class InlineReader(Snapshot):
         coroutine.close()
         raise AssertionError("a reader must await nothing but its rows")
 
+    def version(self) -> int:
+        """Another number whenever a connection in any process has committed since the last call.
+
+        Raises Unavailable, Damaged.
+        """
+        self._until, self._left = None, BRIEF_SECONDS
+        try:
+            [(version,)] = self._connection.execute("PRAGMA data_version")
+        except sqlite3.Error as error:
+            self._renew_if_lost()
+            raise translation(error) from error
+        return int(version)
+
     def head(self, workspace_id: int) -> str | None:
         """The end of a workspace's timeline; None if it cannot be read on the event loop.
 

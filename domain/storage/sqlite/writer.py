@@ -111,6 +111,7 @@ class Writer:
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         self._doubtful = False
+        self._committed = asyncio.Event()
 
     async def open(self) -> None:
         """Connect to a file already in WAL mode: this neither commits nor checkpoints."""
@@ -188,6 +189,7 @@ class Writer:
                     cancelled = await in_full(commit) or cancelled
                     commit.result()
                 self._watch.committed(time.perf_counter() - began, group.members)
+                self._committed.set()
                 group.end(None)
                 if cancelled is not None:
                     raise cancelled
@@ -199,6 +201,13 @@ class Writer:
                 if connection.in_transaction:
                     self._undo(connection)
                 group.end(Unavailable())
+
+    async def committed(self, seconds: float) -> None:
+        """Wait until this process has committed since the last call, at most for so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._committed.wait()
+        self._committed.clear()
 
     def use(self) -> Use:
         return Use(1, self._queue.led, self._queue.waiting())

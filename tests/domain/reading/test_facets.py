@@ -134,7 +134,7 @@ async def test_facets_equal_a_group_by_for_random_filters(firm, clerk):
         empty = 0
         for _ in range(FILTERS):
             wanted = random_filter(rng, listed)
-            asked = await lists.settled(db, lists.cases(clerk, wanted))
+            asked = await lists.cases(clerk, wanted).settled(db)
             found = await facets.facets(db, asked, list(FacetField), 100)
             for facet in found:
                 seen = own_filter_left_out(wanted, facet.field)

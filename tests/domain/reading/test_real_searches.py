@@ -85,7 +85,7 @@ async def test_real_names_and_numbers_are_found_however_they_are_typed(database,
 async def justified(database, clerk, query):
     """Check that each hit is one by its matches, and that the true ones come first."""
     async with database.read(clerk.workspace_id) as db:
-        asked = await lists.settled(db, lists.cases(clerk, CaseFilter(search=query), None))
+        asked = await lists.cases(clerk, CaseFilter(search=query), None).settled(db)
         page = await objects.page(db, asked, Paging(100))
         told = await matches.of(db, asked, list(page))
     own = []

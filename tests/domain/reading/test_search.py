@@ -409,9 +409,9 @@ async def test_a_search_is_made_once_for_a_page_and_its_total(
     for n in range(4):
         await given_case(f"Müller {n}")
     async with database.read(clerk.workspace_id) as db:
-        asked = await lists.settled(db, lists.cases(clerk, CaseFilter(search="muller"), None))
+        asked = await lists.cases(clerk, CaseFilter(search="muller"), None).settled(db)
         assert asked.seeking is None
-        assert await lists.settled(db, asked) is asked
+        assert await asked.settled(db) is asked
         page = await objects.page(db, asked, Paging(3))
         assert len(list(page)) == 3
         assert await objects.count(db, asked) == 4
@@ -435,7 +435,7 @@ async def test_what_is_at_a_cursor_of_a_search_is_outside_of_the_page(
         await given_case(f"Müller {n}")
     async with database.read(clerk.workspace_id) as db:
         for order in (None, CaseOrder(CaseOrderField.NAME, descending=False)):
-            asked = await lists.settled(db, lists.cases(clerk, CaseFilter(search="muller"), order))
+            asked = await lists.cases(clerk, CaseFilter(search="muller"), order).settled(db)
             page = await objects.page(db, asked, Paging(3))
             first, last = page.start_cursor, page.end_cursor
             outside = [

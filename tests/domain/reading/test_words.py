@@ -209,9 +209,8 @@ async def test_every_hit_is_justified_by_its_matches(database, clerk, firm):
         terms = terms_of(query)
         fields = list(MatchField)
         async with database.read() as db:
-            asked = await lists.settled(
-                db, lists.cases(clerk, CaseFilter(search=query, in_=fields), BY_RELEVANCE)
-            )
+            wanted = CaseFilter(search=query, in_=fields)
+            asked = await lists.cases(clerk, wanted, BY_RELEVANCE).settled(db)
             page = await objects.page(db, asked, Paging(100))
             told = await matches.of(db, asked, list(page))
         for case in page if terms else ():

@@ -78,6 +78,15 @@ ARGUMENTS = {
     ],
     ("Query", "staffMember"): ["id: $id", "id: $someId"],
 }
+CHANGE_FILTERS = [
+    "",
+    "filter: $changes",
+    'filter: {type: ["case_created", "party_created"]}',
+    "filter: {at: {gte: $instant}, source: [RECORDED]}",
+    'filter: {at: {lt: "2027-01-01T00:00:00Z"}, actor: [$word, "test"]}',
+    "filter: {party: $someIds}",
+    "filter: {case: [$someId]}",
+]
 NARROWED = {
     "cases": "role: $role",
     "parties": "role: $role",
@@ -89,6 +98,7 @@ TYPES = {
     "after": "String",
     "before": "String",
     "events": "TimelineFilter",
+    "changes": "ChangeFilter",
     "filter": "CaseFilter",
     "search": "String",
     "statuses": "[CaseStatus!]",
@@ -188,7 +198,8 @@ class Generator:
             return ""
         text = self.random.choice(ARGUMENTS.get((type_name, name), PAGES))
         if "filter" in known:
-            choices = EVENT_FILTERS if name == "timeline" else FILTERS
+            of_events = {"timeline": EVENT_FILTERS, "changes": CHANGE_FILTERS}
+            choices = of_events.get(name, FILTERS)
             if "orderBy" not in known:
                 choices = [one for one in choices if "orderBy" not in one]
             text = ", ".join(filter(None, (text, self.random.choice(choices))))
@@ -230,6 +241,7 @@ def variables(rnd: random.Random, used: set[str], known: dict[str, list[Any]]) -
         "before": [*known["cursors"], None, None],
         "filter": [None, {"status": ["ACTIVE"]}, {"search": "müller"}, {"not": {"type": []}}],
         "events": [None, {}, {"type": ["case_created", "x"]}, {"actor": ["all"]}],
+        "changes": [None, {}, {"type": ["case_updated"]}, {"case": known["ids"], "party": []}],
         "search": ["muller", "mu\u0308ller", "az 1", "a\0b", "", None, "%"],
         "statuses": [["CLOSED"], [], None],
         "order": [None, {"field": "NAME", "direction": "DESC"}, {"field": "FILE_NUMBER"}],
