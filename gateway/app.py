@@ -7,6 +7,7 @@ import gc
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -33,6 +34,7 @@ from gateway.http.endpoint import Endpoint
 from gateway.http.introspection import schema_file
 from gateway.http.manifests import trusted
 from gateway.http.persisted import Persisted
+from gateway.http.subscribing import Subscriptions
 from gateway.server.anchoring import anchored
 from gateway.server.compression import Compressed
 from gateway.server.edge import BodyCap, Bounded, Envelope, WellFormed
@@ -132,7 +134,7 @@ def create_app(chosen: Settings, traces: Tracing | None = None) -> Starlette:
         watch.statement = traces.statement
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with (
             opened(
                 chosen.database_url,
@@ -158,8 +160,12 @@ def create_app(chosen: Settings, traces: Tracing | None = None) -> Starlette:
             app.state.services = rest.state.services = services
             if traces is not None:
                 traces.system = database.url.get_backend_name()
-            async with sampling.sampled(services, always=chosen.workers > 1):
-                yield
+            app.state.subscriptions = subscriptions = Subscriptions(services, chosen)
+            try:
+                async with sampling.sampled(services, always=chosen.workers > 1):
+                    yield {"subscriptions": subscriptions}
+            finally:
+                await subscriptions.close()
             await services.keys.settled()
             if traces is not None:
                 await traces.close()

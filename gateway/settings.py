@@ -148,6 +148,9 @@ class Settings(BaseModel):
     in_flight: int = _count(
         200, "How many requests one process serves at once; further ones get 503."
     )
+    subscriptions: int = _count(
+        100, "How many subscriptions one API key may have open in one process.", least=1
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info",
         description="The log level: debug (with every SQL statement), info, warning or error.",

@@ -27,6 +27,17 @@ def wants_page(accept: bytes | None) -> bool:
 
 
 @lru_cache(maxsize=256)
+def wants_events(accept: bytes | None) -> bool:
+    """Whether the client names text/event-stream, and likes it best."""
+    if not accept or b"event-stream" not in accept.lower():
+        return False
+    ranges = _ranges(accept)
+    events = max((weight for name, weight in ranges if name == "text/event-stream"), default=0.0)
+    named = [weight for name, weight in ranges if name in (JSON_TYPE, RESPONSE_TYPE)]
+    return events > 0 and all(events > weight for weight in named)
+
+
+@lru_cache(maxsize=256)
 def media_type(accept: bytes | None) -> str:
     """The media type to answer with. Raises BadRequest if the client accepts neither.
 

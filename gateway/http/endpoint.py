@@ -5,7 +5,7 @@ nothing was executed. A refusal before there is an operation (key, rate, media t
 own status for both media types.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -32,6 +32,7 @@ from domain.storage.turns import READING
 from gateway.execution.context import Context
 from gateway.execution.documents import Documents
 from gateway.http import accept, graphiql
+from gateway.http.events import MEDIA_TYPE, once, send_events, stream
 from gateway.http.introspection import only_introspects
 from gateway.http.parameters import (
     JSON_TYPE,
@@ -42,6 +43,7 @@ from gateway.http.parameters import (
 )
 from gateway.http.persisted import Persisted
 from gateway.http.pipeline import answer
+from gateway.http.subscribing import Refused, Subscriptions, is_subscription
 from gateway.http.telling import answer_of, operation_of
 from gateway.limits.points import Meter, metered
 from gateway.schema.refusals import extensions_of
@@ -51,6 +53,11 @@ log = structlog.get_logger("casegraph.graphql")
 
 
 _POSITION = HEADER.lower().encode()
+_OF_EVENTS = (
+    (b"content-type", MEDIA_TYPE.encode()),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # for proxies that would keep events back
+)
 _MUTATION = b'"mutation'
 """What a body has that holds a mutation, nearly always: no answer to it will be kept."""
 
@@ -65,6 +72,8 @@ class Response:
     headers: Sequence[tuple[bytes, bytes]] = ()
     lasting: bool = False
     """Whether it is the same until something is written."""
+    events: AsyncGenerator[bytes, None] | None = None
+    """What is sent in place of the body, one after another."""
 
 
 class Endpoint:
@@ -86,6 +95,10 @@ class Endpoint:
             return
         services: Services = scope["app"].state.services
         response = await self._response(scope, receive, headers, accepted, services)
+        if response.events is not None:
+            head = {"type": "http.response.start", "status": 200, "headers": _OF_EVENTS}
+            await send_events(response.events, head, receive, send)
+            return
         fields = [*response.headers, (b"cache-control", b"no-store")]
         if response.status != 304:
             media_type = response.media_type.encode() + b"; charset=utf-8"
@@ -103,10 +116,12 @@ class Endpoint:
         services: Services,
     ) -> Response:
         media_type = JSON_TYPE
+        as_events = accept.wants_events(accepted)
         state = scope.setdefault("state", {})
         method = "POST" if scope["method"] == "POST" else "GET"
         try:
-            media_type = accept.media_type(accepted)
+            if not as_events:
+                media_type = accept.media_type(accepted)
             key = _bearer(headers)
             content = None
             if self._settings.demo_key and b"authorization" not in headers:
@@ -120,8 +135,15 @@ class Endpoint:
             try:
                 if content is None:
                     content = await read_content(scope, receive, headers)
+                if as_events:
+                    asked = parameters_of(content, method, self._settings)
+                    asked = self._persisted.resolved(asked, who.workspace_id)
+                    if is_subscription(asked, self._settings):
+                        return await self._subscribed(asked, who, key, scope, meter)
                 answered = self._answered(method, content, who, services, meter, media_type, state)
                 response = await answered
+                if as_events:
+                    return replace(response, events=once(response.body))
                 return conditional(response, scope["headers"]) if method == "GET" else response
             finally:
                 state["allowance"] = meter.allowance
@@ -187,6 +209,34 @@ class Endpoint:
             return Response(_without_data(media_type), media_type, body)
         self._persisted.register(asked, who.workspace_id)
         return Response(200, media_type, body, lasting=made.lasting)
+
+    async def _subscribed(
+        self, asked: Parameters, who: Principal, key: str | None, scope: Scope, meter: Meter
+    ) -> Response:
+        """The events of a subscription, charged for its first read."""
+        state = scope["state"]
+        subscriptions: Subscriptions = scope["app"].state.subscriptions
+        keys = scope["app"].state.services.keys
+        last = next((value for name, value in scope["headers"] if name == b"last-event-id"), b"")
+        try:
+            subscription = await subscriptions.admitted(
+                asked, who, meter, last.decode("latin-1") or None
+            )
+        except Refused as refusal:
+            meter.refuse()
+            state["codes"] = tuple(error["extensions"]["code"] for error in refusal.errors)
+            body = orjson.dumps({"errors": list(refusal.errors)})
+            return Response(200, JSON_TYPE, body, events=once(body))
+        finally:
+            meter.settle(0)
+        state |= {"operation": subscription.name, "type": "subscription", "rows": 0}
+        state |= {"trusted": asked.trusted, "executed": True}
+
+        def authenticate() -> Awaitable[Principal]:
+            return keys.authenticate(key, _address(scope))  # type: ignore[no-any-return]
+
+        events = stream(subscriptions, subscription, who.key_id, authenticate, state)
+        return Response(200, JSON_TYPE, b"", events=events)
 
     def _demo_key(self, asked: Parameters) -> str | None:
         """The demo key, for a client without a key that asks only for the schema."""

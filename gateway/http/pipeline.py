@@ -181,10 +181,23 @@ def operation_of(document: DocumentNode, name: str | None, method: str) -> Opera
     return named[0]
 
 
+def subscription_of(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """The subscription to begin; see operation_of()."""
+    operations = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
+    named = [one for one in operations if name is None or (one.name and one.name.value == name)]
+    if not named:
+        raise GraphQLError("The document has no operation with that name.")
+    if name is None and len(named) > 1:
+        raise GraphQLError("The document has several operations: send operationName.")
+    if named[0].operation is not OperationType.SUBSCRIPTION:
+        raise GraphQLError("This operation is not a subscription.")
+    return named[0]
+
+
 def check_method(kind: OperationType, method: str) -> None:
     """Raise BadRequest for an operation that this method, or HTTP altogether, does not serve."""
     if kind is OperationType.SUBSCRIPTION:
-        message = "Subscriptions are not served over HTTP requests."
+        message = "Subscriptions are answered as events: send Accept: text/event-stream."
         raise BadRequest(400, "GRAPHQL_VALIDATION_FAILED", message)
     if kind is OperationType.MUTATION and method != "POST":
         message = "Mutations are not allowed over GET."

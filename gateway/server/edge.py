@@ -63,6 +63,9 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 BODY_TO_COME = "body_to_come"
 """The server sets this in a request's state if the body has not arrived when it starts."""
 
+LEAVE = "leave"
+"""What a request calls, by this name in its state, that is served from now on without a place."""
+
 BUSY = "The server is busy. Try again in a moment."
 
 
@@ -123,10 +126,10 @@ class Envelope:
             REQUEST_ID.reset(token)
 
 
-_TOLD = ("operation", "type", "codes", "rows", "points", "kept", "trace_id")
+_TOLD = ("operation", "type", "codes", "rows", "points", "kept", "events", "trace_id")
 """What the log has of a request's state, if it is there: the operation's name and type, the codes
 of its errors, the rows that it visited, the points that were charged, whether a kept answer was
-there, and the trace that it belongs to."""
+there, how many changes a subscriber was told of, and the trace that it belongs to."""
 
 
 def _tell(scope: Scope, path: str, status: int, seconds: float, sent: int) -> None:
@@ -167,58 +170,74 @@ class Bounded:
 
     A request that waits for its body gives up its place: it does no work, and a few slow uploads
     would lock everyone else out. When the body has arrived, the request takes a place again or
-    gets 503. The limit on connections bounds how many wait, the body deadline how long.
+    gets 503. The limit on connections bounds how many wait, the body deadline how long. A request
+    whose answer may last for days leaves its place by what is in its state (LEAVE).
     """
 
     def __init__(self, app: ASGIApp, most: int) -> None:
         self._app = app
         self._most = most
-        self._working = 0
+        self.working = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in ALWAYS_ANSWERED:
             await self._app(scope, receive, send)
             return
-        if self._working >= self._most:
+        if self.is_full():
             retry = (b"retry-after", b"1")
             path = scope["path"]
             await _send_failure(send, scope, path, 503, Unavailable.code, BUSY, retry)
             return
+        place = _Place(self)
+        scope["state"][LEAVE] = place.leave
         if scope["state"].get(BODY_TO_COME):
-            await self._wait_without_place(scope, receive, send)
-            return
-        self._working += 1
+            receive = self._without_place(place, receive)
         try:
             await self._app(scope, receive, send)
         finally:
-            self._working -= 1
+            place.leave()
 
-    async def _wait_without_place(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._working += 1
-        holds = True
+    def is_full(self) -> bool:
+        return self.working >= self._most
+
+    def _without_place(self, place: "_Place", receive: Receive) -> Receive:
         whole = False
 
         async def receive_without_place() -> Message:
-            nonlocal holds, whole
+            nonlocal whole
             if whole:
                 return await receive()
-            if holds:
-                self._working -= 1
-                holds = False
+            place.leave()
             message = await receive()
             if message["type"] == "http.request" and not message.get("more_body", False):
                 whole = True
-                if self._working >= self._most:
+                if self.is_full():
                     raise Unavailable(BUSY)  # each surface answers it in its own shape
-                self._working += 1
-                holds = True
+                place.take()
             return message
 
-        try:
-            await self._app(scope, receive_without_place, send)
-        finally:
-            if holds:
-                self._working -= 1
+        return receive_without_place
+
+
+class _Place:
+    """A request's place among those that are served at once."""
+
+    __slots__ = ("_among", "_held")
+
+    def __init__(self, among: Bounded) -> None:
+        self._among = among
+        self._held = False
+        self.take()
+
+    def take(self) -> None:
+        self._among.working += 1
+        self._held = True
+
+    def leave(self) -> None:
+        """Give it up, if it is held."""
+        if self._held:
+            self._among.working -= 1
+            self._held = False
 
 
 class WellFormed:

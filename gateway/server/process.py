@@ -80,6 +80,8 @@ class Server(uvicorn.Server):
         """
         self._state.stopping = asyncio.get_running_loop().time()
         self.lifespan.state["stopping"] = True
+        if (subscriptions := self.lifespan.state.get("subscriptions")) is not None:
+            subscriptions.stop()
         checking = asyncio.create_task(self._keep_checking())
         try:
             for waiting in self._stop_listening(sockets or ()):

@@ -69,6 +69,9 @@ PLANS = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+CHANGES = Counter(
+    "casegraph_changes_sent", "Changes that subscribers were told of.", registry=REGISTRY
+)
 OVERRUNS = Counter(
     "casegraph_read_overruns",
     "Reads of a SQLite file that were begun on the event loop and proved too long for it.",
@@ -97,6 +100,7 @@ CONNECTIONS = gauge("connections", "Open connections of clients.")
 IN_PROGRESS = gauge("requests_in_progress", "Requests that are being answered.")
 MEMORY = gauge("resident_memory_bytes", "Memory of the server processes.")
 KEPT_BYTES = gauge("kept_answers_bytes", "Bytes that kept answers take.")
+SUBSCRIPTIONS = gauge("subscriptions", "Subscriptions that are open.")
 BUSY = gauge("database_busy", "Reads, or writes, that the database does now.", "work")
 WAITING = gauge("database_waiting", "Reads, or writes, that wait for their turn.", "work")
 MOST = gauge("database_most", "Reads, or writes, that it does at most at once.", "work")
@@ -170,7 +174,8 @@ def request(
         )
     requests, latency, bytes_sent, rows, points = children
     requests.inc()
-    latency.observe(seconds)
+    if "events" not in state:  # a stream ends when its client wants it to
+        latency.observe(seconds)
     bytes_sent.inc(sent)
     if (visited := state.get("rows")) is not None:
         rows.observe(visited)

@@ -1,0 +1,349 @@
+"""Subscriptions: from a client's document to a stream of answers, whatever carries them.
+
+    text -> document -> operation -> measured -> validated -> feed -> answers, one for each change
+
+Each read notes the end of the timeline first, so that nothing that is stored meanwhile is missed;
+each goes on from the cursor of the last change, so that nothing comes twice. What several clients
+ask for in the same words is read once for all of them.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import orjson
+from graphql import GraphQLError, OperationType
+
+from domain.access.positions import read_latest
+from domain.access.principal import Principal
+from domain.errors import DomainError, InvalidKey, RateLimited, TimedOut, Unavailable
+from domain.reading.changes import ChangeList, changes
+from domain.reading.following import Follower, Following
+from domain.services import Services
+from domain.storage.database import Pace
+from domain.storage.turns import READING
+from gateway.execution.context import Context
+from gateway.execution.feeds import AFTER, CURSOR, FILTER, Feed, Wanted, feed_of
+from gateway.execution.operations import Operation, name_of
+from gateway.execution.selections import NotCovered
+from gateway.http.parameters import Parameters
+from gateway.http.pipeline import (
+    SCHEMA,
+    NotValid,
+    check_valid,
+    compiled,
+    executed,
+    parsed,
+    subscription_of,
+)
+from gateway.limits.measured import measured
+from gateway.limits.points import Meter, metered
+from gateway.limits.text import check_text
+from gateway.schema.refusals import extensions_of, formatted
+from gateway.settings import Settings
+from gateway.telemetry import metrics
+
+RECHECK_SECONDS = 3.0
+"""How long a key that was revoked goes on to be told of changes, at most."""
+ALIVE_SECONDS = 12.0
+"""How long a stream is silent at most: whoever passes it on must not take it for dead."""
+AGAIN_SECONDS = 1.0
+"""How long to wait before reading again what could not be read."""
+SHARED_SECONDS = 1.0
+"""How long what was read for one is there for others."""
+_PACE = Pace()
+
+Authenticate = Callable[[], Awaitable[Principal]]
+
+
+def is_subscription(asked: Parameters, settings: Settings) -> bool:
+    """Whether the operation that is asked for is a subscription."""
+    if "subscription" not in asked.query:
+        return False
+    try:
+        check_text(asked.query, settings)
+        subscription_of(parsed(asked.query), asked.operation_name)
+    except GraphQLError:
+        return False
+    return True
+
+
+class Refused(Exception):
+    """A subscription that ends with errors, as a response has them."""
+
+    def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(len(errors))
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription that was admitted: what it asks for, and where it begins."""
+
+    feed: Feed
+    operation: Operation | None
+    asked: Parameters
+    wanted: Wanted
+    begins: str | None
+    name: str
+
+    @property
+    def question(self) -> tuple[Any, ...]:
+        """What has the same answers for everybody in the workspace with the same scopes."""
+        variables = orjson.dumps(self.asked.variables, option=orjson.OPT_SORT_KEYS)
+        return self.asked.query, self.asked.operation_name, variables
+
+
+class Change(NamedTuple):
+    """One answer, as JSON, and the cursor of its change."""
+
+    cursor: str
+    answer: bytes
+
+
+class Batch(NamedTuple):
+    """Changes that were read at a time; whether more follow; what reading them has visited."""
+
+    changes: Sequence[Change]
+    cursor: str | None
+    more: bool
+    visited: int
+
+
+class Subscriptions:
+    """All subscriptions of one process."""
+
+    def __init__(self, services: Services, settings: Settings) -> None:
+        self._services = services
+        self._settings = settings
+        self._following = Following(services.database)
+        self._open: Counter[str] = Counter()
+        self._shared: dict[Any, asyncio.Future[Batch]] = {}
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Let all streams end: the server is stopping."""
+        self._stopping.set()
+
+    async def close(self) -> None:
+        self.stop()
+        await self._following.close()
+
+    @contextmanager
+    def counted(self, key_id: str) -> Iterator[None]:
+        """Count a subscription for the length of the block. Raises RateLimited for too many."""
+        if self._open[key_id] >= self._settings.subscriptions:
+            most = f"{self._settings.subscriptions:,}"
+            raise RateLimited(1, f"This key has {most} subscriptions open: end one of them.")
+        self._open[key_id] += 1
+        metrics.SUBSCRIPTIONS.set(self._open.total())
+        try:
+            yield
+        finally:
+            self._open[key_id] -= 1
+            if not self._open[key_id]:
+                del self._open[key_id]
+            metrics.SUBSCRIPTIONS.set(self._open.total())
+
+    async def admitted(
+        self, asked: Parameters, who: Principal, meter: Meter, last: str | None = None
+    ) -> Subscription:
+        """The subscription that is asked for; it begins after *last*, if that is given.
+
+        The key is charged what its first read may take. Raises Refused, RateLimited, Unavailable,
+        TimedOut.
+        """
+        try:
+            check_text(asked.query, self._settings)
+            document = parsed(asked.query)
+            node = subscription_of(document, asked.operation_name)
+            measured(SCHEMA, document, node, self._settings)
+            check_valid(document, self._settings)
+            feed = feed_of(SCHEMA, document, node)
+            wanted = feed.wanted(asked.variables)
+            measure = measured(SCHEMA, feed.document, feed.operation, self._settings)
+            rows = measure.check(asked.variables, self._settings.query_rows, 0)
+            listed = changes(who, wanted.filter)
+            await meter.admit(rows, 0)
+            begins = await self._begins(listed, who, last or wanted.after)
+        except NotValid as refusal:
+            raise Refused([formatted(error) for error in refusal.errors]) from None
+        except NotCovered as refusal:
+            raise Refused([formatted(GraphQLError(f"Not possible: {refusal}."))]) from None
+        except GraphQLError as error:
+            raise Refused([formatted(error)]) from None
+        except (RateLimited, Unavailable, TimedOut):
+            raise
+        except DomainError as refusal:
+            raise Refused([_error(refusal)]) from None
+        name = feed.operation.name.value if feed.operation.name else None
+        operation = compiled(feed.document, name)
+        return Subscription(feed, operation, asked, wanted, begins, name_of(node))
+
+    async def _begins(self, listed: ChangeList, who: Principal, after: str | None) -> str | None:
+        """The cursor to begin after: the one that is given, or that of the last change."""
+        read_latest()
+
+        async def read(db: Any) -> str | None:
+            if after is None:
+                return await listed.end(db)
+            await listed.require_reached(db, after)
+            return after
+
+        return await self._services.database.run(read, _PACE, who.workspace_id)
+
+    async def answers(
+        self, subscription: Subscription, authenticate: Authenticate
+    ) -> AsyncGenerator[Change | None, None]:
+        """The answers, one for each change; None if there was nothing for a while.
+
+        Ends when the server stops. Raises Refused when the key may not be told any more, and when
+        the selection cannot be answered.
+        """
+        who = await self._admitted_still(authenticate, None)
+        cursor = subscription.begins
+        with self._following.follow(who.workspace_id) as follower:
+            while not self._stopping.is_set():
+                who = await self._admitted_still(authenticate, who)
+                try:
+                    batch = await self._next(subscription, who, cursor, follower)
+                except RateLimited as refusal:
+                    # It goes on when there are points again, from where it was.
+                    async for quiet in self._waited(refusal.retry_after):
+                        yield quiet
+                    continue
+                except (TimedOut, Unavailable):
+                    async for quiet in self._waited(AGAIN_SECONDS):
+                        yield quiet
+                    continue
+                for change in batch.changes:
+                    metrics.CHANGES.inc()
+                    yield change
+                cursor = batch.cursor or cursor
+                if batch.more:
+                    continue
+                silent = time.monotonic()
+                while not self._stopping.is_set() and not await self._moved(follower):
+                    who = await self._admitted_still(authenticate, who)
+                    if time.monotonic() - silent > ALIVE_SECONDS:
+                        silent = time.monotonic()
+                        yield None
+
+    async def _moved(self, follower: Follower) -> bool:
+        """Wait for a change, until the key is to be looked at again or the server stops."""
+        moved = asyncio.ensure_future(follower.moved(RECHECK_SECONDS))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait((moved, stopping), return_when=asyncio.FIRST_COMPLETED)
+            return moved.done() and moved.result()
+        finally:
+            moved.cancel()
+            stopping.cancel()
+
+    async def _waited(self, seconds: float) -> AsyncIterator[None]:
+        """Wait, and tell every now and then that it is still there."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._stopping.is_set():
+            await asyncio.sleep(min(left, 0.5))
+            yield None
+
+    async def _admitted_still(
+        self, authenticate: Authenticate, before: Principal | None
+    ) -> Principal:
+        try:
+            who = await authenticate()
+        except InvalidKey as refusal:
+            raise Refused([_error(refusal)]) from None
+        except (RateLimited, TimedOut, Unavailable):
+            if before is None:
+                raise
+            return before  # the database is not there; what is read next says so
+        return who
+
+    async def _next(
+        self,
+        subscription: Subscription,
+        who: Principal,
+        cursor: str | None,
+        follower: Follower,
+    ) -> Batch:
+        """What comes after the cursor, charged to the key."""
+        meter = await metered(self._services.rates, who.key_id)
+        # Noted before anything is read: what is stored from here on moves the end once more.
+        head = follower.note()
+        key = (who.workspace_id, who.scopes, subscription.question, cursor, head)
+        shared = self._shared.get(key) if head is not None else None
+        if shared is None:
+            shared = asyncio.ensure_future(self._read(subscription, who, cursor))
+            shared.add_done_callback(_looked_at)
+            if head is not None:
+                self._shared[key] = shared
+                loop = asyncio.get_running_loop()
+                loop.call_later(SHARED_SECONDS, self._shared.pop, key, None)
+        try:
+            batch = await asyncio.shield(shared)
+        except asyncio.CancelledError:
+            if not shared.cancelled():
+                raise
+            raise Unavailable from None
+        meter.settle(batch.visited)
+        metrics.POINTS.labels("graphql").inc(meter.charged)
+        return batch
+
+    async def _read(self, subscription: Subscription, who: Principal, cursor: str | None) -> Batch:
+        read_latest()
+        given = {**(subscription.asked.variables or {})}
+        given |= {AFTER: cursor, FILTER: subscription.wanted.variable}
+        asked = replace(subscription.asked, variables=given)
+        context = Context(who, self._services)
+        response = await executed(
+            OperationType.QUERY, subscription.operation, subscription.feed.document, asked, context
+        )
+        if context.refusal is not None:
+            raise context.refusal
+        reading = READING.get()
+        visited = reading.total if reading is not None else 0
+        listed = (response.get("data") or {}).get("changes")
+        if listed is None:
+            raise Refused(response.get("errors", ()))
+        name = subscription.feed.name
+        found = [
+            Change(edge.pop(CURSOR), _answer(name, edge, place, response.get("errors", ())))
+            for place, edge in enumerate(listed["edges"])
+        ]
+        page = listed["pageInfo"]
+        return Batch(found, page["endCursor"], page["hasNextPage"], visited)
+
+
+def _answer(name: str, edge: Any, place: int, errors: Sequence[Mapping[str, Any]]) -> bytes:
+    """The response for one change, with the errors in what is told of it."""
+    response: dict[str, Any] = {"data": {name: edge}}
+    mine = [
+        {**error, "path": [name, *error["path"][3:]]}
+        for error in errors
+        if error.get("path", ())[:3] == ["changes", "edges", place]
+    ]
+    if mine:
+        response["errors"] = mine
+    return orjson.dumps(response)
+
+
+def _looked_at(future: asyncio.Future[Batch]) -> None:
+    if not future.cancelled():
+        future.exception()  # those who wait for it tell
+
+
+def _error(refusal: DomainError) -> dict[str, Any]:
+    return {"message": refusal.message, "extensions": extensions_of(refusal)}
