@@ -15,8 +15,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from domain.access.keys import KeyRing
 from domain.access.leases import Leases
@@ -34,6 +35,7 @@ from gateway.http.endpoint import Endpoint
 from gateway.http.introspection import schema_file
 from gateway.http.manifests import trusted
 from gateway.http.persisted import Persisted
+from gateway.http.sockets import Socket
 from gateway.http.subscribing import Subscriptions
 from gateway.server.anchoring import anchored
 from gateway.server.compression import Compressed
@@ -129,6 +131,7 @@ def create_app(chosen: Settings, traces: Tracing | None = None) -> Starlette:
         trusted(chosen), register=chosen.persisted_queries, only=chosen.documents_only
     )
 
+    endpoint = Endpoint(Documents(), persisted, chosen)
     watch = metrics.Counting()
     if traces is not None:
         watch.statement = traces.statement
@@ -182,13 +185,14 @@ def create_app(chosen: Settings, traces: Tracing | None = None) -> Starlette:
             Middleware(WellFormed),
             Middleware(Bounded, chosen.in_flight),
             Middleware(BodyCap, chosen.body_bytes),
-            Middleware(Surfaces, Endpoint(Documents(), persisted, chosen), rest),
+            Middleware(Surfaces, endpoint, rest),
         ],
         routes=[
             Route("/", _start_of(chosen)),
             Route("/healthz", _healthy),
             Route("/readyz", _ready),
             Route(scraping.URL, _metrics_of(chosen)),
+            WebSocketRoute("/graphql", _socket_of(endpoint)),
             # Reached only by other methods: they get 405, not 404.
             Route("/graphql", _start, methods=["GET", "POST"]),
             *([Mount("/graphql/static", graphiql.static_files())] if chosen.graphiql else []),
@@ -243,6 +247,13 @@ def _start_of(chosen: Settings) -> Callable[[Request], Awaitable[Response]]:
         return single_page.page(chosen)
 
     return start
+
+
+def _socket_of(endpoint: Endpoint) -> Callable[[WebSocket], Awaitable[None]]:
+    async def serve(socket: WebSocket) -> None:
+        await Socket(socket, endpoint, socket.app.state.subscriptions).serve()
+
+    return serve
 
 
 def _metrics_of(chosen: Settings) -> Callable[[Request], Awaitable[Response]]:

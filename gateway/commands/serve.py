@@ -209,7 +209,8 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         "gateway.app:from_environment",
         factory=True,
         http=Connection,
-        ws="none",
+        ws="none",  # a Connection becomes a WebSocket by itself
+        ws_max_size=settings.body_bytes,
         workers=settings.workers,
         log_config=None,
         access_log=False,

@@ -83,7 +83,7 @@ class Feed:
         assert self._schema.subscription_type is not None
         definition = self._schema.subscription_type.fields[self._field.name.value]
         found = get_argument_values(definition, self._field, values)
-        case_id, types = found.get("case_id"), found.get("types")
+        case_id, types = found.get("caseId"), found.get("types")
         return Wanted(
             found.get("after"),
             None if case_id is None else globalids.local(case_id, "Case"),

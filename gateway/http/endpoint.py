@@ -5,7 +5,8 @@ nothing was executed. A refusal before there is an operation (key, rate, media t
 own status for both media types.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -43,7 +44,12 @@ from gateway.http.parameters import (
 )
 from gateway.http.persisted import Persisted
 from gateway.http.pipeline import answer
-from gateway.http.subscribing import Refused, Subscriptions, is_subscription
+from gateway.http.subscribing import (
+    Authenticate,
+    Refused,
+    Subscriptions,
+    is_subscription,
+)
 from gateway.http.telling import answer_of, operation_of
 from gateway.limits.points import Meter, metered
 from gateway.schema.refusals import extensions_of
@@ -122,7 +128,7 @@ class Endpoint:
         try:
             if not as_events:
                 media_type = accept.media_type(accepted)
-            key = _bearer(headers)
+            key = bearer(headers)
             content = None
             if self._settings.demo_key and b"authorization" not in headers:
                 content = await read_content(scope, receive, headers)
@@ -238,6 +244,53 @@ class Endpoint:
         events = stream(subscriptions, subscription, who.key_id, authenticate, state)
         return Response(200, JSON_TYPE, b"", events=events)
 
+    async def over_socket(
+        self,
+        content: bytes,
+        services: Services,
+        authenticate: Authenticate,
+        subscriptions: Subscriptions,
+        state: dict[str, Any],
+    ) -> AsyncGenerator[bytes, None]:
+        """The answers to an operation that came over a WebSocket, each as JSON.
+
+        *state* is told of it, as a request's. Raises Refused, BadRequest, HTTPException, and any
+        DomainError.
+        """
+        who = await authenticate()
+        state["key_id"] = who.key_id
+        meter = await metered(services.rates, who.key_id)
+        services.positions.begin(who.key_id, None)
+        asked = parameters_of(content, "POST", self._settings)
+        asked = self._persisted.resolved(asked, who.workspace_id)
+        if not is_subscription(asked, self._settings):
+            response = await self._answered(
+                "POST", content, who, services, meter, accept.RESPONSE_TYPE, state
+            )
+            state["points"] = meter.charged
+            services.positions.written(who.key_id)
+            if response.status != 200:
+                raise Refused(orjson.loads(response.body)["errors"])
+            yield response.body
+            return
+        try:
+            subscription = await subscriptions.admitted(asked, who, meter)
+        except Refused:
+            meter.refuse()
+            raise
+        finally:
+            meter.settle(0)
+            state |= {"rows": 0, "points": meter.charged}
+        state |= {"operation": subscription.name, "type": "subscription", "events": 0}
+        state |= {"trusted": asked.trusted, "executed": True}
+        with subscriptions.counted(who.key_id):
+            answers = subscriptions.answers(subscription, authenticate)
+            async with aclosing(answers):
+                async for change in answers:
+                    if change is not None:
+                        state["events"] += 1
+                        yield change.answer
+
     def _demo_key(self, asked: Parameters) -> str | None:
         """The demo key, for a client without a key that asks only for the schema."""
         introspects = only_introspects(asked, self._settings)
@@ -306,6 +359,7 @@ def _address(scope: Scope) -> str:
     return client[0] if client else ""
 
 
-def _bearer(headers: dict[bytes, bytes]) -> str | None:
+def bearer(headers: Mapping[bytes, bytes]) -> str | None:
+    """The key in the header Authorization (RFC 6750, 2.1)."""
     scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else None

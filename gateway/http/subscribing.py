@@ -130,6 +130,7 @@ class Subscriptions:
         self._settings = settings
         self._following = Following(services.database)
         self._open: Counter[str] = Counter()
+        self._connected: Counter[str] = Counter()
         self._shared: dict[Any, asyncio.Future[Batch]] = {}
         self._stopping = asyncio.Event()
 
@@ -144,18 +145,31 @@ class Subscriptions:
     @contextmanager
     def counted(self, key_id: str) -> Iterator[None]:
         """Count a subscription for the length of the block. Raises RateLimited for too many."""
-        if self._open[key_id] >= self._settings.subscriptions:
-            most = f"{self._settings.subscriptions:,}"
-            raise RateLimited(1, f"This key has {most} subscriptions open: end one of them.")
-        self._open[key_id] += 1
-        metrics.SUBSCRIPTIONS.set(self._open.total())
+        with self._one_more(self._open, key_id, "subscriptions"):
+            metrics.SUBSCRIPTIONS.set(self._open.total())
+            try:
+                yield
+            finally:
+                metrics.SUBSCRIPTIONS.set(self._open.total() - 1)
+
+    @contextmanager
+    def connected(self, key_id: str) -> Iterator[None]:
+        """Count a WebSocket for the length of the block. Raises RateLimited for too many."""
+        with self._one_more(self._connected, key_id, "WebSockets"):
+            yield
+
+    @contextmanager
+    def _one_more(self, counter: Counter[str], key_id: str, what: str) -> Iterator[None]:
+        most = self._settings.subscriptions
+        if counter[key_id] >= most:
+            raise RateLimited(1, f"This key has {most:,} {what} open: end one of them.")
+        counter[key_id] += 1
         try:
             yield
         finally:
-            self._open[key_id] -= 1
-            if not self._open[key_id]:
-                del self._open[key_id]
-            metrics.SUBSCRIPTIONS.set(self._open.total())
+            counter[key_id] -= 1
+            if not counter[key_id]:
+                del counter[key_id]
 
     async def admitted(
         self, asked: Parameters, who: Principal, meter: Meter, last: str | None = None

@@ -31,6 +31,7 @@ from domain.errors import Invalid, Unavailable
 from gateway.logs import access
 from gateway.server.edge import BODY_TO_COME, failure_body, request_id_of, sealed
 from gateway.server.exchange import Exchange
+from gateway.server.sockets import SocketConnection
 from gateway.settings import Settings
 from gateway.telemetry import metrics
 
@@ -52,6 +53,9 @@ LINGER_SECONDS = 2.0
 
 MAX_DISCARDED = 1 << 20
 """Bytes that are read from such a client meanwhile."""
+
+SOCKETS_AT = b"/graphql"
+"""The path of WebSockets."""
 
 MAX_TURNED_AWAY = 100
 """Connections beyond the limit that may linger."""
@@ -195,7 +199,11 @@ class Connection(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._read_without_upgrade(data[upgrade.args[0] :])
+            rest = data[upgrade.args[0] :]
+            if self._becomes_a_socket():
+                self._become_a_socket(rest)
+            else:
+                self._read_without_upgrade(rest)
             return
         except httptools.HttpParserError as error:
             cause = error.__context__
@@ -381,6 +389,31 @@ class Connection(HttpToolsProtocol):
 
     def _lingering(self) -> asyncio.Transport:
         return cast(asyncio.Transport, _Lingering(self))
+
+    def _becomes_a_socket(self) -> bool:
+        """Whether the client asks for a WebSocket where there is one, and for nothing before it."""
+        asked = dict(self.headers)
+        return (
+            self.parser.get_method() == b"GET"
+            and self.url.partition(b"?")[0] == SOCKETS_AT
+            and asked.get(b"upgrade", b"").lower() == b"websocket"
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self._turned_away
+            and not self._state.stopping
+        )
+
+    def _become_a_socket(self, rest: bytes) -> None:
+        """Let another protocol serve the connection from here on."""
+        self._reads = _NOTHING
+        self._deaf = True
+        self.connections.discard(self)
+        parts = [b"GET ", self.url, b" HTTP/1.1\r\n"]
+        for name, value in self.headers:
+            parts += [name, b": ", value, b"\r\n"]
+        socket = SocketConnection(self.config, self.server_state, self.app_state)
+        socket.connection_made(self.transport)
+        self.transport.set_protocol(socket)
+        socket.data_received(b"".join([*parts, b"\r\n", rest]))
 
     def _read_without_upgrade(self, rest: bytes) -> None:
         """Parse a request again without its request for another protocol (RFC 9110, 7.8).

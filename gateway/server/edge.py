@@ -6,6 +6,7 @@ import random
 import re
 import time
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import structlog
@@ -137,7 +138,7 @@ def _tell(scope: Scope, path: str, status: int, seconds: float, sent: int) -> No
     state = scope["state"]
     method = _method(scope["method"])
     route = state.get("route") or _route(path)
-    facts = {name: state[name] for name in _TOLD if state.get(name) not in (None, "", ())}
+    facts = _facts(state)
     quiet = path in ALWAYS_ANSWERED or path.startswith(_STATIC)
     access(
         "request",
@@ -151,11 +152,7 @@ def _tell(scope: Scope, path: str, status: int, seconds: float, sent: int) -> No
         key=state.get("key_id"),
     )
     if route == "/graphql":
-        name = metrics.NAMES.label(
-            state.get("operation"),
-            known=state.get("trusted", False),
-            executed=state.get("executed", False),
-        )
+        name = _name_of(state)
         surface = "graphql"
         state["label"] = f"{state.get('type', method)} {name}"
     else:
@@ -163,6 +160,30 @@ def _tell(scope: Scope, path: str, status: int, seconds: float, sent: int) -> No
         name = state["label"] = f"{method} {route}"
     state["route"] = route
     metrics.request(surface, name, status, seconds, sent, state)
+
+
+def tell_operation(state: dict[str, Any], seconds: float) -> None:
+    """Log and count an operation that was answered over a WebSocket: a request like others."""
+    access(
+        "operation",
+        path="/graphql",
+        **_facts(state),
+        ms=round(seconds * 1000, 2),
+        key=state.get("key_id"),
+    )
+    metrics.request("graphql", _name_of(state), 101, seconds, 0, state)
+
+
+def _facts(state: dict[str, Any]) -> dict[str, Any]:
+    return {name: state[name] for name in _TOLD if state.get(name) not in (None, "", ())}
+
+
+def _name_of(state: dict[str, Any]) -> str:
+    return metrics.NAMES.label(
+        state.get("operation"),
+        known=state.get("trusted", False),
+        executed=state.get("executed", False),
+    )
 
 
 class Bounded:

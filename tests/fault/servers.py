@@ -72,6 +72,7 @@ class Gateway:
         self.process: subprocess.Popen[bytes] | None = None
         self.url = ""
         self.key = ""
+        self._keys = 0
 
     def command(self, *arguments: object, status: int = 0, **popen: object) -> str:
         """Run a casegraph command on the same database; what it printed.
@@ -93,7 +94,9 @@ class Gateway:
 
     def make_key(self, *options: object) -> str:
         """A new key, with the *options* of `casegraph keys create`."""
-        printed = self.command("keys", "create", "test", *options)
+        self._keys += 1
+        name = f"test {self._keys}" if self._keys > 1 else "test"
+        printed = self.command("keys", "create", name, *options)
         found = re.search(r"cg_(?:live|test)_\w+", printed)
         assert found, printed
         return found[0]
@@ -102,6 +105,7 @@ class Gateway:
         """Start it and wait until it is ready. *popen* goes to subprocess.Popen."""
         if not self.key and not self.database.exists():
             made, self.key = _made()
+            self._keys = 1
             self.database.write_bytes(made)
             self.database.chmod(0o600)
         elif not self.key:
