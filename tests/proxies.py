@@ -1,6 +1,7 @@
 """A network between casegraph and its database server that a test makes fail."""
 
 import contextlib
+import random
 import socket
 import threading
 import time
@@ -35,6 +36,12 @@ class Proxy:
     def cut(self) -> None:
         """Cut all connections that there are."""
         for one in list(self._sockets):
+            self._close(one)
+
+    def cut_some(self, chance: random.Random) -> None:
+        """Cut a third of them."""
+        there = list(self._sockets)
+        for one in chance.sample(there, len(there) // 3):
             self._close(one)
 
     def close(self) -> None:

@@ -4,7 +4,6 @@ endpoint       one ASGI application for GET and POST
 accept         the media type that the client likes best; parameters: what it asks, checked
 pipeline       from the parameters to the answer, stage by stage; telling, what the log is told
 subscribing    subscriptions; events and sockets: what carries them
-persisted      documents that are named, not sent; manifests, where trusted ones come from
-introspection  recognizes introspection, which the demo key allows without a key
-graphiql       the page for the browser; single_page, an app at /. Their files are in static/
+persisted      named documents; manifests, where trusted ones come from
+introspection  recognizes introspection; graphiql, the page; single_page, an app at /
 """
