@@ -119,10 +119,9 @@ class ChangeList:
                 low = seq + 1
         return low
 
-    async def end(self, db: Snapshot) -> str | None:
-        """The cursor of the last event, whatever the filter; None if there is none."""
-        seq = await self._last(db)
-        return cursors.encode((seq,), self.seal()) if seq else None
+    async def end(self, db: Snapshot) -> str:
+        """The cursor to read what comes next with, whatever the filter."""
+        return cursors.encode((await self._last(db),), self.seal())
 
     async def require_reached(self, db: Snapshot, after: str) -> None:
         """Raise Invalid for a cursor of another list, and for one beyond the last event."""

@@ -2,7 +2,8 @@
 graphql-sse), on the event stream of HTML (HTML Living Standard, 9.2).
 
 Each answer is an event `next`; `complete` ends the stream. The id of a change's event is its
-cursor: a client that sends it back as Last-Event-ID goes on from there.
+cursor, and a stream begins with the id of where it begins: a client that sends the last id back as
+Last-Event-ID goes on from there.
 """
 
 import asyncio
@@ -44,7 +45,8 @@ async def stream(
 ) -> AsyncGenerator[bytes, None]:
     """The events of a subscription. Counts them in the request's *state*, for the log."""
     state["leave"]()  # nobody else is to wait for this one to end
-    yield ALIVE  # the head goes out at once
+    # Sent at once, and no event: where to go on from, even if nothing happens until then.
+    yield b"id: %b\n\n" % subscription.begins.encode()
     state["events"] = 0
     try:
         with subscriptions.counted(key_id):

@@ -101,7 +101,7 @@ class Subscription:
     operation: Operation | None
     asked: Parameters
     wanted: Wanted
-    begins: str | None
+    begins: str
     name: str
 
     @property
@@ -213,11 +213,11 @@ class Subscriptions:
         operation = compiled(feed.document, name)
         return Subscription(feed, operation, asked, wanted, begins, name_of(node))
 
-    async def _begins(self, listed: ChangeList, who: Principal, after: str | None) -> str | None:
+    async def _begins(self, listed: ChangeList, who: Principal, after: str | None) -> str:
         """The cursor to begin after: the one that is given, or that of the last change."""
         read_latest()
 
-        async def read(db: Any) -> str | None:
+        async def read(db: Any) -> str:
             if after is None:
                 return await listed.end(db)
             await listed.require_reached(db, after)
@@ -317,7 +317,7 @@ class Subscriptions:
         self,
         subscription: Subscription,
         who: Principal,
-        cursor: str | None,
+        cursor: str,
         follower: Follower,
     ) -> Batch:
         """What comes after the cursor, charged to the key."""
@@ -343,7 +343,7 @@ class Subscriptions:
         metrics.POINTS.labels("graphql").inc(meter.charged)
         return batch
 
-    async def _read(self, subscription: Subscription, who: Principal, cursor: str | None) -> Batch:
+    async def _read(self, subscription: Subscription, who: Principal, cursor: str) -> Batch:
         read_latest()
         given = {**(subscription.asked.variables or {})}
         given |= {AFTER: cursor, FILTER: subscription.wanted.variable}

@@ -91,14 +91,17 @@ class Page:
 
     def hosts_asked(self) -> set[str]:
         """The hosts of all requests the page made; the browser's own pages do not count."""
+        parts = [urlsplit(url) for url in self.asked()]
+        return {part.netloc for part in parts if part.scheme in ("http", "https", "ws", "wss")}
+
+    def asked(self) -> list[str]:
+        """The addresses of all requests the page has made since the last call."""
         messages = [json.loads(entry["message"]) for entry in self.browser.get_log("performance")]
-        urls = [
+        return [
             message["message"]["params"]["request"]["url"]
             for message in messages
             if message["message"]["method"] == "Network.requestWillBeSent"
         ]
-        parts = [urlsplit(url) for url in urls]
-        return {part.netloc for part in parts if part.scheme in ("http", "https", "ws", "wss")}
 
     def critical_findings(self, *, outside: str) -> list[str]:
         """What axe calls critical, outside of what others made: rules with the elements."""

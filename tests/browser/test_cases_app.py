@@ -67,6 +67,15 @@ def page(tab) -> App:
 
 
 @pytest.fixture
+def unaware(page):
+    """The app cannot learn what others change, as on a network that lets no streams through."""
+    page.browser.execute_cdp_cmd("Network.enable", {})
+    page.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*graphql?events*"]})
+    yield
+    page.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+
+
+@pytest.fixture
 def make(plain):
     """Makes a case over REST, and gives it."""
 
@@ -174,7 +183,7 @@ def choose(page, status):
     option.click()
 
 
-def test_a_conflict_shows_what_the_other_changed(page, office, make, change):
+def test_a_conflict_shows_what_the_other_changed(page, unaware, office, make, change):
     case = make()
     page.open(office.url, f"#/cases/{case['id']}")
     page.wait_for("select")
@@ -188,6 +197,53 @@ def test_a_conflict_shows_what_the_other_changed(page, office, make, change):
     choose(page, "closed")
     page.wait_until(lambda: page.wait_for("select").get_attribute("value") == "CLOSED")
     page.wait_until(lambda: page.text("[role=alert]") == "")
+
+
+def test_what_is_changed_in_one_window_shows_in_the_other(page, office, make, change):
+    case = make(parties=[{"name": "Erika", "role": "client"}])
+    first = page.browser.current_window_handle
+    page.open(office.url, f"#/cases/{case['id']}")
+    page.wait_for("select")
+    page.browser.switch_to.new_window("tab")
+    second = page.browser.current_window_handle
+    try:
+        page.open(office.url)
+        page.wait_until(lambda: len(page.all(".cases li")) == 20)
+        listed = page.wait_for(".cases li")
+        assert "active" in listed.text
+
+        page.browser.switch_to.window(first)
+        choose(page, "closed")
+        page.shows("status: active → closed", "#timeline ~ ol")
+        page.browser.switch_to.window(second)
+        page.wait_until(lambda: "closed" in page.wait_for(".cases li").text)
+
+        change(case, status="archived", name="Renamed by REST")
+        page.wait_until(lambda: "Renamed by REST" in page.wait_for(".cases li").text)
+        page.browser.switch_to.window(first)
+        page.wait_until(lambda: page.heading() == "Renamed by REST")
+        page.shows("status: closed → archived", "#timeline ~ ol")
+        assert page.wait_for("select").get_attribute("value") == "ARCHIVED"
+        # What the window has changed itself is told of once.
+        assert page.text("#timeline ~ ol").count("status: active → closed") == 1
+    finally:
+        page.browser.switch_to.window(second)
+        page.browser.close()
+        page.browser.switch_to.window(first)
+
+
+def test_the_app_goes_on_being_told_after_the_server_was_away(page, mortal):
+    headers = {"Authorization": f"Bearer {mortal.key}"}
+    page.open(mortal.url)
+    page.wait_until(lambda: len(page.all(".cases li")) == 20)
+    case = httpx2.get(f"{mortal.url}/api/v1/cases?limit=1", headers=headers).json()["data"][0]
+    port = mortal.url.rpartition(":")[2]
+    mortal.kill()
+    mortal.start("--port", port)
+
+    url = f"{mortal.url}/api/v1/cases/{case['id']}"
+    assert httpx2.put(url, json={"name": "While away"}, headers=headers).status_code == 200
+    page.wait_until(lambda: "While away" in page.wait_for(".cases li").text)
 
 
 def test_a_role_is_changed_and_one_that_cannot_be_is_not_lost(page, office, make):
@@ -205,7 +261,7 @@ def test_a_role_is_changed_and_one_that_cannot_be_is_not_lost(page, office, make
             assert page.wait_for("#parties ~ ul input").get_attribute("value") == typed
 
 
-def test_a_conflict_about_a_role_shows_what_the_other_changed(page, office, make, change):
+def test_a_conflict_about_a_role_shows_what_the_other_changed(page, unaware, office, make, change):
     case = make(parties=[{"name": "Erika", "role": "client"}])
     page.open(office.url, f"#/cases/{case['id']}")
     page.wait_for("#parties ~ ul button").click()
@@ -325,11 +381,12 @@ def test_a_server_that_is_gone_is_not_asked_for_more_again_and_again(page, morta
     mortal.kill()
     page.script("window.scrollTo(0, document.body.scrollHeight)")
     page.shows("The server does not answer", "[role=alert]")
-    page.hosts_asked()  # from here on
+    page.asked()  # from here on
 
     page.script("window.scrollTo(0, document.body.scrollHeight)")
     time.sleep(0.5)
-    assert page.hosts_asked() == set()
+    # That it looks now and then whether there is a stream of changes again is as it should be.
+    assert [url for url in page.asked() if not url.endswith("?events")] == []
 
     mortal.start("--port", port)
     page.wait_for("main section > button").click()

@@ -248,3 +248,23 @@ def test_what_is_in_the_way_is_named(page, demo, tmp_path):
     assert page.text("#notice") == "The server does not answer. Is it still running?"
     assert "The server does not answer" in result
     assert " at " not in result
+
+
+def test_a_subscription_shows_each_change_until_it_is_stopped(page, demo):
+    query = "subscription Live { caseChanges { node { type case { name } } } }"
+    page.open(demo.url, "?" + urllib.parse.urlencode({"query": query}))
+    page.wait_for_schema()
+    read = "return document.querySelector('.result-window .CodeMirror')?.CodeMirror.getValue()"
+    page.wait_for(".graphiql-execute-button").click()
+    page.wait_for("button[aria-label^='Stop']")
+
+    with demo.client() as http:
+        for name in ("First live", "Second live"):
+            page.wait_until(lambda: http.get("/readyz").status_code == 200)
+            http.post("/api/v1/cases", json={"name": name})
+            page.wait_until(lambda name=name: name in (page.script(read) or ""))
+        page.wait_for("button[aria-label^='Stop']").click()
+        page.wait_for("button[aria-label^='Execute']")
+        http.post("/api/v1/cases", json={"name": "Not shown"})
+    assert "Not shown" not in page.script(read)
+    assert page.console_errors() == []

@@ -1,6 +1,7 @@
 import { graphql, useLazyLoadQuery } from "react-relay";
 import type { CasePageQuery } from "./__generated__/CasePageQuery.graphql";
 import { day } from "./dates";
+import { useLiveCase } from "./live";
 import { PartyRoles } from "./PartyRoles";
 import { pathTo } from "./router";
 import { StatusSelect } from "./StatusSelect";
@@ -58,6 +59,7 @@ export function CasePage({ id }: { id: string }) {
     { id },
     { fetchPolicy: "store-and-network" },
   );
+  useLiveCase(found?.id ?? id);
 
   if (found == null) {
     return (

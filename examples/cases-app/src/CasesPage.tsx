@@ -4,6 +4,7 @@ import type { CasesPageQuery } from "./__generated__/CasesPageQuery.graphql";
 import { CasesList } from "./CasesList";
 import { FilterMenus } from "./FilterMenus";
 import { filterOf, NOTHING_CHOSEN, type Choice } from "./filter";
+import { useLiveCases } from "./live";
 
 const WAIT = 250; // milliseconds that typing must rest before it is searched for
 
@@ -52,6 +53,7 @@ type FoundProps = {
 
 function Found({ search, choice, stale, onChoose }: FoundProps) {
   const wanted = useDeferredValue(search);
+  useLiveCases();
   const data = useLazyLoadQuery<CasesPageQuery>(
     graphql`
       query CasesPageQuery($filter: CaseFilter) {

@@ -3,12 +3,14 @@
 import {
   Environment,
   Network,
+  Observable,
   RecordSource,
   Store,
   type GraphQLResponse,
   type RequestParameters,
   type Variables,
 } from "relay-runtime";
+import { listen } from "./events";
 
 // What went wrong, in words. With `status` 401 the key is at fault, and somebody has to give another.
 export class Trouble extends Error {
@@ -40,8 +42,25 @@ export function environmentWith(key: string): Environment {
     return answer;
   }
 
+  function subscribe(
+    request: RequestParameters,
+    variables: Variables,
+  ): Observable<GraphQLResponse> {
+    return Observable.create((sink) =>
+      listen(
+        () => ({
+          method: "POST",
+          headers: { "Content-Type": "application/json", Authorization: `Bearer ${key}` },
+          body: JSON.stringify({ documentId: `sha256:${request.id}`, variables }),
+        }),
+        (answer) => sink.next(answer as GraphQLResponse),
+        (error) => sink.error(error),
+      ),
+    );
+  }
+
   return new Environment({
-    network: Network.create(ask),
+    network: Network.create(ask, subscribe),
     store: new Store(new RecordSource(), { gcReleaseBufferSize: 20 }),
   });
 }

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from gateway.http import graphiql
 
-OUR_FILES = ("start.js", "workspace.js", "tabs.js", "examples.js", "page.css")
+OUR_FILES = ("start.js", "events.js", "workspace.js", "tabs.js", "examples.js", "page.css")
 SDL = Path(__file__).parents[3] / "schema.graphql"
 
 

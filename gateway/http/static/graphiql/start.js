@@ -1,6 +1,7 @@
 // Starts GraphiQL in the page of gateway/http/graphiql.py and lends each request the API key.
 // Settings are data attributes of the root element: data-endpoint and data-demo-key.
 
+import { answers, subscribes } from "./events.js";
 import { linkTo, prepare, sharedIn } from "./tabs.js";
 import { lookUp } from "./workspace.js";
 
@@ -58,6 +59,7 @@ async function send(url, request) {
 
 // What to tell above an answer; nothing above most of them.
 async function noticeOf(answer) {
+  if (answer.headers.get("Content-Type")?.startsWith("text/event-stream")) return "";
   if (answer.status === 401) return `The server refused this API key. ${ENTER_A_KEY}`;
   if (answer.status === 429) {
     const seconds = Number(answer.headers.get("Retry-After")) || 60;
@@ -75,17 +77,22 @@ async function noticeOf(answer) {
 let page = ReactDOM.createRoot(root);
 const plugins = [GraphiQLPluginExplorer.explorerPlugin()];
 
+function fetcherWith(others) {
+  return (params, options) =>
+    subscribes(options?.documentAST, params.operationName)
+      ? answers(send, endpoint, params)
+      : others(params, options);
+}
+
 // GraphiQL reads the schema again when it is given a new fetcher.
 function show() {
   page.render(
     React.createElement(
       GraphiQL,
       {
-        fetcher: GraphiQL.createFetcher({
-          url: endpoint,
-          fetch: send,
-          enableIncrementalDelivery: false,
-        }),
+        fetcher: fetcherWith(
+          GraphiQL.createFetcher({ url: endpoint, fetch: send, enableIncrementalDelivery: false }),
+        ),
         defaultEditorToolsVisibility: "variables",
         plugins,
       },
