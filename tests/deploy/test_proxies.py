@@ -10,9 +10,11 @@ import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlencode
 
 import httpx2
 import pytest
+from websockets.sync.client import connect
 
 from domain.access.keys import new_key
 from domain.models import Mode
@@ -396,8 +398,39 @@ def test_a_web_socket_is_let_through(echoed):
     assert answer.endswith(b"gnip")
 
 
-def test_the_gateway_answers_who_asks_for_a_web_socket_today(served):
-    assert upgraded(served[0], "websocket").startswith(b"HTTP/1.1 4")
+SUBSCRIPTION = "subscription { caseChanges { node { case { name } } } }"
+
+
+def test_changes_are_told_over_a_web_socket(http, served):
+    port, server, _folder = served
+    unchecked = ssl.create_default_context()
+    unchecked.check_hostname = False
+    unchecked.verify_mode = ssl.CERT_NONE
+    with connect(
+        f"wss://{NAME}/graphql",
+        sock=socket.create_connection(("127.0.0.1", port), 10),
+        ssl=unchecked,
+        subprotocols=["graphql-transport-ws"],
+    ) as ws:
+        ws.send(json.dumps({"type": "connection_init", "payload": {"key": server.key}}))
+        assert json.loads(ws.recv(10))["type"] == "connection_ack"
+        ws.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": SUBSCRIPTION}}))
+        time.sleep(0.3)
+        http.request("POST", "/api/v1/cases", json={"name": "Over a socket"})
+        told = json.loads(ws.recv(10))
+    assert told["payload"]["data"]["caseChanges"]["node"]["case"] == {"name": "Over a socket"}
+
+
+def test_changes_are_told_as_events(http, served):
+    events = Browser(served[0], key=served[1].key)
+    query = urlencode({"query": SUBSCRIPTION})
+    with events.http:
+        lines = events.lines(f"/graphql?{query}", headers={"Accept": "text/event-stream"})
+        assert next(lines).startswith("id: ")  # it is there before anything has happened
+        http.request("POST", "/api/v1/cases", json={"name": "As an event"})
+        told = next(line for line in lines if line.startswith("data: "))
+        lines.close()
+    assert "As an event" in told
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/metrics/x", "/%6detrics"])
