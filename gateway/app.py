@@ -53,6 +53,7 @@ ACCEPTED = (
     "Idempotency-Key",
     "If-Match",
     "If-None-Match",
+    "Last-Event-ID",
     HEADER,
     "X-Request-Id",
     # Tracing, as browsers' agents send it (W3C Trace Context and Baggage).

@@ -10,7 +10,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from domain.errors import DomainError
 from domain.storage.database import Database
 
 log = logging.getLogger("casegraph.following")
@@ -38,6 +37,7 @@ class Follower:
 
     async def moved(self, seconds: float) -> bool:
         """Wait until the end is another one than was noted; False after so many seconds."""
+        self._following.watch()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._following.heads.get(self._workspace_id) == self._noted:
@@ -60,8 +60,7 @@ class Following:
     def follow(self, workspace_id: int) -> Iterator[Follower]:
         """Follow a workspace for the length of the block."""
         self._followed[workspace_id] += 1
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._watch())
+        self.watch()
         try:
             yield Follower(self, workspace_id)
         finally:
@@ -69,6 +68,11 @@ class Following:
             if not self._followed[workspace_id]:
                 del self._followed[workspace_id]
                 self.heads.pop(workspace_id, None)
+
+    def watch(self) -> None:
+        """Look after those who follow, unless that is done already."""
+        if self._task is None and self._followed:
+            self._task = asyncio.get_running_loop().create_task(self._watch())
 
     async def close(self) -> None:
         """Wake nobody any more."""
@@ -89,8 +93,9 @@ class Following:
                 try:
                     self._tell(await self._database.heads(list(self._followed)))
                     await self._database.woken(EVERY_SECONDS)
-                except DomainError as error:
-                    # Whoever reads finds out by itself.
+                except Exception as error:
+                    # Whatever it is: nobody would be woken any more. What happens meanwhile is
+                    # seen afterwards, by another end of the timeline.
                     log.warning("changes are not seen: %s", type(error).__name__)
                     await asyncio.sleep(EVERY_SECONDS)
         finally:

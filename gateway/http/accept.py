@@ -27,12 +27,19 @@ def wants_page(accept: bytes | None) -> bool:
 
 
 @lru_cache(maxsize=256)
+def weight_of_events(accept: bytes | None) -> float:
+    """How well the client likes text/event-stream; 0 if it does not name it."""
+    if not accept or b"event-stream" not in accept.lower():
+        return 0.0
+    named = (weight for name, weight in _ranges(accept) if name == "text/event-stream")
+    return max(named, default=0.0)
+
+
+@lru_cache(maxsize=256)
 def wants_events(accept: bytes | None) -> bool:
     """Whether the client names text/event-stream, and likes it best."""
-    if not accept or b"event-stream" not in accept.lower():
-        return False
-    ranges = _ranges(accept)
-    events = max((weight for name, weight in ranges if name == "text/event-stream"), default=0.0)
+    events = weight_of_events(accept)
+    ranges = _ranges(accept or b"")
     named = [weight for name, weight in ranges if name in (JSON_TYPE, RESPONSE_TYPE)]
     return events > 0 and all(events > weight for weight in named)
 

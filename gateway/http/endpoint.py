@@ -5,6 +5,7 @@ nothing was executed. A refusal before there is an operation (key, rate, media t
 own status for both media types.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -101,6 +102,9 @@ class Endpoint:
             return
         services: Services = scope["app"].state.services
         response = await self._response(scope, receive, headers, accepted, services)
+        if response.events is not None and scope["method"] == "HEAD":
+            await response.events.aclose()  # nothing would be seen of them
+            response = replace(response, events=None, body=b"", media_type=MEDIA_TYPE)
         if response.events is not None:
             head = {"type": "http.response.start", "status": 200, "headers": _OF_EVENTS}
             await send_events(response.events, head, receive, send)
@@ -122,6 +126,7 @@ class Endpoint:
         services: Services,
     ) -> Response:
         media_type = JSON_TYPE
+        takes_events = accept.weight_of_events(accepted) > 0
         as_events = accept.wants_events(accepted)
         state = scope.setdefault("state", {})
         method = "POST" if scope["method"] == "POST" else "GET"
@@ -141,7 +146,7 @@ class Endpoint:
             try:
                 if content is None:
                     content = await read_content(scope, receive, headers)
-                if as_events:
+                if takes_events:
                     asked = parameters_of(content, method, self._settings)
                     asked = self._persisted.resolved(asked, who.workspace_id)
                     if is_subscription(asked, self._settings):
@@ -241,6 +246,7 @@ class Endpoint:
         def authenticate() -> Awaitable[Principal]:
             return keys.authenticate(key, _address(scope))  # type: ignore[no-any-return]
 
+        self._persisted.register(asked, who.workspace_id)
         events = stream(subscriptions, subscription, who.key_id, authenticate, state)
         return Response(200, JSON_TYPE, b"", events=events)
 
@@ -250,9 +256,12 @@ class Endpoint:
         services: Services,
         authenticate: Authenticate,
         subscriptions: Subscriptions,
+        queries: asyncio.Semaphore,
         state: dict[str, Any],
     ) -> AsyncGenerator[bytes, None]:
         """The answers to an operation that came over a WebSocket, each as JSON.
+
+        A query or mutation has one of the *queries* of its socket until its answer is sent.
 
         *state* is told of it, as a request's. Raises Refused, BadRequest, HTTPException, and any
         DomainError.
@@ -264,14 +273,15 @@ class Endpoint:
         asked = parameters_of(content, "POST", self._settings)
         asked = self._persisted.resolved(asked, who.workspace_id)
         if not is_subscription(asked, self._settings):
-            response = await self._answered(
-                "POST", content, who, services, meter, accept.RESPONSE_TYPE, state
-            )
-            state["points"] = meter.charged
-            services.positions.written(who.key_id)
-            if response.status != 200:
-                raise Refused(orjson.loads(response.body)["errors"])
-            yield response.body
+            async with queries:
+                response = await self._answered(
+                    "POST", content, who, services, meter, accept.RESPONSE_TYPE, state
+                )
+                state["points"] = meter.charged
+                services.positions.written(who.key_id)
+                if response.status != 200:
+                    raise Refused(orjson.loads(response.body)["errors"])
+                yield response.body
             return
         try:
             subscription = await subscriptions.admitted(asked, who, meter)
@@ -283,6 +293,7 @@ class Endpoint:
             state |= {"rows": 0, "points": meter.charged}
         state |= {"operation": subscription.name, "type": "subscription", "events": 0}
         state |= {"trusted": asked.trusted, "executed": True}
+        self._persisted.register(asked, who.workspace_id)
         with subscriptions.counted(who.key_id):
             answers = subscriptions.answers(subscription, authenticate)
             async with aclosing(answers):

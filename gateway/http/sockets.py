@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from domain.access.principal import Principal
-from domain.errors import DomainError, InvalidKey
+from domain.errors import DomainError, InvalidKey, RateLimited
 from gateway.http.endpoint import Endpoint, bearer
 from gateway.http.parameters import BadRequest
 from gateway.http.subscribing import Refused, Subscriptions
@@ -29,8 +29,8 @@ log = structlog.get_logger(ACCESS)
 PROTOCOL = "graphql-transport-ws"
 INIT_SECONDS = 10.0
 """How long a client may take to send connection_init."""
-SLOW_SECONDS = 30.0
-"""How long a client may take to read what is sent; then it is cut off, and may come back."""
+QUERIES = 4
+"""Queries and mutations of one socket that are executed at once; each may have a long answer."""
 _LONGEST_REASON = 123
 """Bytes: a close frame has at most 125, and two are the code (RFC 6455, 5.5.1)."""
 _LONGEST_ID = 100
@@ -49,9 +49,6 @@ def bad(what: str) -> Closed:
     return Closed(4400, what)
 
 
-_SLOW = Closed(1013, "The client reads too slowly: go on from the last cursor.")
-
-
 class Socket:
     """One client's socket, from its beginning to its end."""
 
@@ -63,21 +60,20 @@ class Socket:
         self._address = socket.client.host if socket.client else ""
         self._key: str | None = None
         self._who: Principal | None = None
-        self._main: asyncio.Task[Any] | None = None
+        self._queries = asyncio.Semaphore(QUERIES)
+        self._ending: set[asyncio.Task[None]] = set()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._told = 0
 
     async def serve(self) -> None:
         """Serve the client until it goes, the server stops, or it breaks the protocol."""
-        if PROTOCOL not in self._socket.scope["subprotocols"]:
-            await self._socket.accept()
-            await self._socket.close(4406, "Subprotocol not acceptable")
-            return
         began = time.perf_counter()
-        await self._socket.accept(subprotocol=PROTOCOL)
-        self._main = asyncio.current_task()
+        spoken = PROTOCOL if PROTOCOL in self._socket.scope["subprotocols"] else None
+        await self._socket.accept(subprotocol=spoken)
         code, reason = 1000, ""
         try:
+            if spoken is None:
+                raise Closed(4406, "Subprotocol not acceptable")
             await self._begin()
             assert self._who is not None
             with self._subscriptions.connected(self._who.key_id):
@@ -87,10 +83,6 @@ class Socket:
             code, reason = gone.code, ""
         except Closed as closed:
             code, reason = closed.code, closed.reason
-        except asyncio.CancelledError:
-            if self._main is None or self._main.uncancel():
-                raise
-            code, reason = _SLOW.code, _SLOW.reason
         except DomainError as refusal:
             code, reason = 4403, Closed(4403, refusal.message).reason
         finally:
@@ -105,10 +97,11 @@ class Socket:
             )
 
     async def _end(self, code: int, reason: str) -> None:
-        for task in self._running.values():
+        tasks = {*self._running.values(), *self._ending}
+        for task in tasks:
             task.cancel()
-        if self._running:
-            await asyncio.wait(self._running.values())
+        if tasks:
+            await asyncio.wait(tasks)
         if self._socket.application_state is WebSocketState.CONNECTED:
             # It may be gone, or read nothing.
             with contextlib.suppress(Exception):
@@ -161,9 +154,12 @@ class Socket:
     async def _take(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "subscribe":
-                self._subscribe(message)
+                await self._subscribe(message)
             case "complete":
-                if (task := self._running.get(_id_of(message))) is not None:
+                # Its id is free at once, though it may take a moment to end.
+                if (task := self._running.pop(_id_of(message), None)) is not None:
+                    self._ending.add(task)
+                    task.add_done_callback(self._ending.discard)
                     task.cancel()
             case "ping":
                 payload = message.get("payload")
@@ -176,67 +172,83 @@ class Socket:
             case _:
                 raise bad("The type of the message is not one that clients send.")
 
-    def _subscribe(self, message: dict[str, Any]) -> None:
+    async def _subscribe(self, message: dict[str, Any]) -> None:
         id = _id_of(message)
         payload = message.get("payload")
         if not isinstance(payload, dict) or not isinstance(payload.get("query"), str | None):
             raise bad("The payload of subscribe must be an object with a query.")
         if id in self._running:
             raise Closed(4409, f"Subscriber for {id} already exists")
+        if len(self._running) + len(self._ending) >= self._subscriptions.most:
+            error = {
+                "message": "This socket has too many operations under way: wait for one to end.",
+                "extensions": {"code": RateLimited.code, "retryAfter": 1},
+            }
+            await self._send({"id": id, "type": "error", "payload": [error]})
+            return
         task = asyncio.get_running_loop().create_task(self._answer(id, payload))
         self._running[id] = task
-        task.add_done_callback(lambda _done: self._running.pop(id, None))
+
+        def ended(done: asyncio.Task[None]) -> None:
+            if self._running.get(id) is done:
+                del self._running[id]
+
+        task.add_done_callback(ended)
 
     async def _answer(self, id: str, payload: Mapping[str, Any]) -> None:
-        """Send all answers to one operation."""
+        """Send all answers to one operation, or what went wrong."""
         began = time.perf_counter()
         state: dict[str, Any] = {}
+        # If the client is gone, whoever reads finds out.
+        with contextlib.suppress(WebSocketDisconnect):
+            try:
+                errors = await self._answered(id, payload, state)
+                if errors:
+                    state["codes"] = tuple(error["extensions"]["code"] for error in errors)
+                    await self._send({"id": id, "type": "error", "payload": errors})
+                else:
+                    await self._send({"id": id, "type": "complete"})
+            finally:
+                tell_operation(state, time.perf_counter() - began)
+
+    async def _answered(
+        self, id: str, payload: Mapping[str, Any], state: dict[str, Any]
+    ) -> list[Mapping[str, Any]]:
+        """Send the answers; the errors if it came to that. Raises WebSocketDisconnect."""
+        answers = self._endpoint.over_socket(
+            orjson.dumps(payload),
+            self._services,
+            self._authenticate,
+            self._subscriptions,
+            self._queries,
+            state,
+        )
         try:
-            answers = self._endpoint.over_socket(
-                orjson.dumps(payload),
-                self._services,
-                self._authenticate,
-                self._subscriptions,
-                state,
-            )
             async with contextlib.aclosing(answers):
                 async for answer in answers:
                     self._told += 1
                     await self._send_raw(
                         b'{"id":%b,"type":"next","payload":%b}' % (orjson.dumps(id), answer)
                     )
-            await self._send({"id": id, "type": "complete"})
         except Refused as refusal:
-            state["codes"] = tuple(error["extensions"]["code"] for error in refusal.errors)
-            await self._send({"id": id, "type": "error", "payload": list(refusal.errors)})
+            return list(refusal.errors)
         except (DomainError, BadRequest, HTTPException) as refusal:
-            error = _error_of(refusal)
-            state["codes"] = (error["extensions"]["code"],)
-            await self._send({"id": id, "type": "error", "payload": [error]})
+            return [_error_of(refusal)]
         except WebSocketDisconnect:
-            pass  # whoever reads finds out
+            raise
         except Exception:
             log.exception("request_failed")
-            error = {
-                "message": "An internal error occurred.",
-                "extensions": {"code": "INTERNAL_ERROR"},
-            }
-            state["codes"] = ("INTERNAL_ERROR",)
-            await self._send({"id": id, "type": "error", "payload": [error]})
-        finally:
-            tell_operation(state, time.perf_counter() - began)
+            code = {"code": "INTERNAL_ERROR"}
+            return [{"message": "An internal error occurred.", "extensions": code}]
+        return []
 
     async def _send(self, message: Mapping[str, Any]) -> None:
         await self._send_raw(orjson.dumps(message))
 
     async def _send_raw(self, message: bytes) -> None:
+        """Send a message; waits while the client does not read, until it is cut off for that."""
         try:
-            async with asyncio.timeout(SLOW_SECONDS):
-                await self._socket.send({"type": "websocket.send", "text": message.decode()})
-        except TimeoutError:
-            if self._main is not None:
-                self._main.cancel()
-            raise WebSocketDisconnect(_SLOW.code) from None
+            await self._socket.send({"type": "websocket.send", "text": message.decode()})
         except (OSError, RuntimeError):
             raise WebSocketDisconnect from None
 

@@ -141,6 +141,11 @@ class Subscriptions:
         self._free_at = 0.0
         self._turn_seconds = 0.001  # of a batch, read and sent, about
 
+    @property
+    def most(self) -> int:
+        """How many subscriptions, and how many WebSockets, one key may have open."""
+        return self._settings.subscriptions
+
     def stop(self) -> None:
         """Let all streams end: the server is stopping."""
         self._stopping.set()
@@ -167,9 +172,8 @@ class Subscriptions:
 
     @contextmanager
     def _one_more(self, counter: Counter[str], key_id: str, what: str) -> Iterator[None]:
-        most = self._settings.subscriptions
-        if counter[key_id] >= most:
-            raise RateLimited(1, f"This key has {most:,} {what} open: end one of them.")
+        if counter[key_id] >= self.most:
+            raise RateLimited(1, f"This key has {self.most:,} {what} open: end one of them.")
         counter[key_id] += 1
         try:
             yield
@@ -244,11 +248,11 @@ class Subscriptions:
                     batch = await self._next(subscription, who, cursor, follower)
                 except RateLimited as refusal:
                     # It goes on when there are points again, from where it was.
-                    async for quiet in self._waited(refusal.retry_after):
+                    async for quiet in self._waited(refusal.retry_after, authenticate, who):
                         yield quiet
                     continue
                 except (TimedOut, Unavailable):
-                    async for quiet in self._waited(AGAIN_SECONDS):
+                    async for quiet in self._waited(AGAIN_SECONDS, authenticate, who):
                         yield quiet
                     continue
                 for change in batch.changes:
@@ -293,12 +297,20 @@ class Subscriptions:
             moved.cancel()
             stopping.cancel()
 
-    async def _waited(self, seconds: float) -> AsyncIterator[None]:
-        """Wait, and tell every now and then that it is still there."""
+    async def _waited(
+        self, seconds: float, authenticate: Authenticate, who: Principal
+    ) -> AsyncIterator[None]:
+        """Wait, while the key is good, and tell now and then that the stream is still there."""
         until = time.monotonic() + seconds
+        told = checked = time.monotonic()
         while (left := until - time.monotonic()) > 0 and not self._stopping.is_set():
             await asyncio.sleep(min(left, 0.5))
-            yield None
+            if time.monotonic() - checked > RECHECK_SECONDS:
+                checked = time.monotonic()
+                await self._admitted_still(authenticate, who)
+            if time.monotonic() - told > ALIVE_SECONDS:
+                told = time.monotonic()
+                yield None
 
     async def _admitted_still(
         self, authenticate: Authenticate, before: Principal | None

@@ -31,7 +31,7 @@ from domain.errors import Invalid, Unavailable
 from gateway.logs import access
 from gateway.server.edge import BODY_TO_COME, failure_body, request_id_of, sealed
 from gateway.server.exchange import Exchange
-from gateway.server.sockets import SocketConnection
+from gateway.server.sockets import SocketConnection, handed_on
 from gateway.settings import Settings
 from gateway.telemetry import metrics
 
@@ -200,8 +200,8 @@ class Connection(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             rest = data[upgrade.args[0] :]
-            if self._becomes_a_socket():
-                self._become_a_socket(rest)
+            if not rest and self._becomes_a_socket():
+                self._become_a_socket()
             else:
                 self._read_without_upgrade(rest)
             return
@@ -391,10 +391,13 @@ class Connection(HttpToolsProtocol):
         return cast(asyncio.Transport, _Lingering(self))
 
     def _becomes_a_socket(self) -> bool:
-        """Whether the client asks for a WebSocket where there is one, and for nothing before it."""
+        """Whether the client asks for a WebSocket where there is one, and for nothing beside it."""
         asked = dict(self.headers)
         return (
             self.parser.get_method() == b"GET"
+            and self.parser.get_http_version() == "1.1"
+            and b"transfer-encoding" not in asked
+            and asked.get(b"content-length", b"0") == b"0"
             and self.url.partition(b"?")[0] == SOCKETS_AT
             and asked.get(b"upgrade", b"").lower() == b"websocket"
             and (self.cycle is None or self.cycle.response_complete)
@@ -402,18 +405,18 @@ class Connection(HttpToolsProtocol):
             and not self._state.stopping
         )
 
-    def _become_a_socket(self, rest: bytes) -> None:
+    def _become_a_socket(self) -> None:
         """Let another protocol serve the connection from here on."""
         self._reads = _NOTHING
         self._deaf = True
         self.connections.discard(self)
         parts = [b"GET ", self.url, b" HTTP/1.1\r\n"]
-        for name, value in self.headers:
+        for name, value in handed_on(self.headers):
             parts += [name, b": ", value, b"\r\n"]
         socket = SocketConnection(self.config, self.server_state, self.app_state)
         socket.connection_made(self.transport)
         self.transport.set_protocol(socket)
-        socket.data_received(b"".join([*parts, b"\r\n", rest]))
+        socket.begin(b"".join([*parts, b"\r\n"]))
 
     def _read_without_upgrade(self, rest: bytes) -> None:
         """Parse a request again without its request for another protocol (RFC 9110, 7.8).

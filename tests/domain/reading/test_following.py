@@ -116,3 +116,21 @@ async def test_after_its_connection_is_lost_it_listens_again(following, owner, f
             await change(other, 9)
             assert await follower.moved(5)
             assert time.monotonic() - began < EVERY_SECONDS
+
+
+async def test_whatever_goes_wrong_while_looking_it_is_looked_again(following, owner, monkeypatch):
+    who = await administration.operator(owner)
+    heads, failures = owner.heads, [RuntimeError("odd"), KeyError("odder")]
+
+    async def failing(ids):
+        if failures:
+            raise failures.pop()
+        return await heads(ids)
+
+    with following.follow(who.workspace_id) as follower:
+        await first_seen(follower)
+        follower.note()
+        monkeypatch.setattr(owner, "heads", failing)
+        await change(owner, 1)
+        assert await follower.moved(3 * EVERY_SECONDS + 1)
+    assert failures == []

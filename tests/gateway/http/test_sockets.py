@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import socket
 import struct
@@ -390,3 +391,154 @@ async def test_a_client_that_reads_nothing_holds_nobody_up(server, http):
                 await create(http, f"{n} " + "x" * 400)
                 assert change_in(await heard(ws))
         stuck.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+HANDSHAKE = (
+    "GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    f"Sec-WebSocket-Protocol: {PROTOCOL}\r\n"
+)
+
+
+def answered(server, sent):
+    """What comes back for bytes, until the server closes or is silent for a while."""
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 5) as raw:
+        raw.sendall(sent.encode("latin-1"))
+        raw.settimeout(1)
+        found = b""
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            while more := raw.recv(65536):
+                found += more
+        return found
+
+
+@pytest.mark.parametrize(
+    ("sent", "begins"),
+    [
+        (HANDSHAKE + "\r\n", b"HTTP/1.1 101"),
+        (HANDSHAKE + f"Cookie: {'x' * 9_000}\r\n\r\n", b"HTTP/1.1 101"),
+        (HANDSHAKE + "Content-Length: 5\r\n\r\nhello", b"HTTP/1.1 4"),
+        (HANDSHAKE + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"HTTP/1.1 4"),
+        (HANDSHAKE.replace("1.1", "1.0", 1) + "\r\n", b"HTTP/1.1 4"),
+        (HANDSHAKE.replace("version: 13", "version: 12") + "\r\n", b"HTTP/1.1 "),
+        (HANDSHAKE.replace("Sec-WebSocket-Key", "X-Key") + "\r\n", b"HTTP/1.1 4"),
+        (HANDSHAKE.replace("dGhl", "@@@@") + "\r\n", b"HTTP/1.1 4"),
+        (HANDSHAKE + f"Authorization: Bearer {'x' * 9_000}\r\n\r\n", b""),
+        (HANDSHAKE + "\r\nGET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 4"),
+        (HANDSHAKE.replace("/graphql", "/healthz") + "\r\n", b"HTTP/1.1 200"),
+    ],
+)
+async def test_a_handshake_that_cannot_be_is_answered_or_closed(server, sent, begins):
+    found = await asyncio.to_thread(answered, server, sent)
+
+    assert found.startswith(begins)
+    if not begins:
+        assert found == b""
+    assert not [one for one in server.events() if one["level"] == "error"]
+    assert "Traceback" not in server.logged()
+
+
+async def test_the_id_of_a_completed_operation_is_free_at_once(server, http):
+    async with ready(server) as ws:
+        await subscribe(ws)
+        await settled(http)
+        for _ in range(5):
+            await say(ws, id="1", type="complete")
+            await subscribe(ws)
+        await settled(http)
+        await create(http)
+        assert change_in(await heard(ws))
+        with pytest.raises(TimeoutError):
+            await heard(ws, 0.2)
+
+
+async def test_a_socket_has_so_many_operations_under_way_and_no_more(server):
+    """However many are sent at once, and however long their answers are."""
+    async with ready(server) as ws:
+        for n in range(60):
+            await subscribe(ws, str(n), "{ __schema { types { name fields { name } } } }")
+        outcomes = []
+        while len(outcomes) < 60:
+            message = await heard(ws)
+            if message["type"] in ("complete", "error"):
+                outcomes.append(message)
+        refused = [one for one in outcomes if one["type"] == "error"]
+        assert {one["payload"][0]["extensions"]["code"] for one in refused} <= {
+            "RATE_LIMIT_EXCEEDED"
+        }
+        assert len(outcomes) - len(refused) >= 20
+
+
+async def test_head_begins_no_stream(server, http):
+    headers = {"Accept": "text/event-stream"}
+    query = "subscription { caseChanges { cursor } }"
+    answer = await http.request("HEAD", "/graphql", params={"query": query}, headers=headers)
+    again = await http.get("/api/v1/cases", params={"limit": 1})
+
+    assert (answer.status_code, answer.content, again.status_code) == (200, b"", 200)
+    await asyncio.sleep(0.2)
+    page = (await http.get("/metrics", headers={"Host": "localhost"})).text
+    assert "casegraph_subscriptions 0.0" in page
+
+
+async def test_a_client_that_would_rather_have_json_gets_events_for_a_subscription(server, http):
+    headers = {"Accept": "application/graphql-response+json, application/json, text/event-stream"}
+    answer = await http.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
+    assert answer.headers["Content-Type"].startswith("application/graphql-response+json")
+    async with http.stream("POST", "/graphql", json={"query": LIVE}, headers=headers) as events:
+        assert events.headers["Content-Type"] == "text/event-stream"
+
+
+async def test_a_subscription_may_be_named_by_its_hash(server, http):
+    digest = hashlib.sha256(LIVE.encode()).hexdigest()
+    hashed = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": digest}}}
+    headers = {"Accept": "text/event-stream"}
+    for body in ({"query": LIVE, **hashed}, hashed):
+        async with http.stream("POST", "/graphql", json=body, headers=headers) as events:
+            first = await anext(events.aiter_lines())
+            assert first.startswith("id: ")
+
+
+async def test_the_log_has_no_address_and_nothing_behind_the_question_mark(server, http):
+    async with opened(server) as ws:
+        await say(ws, type="connection_init", payload={"key": server.key})
+        await heard(ws)
+    url = server.url.replace("http", "ws") + "/graphql?secret=abc123"
+    async with connect(url, subprotocols=[PROTOCOL]) as ws:
+        await say(ws, type="connection_init", payload={"key": server.key})
+        await heard(ws)
+        await subscribe(ws, "q", "query Named { __typename }")
+        await heard(ws)
+    await settled(http)
+
+    assert "abc123" not in server.logged()
+    assert "127.0.0.1:" not in server.logged().partition("Application startup")[2]
+    told = {one["event"] for one in server.events()}
+    assert {"socket", "operation"} <= told
+    assert "Named" in {one.get("operation") for one in server.events()}
+    assert server.key not in server.logged()
+
+
+async def test_a_revoked_key_is_told_even_while_it_is_out_of_points(tmp_path):
+    made = Gateway(tmp_path, rate_limit=30)
+    made.start()
+    try:
+        key = made.make_key("--scope", "cases:read", "--scope", "cases:write")
+        headers = {"Authorization": f"Bearer {key}"}
+        async with (
+            ready(made, key) as ws,
+            httpx2.AsyncClient(base_url=made.url, headers=headers) as client,
+        ):
+            await subscribe(ws)
+            await settled(client)
+            while (await client.get("/api/v1/cases")).status_code == 200:
+                pass
+            owner = {"Authorization": f"Bearer {made.key}"}
+            answer = await client.post("/api/v1/cases", json={"name": "Later"}, headers=owner)
+            assert answer.status_code == 201
+            made.command("keys", "revoke", key.split("_")[2][:12])
+            refused = await heard(ws, subscribing.RECHECK_SECONDS + 3)
+            assert refused["payload"][0]["extensions"]["code"] == "AUTH_INVALID_KEY"
+    finally:
+        made.kill()
