@@ -43,7 +43,8 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _whole(
     _shown: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     pass

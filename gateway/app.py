@@ -210,6 +210,8 @@ def from_environment() -> Starlette:
     chosen = settings.from_environment()
     logs.configure(chosen.log_level, chosen.log_format)
     sys.unraisablehook = logs.unraisable
+    if chosen.workers > 1:
+        metrics.reserve()
     app = create_app(chosen, tracing.from_environment())
     # Objects made so far stay for good. Freezing them spares the collector from scanning them
     # again and again, some 40 ms each time, in the middle of a request. What a document leaves

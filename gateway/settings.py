@@ -160,6 +160,7 @@ class Settings(BaseModel):
     )
     metrics_token: str = Field(
         default="",
+        pattern=r"^[\x21-\x7e]*$",
         description="The bearer token that /metrics asks for; without one, it answers clients on "
         "this machine only.",
     )
@@ -172,6 +173,11 @@ class Settings(BaseModel):
         default="",
         description="An API key that the GraphiQL page fills in; only for demonstrations.",
     )
+
+    @field_validator("metrics_token", mode="before")
+    @classmethod
+    def _strip(cls, value: object) -> object:
+        return value.strip() if isinstance(value, str) else value
 
     @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
@@ -214,7 +220,8 @@ def from_environment() -> Settings:
 def unknown(names: Iterable[str]) -> list[str]:
     """A sentence for each of the environment's *names* that looks like a setting and is none."""
     known = [name.upper() for name in Settings.model_fields]
-    given = {name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)}
+    # As pydantic-settings takes them, in capitals or not.
+    given = {name.upper().removeprefix(PREFIX) for name in names if name.upper().startswith(PREFIX)}
     sentences = []
     for name in sorted(given.difference(known)):
         near = get_close_matches(name, known, 1, 0.7)
@@ -249,6 +256,8 @@ def _kind(field: FieldInfo) -> str:
         return f"a whole number from {limits['ge']:,} to {limits['le']:,}"
     if field.annotation is bool:
         return "true or false"
+    if any(getattr(rule, "pattern", None) for rule in field.metadata):
+        return "visible ASCII characters without spaces"
     choices = getattr(field.annotation, "__args__", ())
     return f"one of: {', '.join(choices)}" if choices else "a string"
 

@@ -144,6 +144,7 @@ async def _caller(request: Request, services: Services) -> Principal:
         who = await services.keys.authenticate(sent, address)
         state["key_id"] = who.key_id
         state["allowance"] = await services.rates.take(who.key_id)
+        state["points"] = 1
     except RateLimited as error:
         state["allowance"] = services.rates.used_up(error)
         raise

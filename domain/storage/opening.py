@@ -4,6 +4,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import unquote
 
 import sqlalchemy.exc
 from sqlalchemy import make_url
@@ -87,7 +88,13 @@ def _standby_url(text: str) -> URL:
 def without_password(text: str) -> str:
     """The URL as it may be shown."""
     text = re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", text)
-    return re.sub(r"([?&]password=)[^&]*", r"\1***", text)
+    start, mark, query = text.partition("?")
+    pairs = [part.partition("=") for part in query.split("&")]
+    shown = [
+        name + sign + ("***" if "password" in unquote(name).lower() else value)
+        for name, sign, value in pairs
+    ]
+    return start + mark + "&".join(shown)
 
 
 def _with_one_host(text: str) -> URL:

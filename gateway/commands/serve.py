@@ -21,6 +21,7 @@ from domain.upkeep import administration
 from gateway.commands import terminal
 from gateway.commands.terminal import DatabaseUrl, err, out, progress
 from gateway.settings import DESCRIPTIONS, Settings
+from gateway.telemetry import tracing
 
 Host = Annotated[
     str | None,
@@ -46,6 +47,8 @@ Workers = Annotated[
 
 _DEMO_KEY = re.compile(r"demo \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \d+")
 """The names that _fill() gives its keys."""
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""gateway.telemetry.metrics.SHARED, which must not be imported before it is decided on."""
 OTHER_FILES = 500
 """Files a process opens besides its connections: the database, and connections being closed."""
 
@@ -195,15 +198,16 @@ def _listening(settings: Settings) -> Iterator[tuple[socket.socket, str]]:
 
 def _run(settings: Settings, listener: socket.socket) -> None:
     """Serve until a stop signal; accepted requests are finished first."""
+    # What is imported next looks at it.
+    for name in (SHARED, SHARED.lower()):
+        os.environ.pop(name, None)
     # Imported here so that other commands need not load the server.
     import uvicorn
 
     from gateway.server.connection import Connection
     from gateway.server.process import GRACEFUL_SECONDS, Server, Supervisor
-    from gateway.telemetry.metrics import SHARED
 
     os.environ.update(settings.environment())
-    os.environ.pop(SHARED, None)
     _allow_open_files(settings.connections + OTHER_FILES)
     config = uvicorn.Config(
         "gateway.app:from_environment",
@@ -242,6 +246,7 @@ def _check_files(settings: Settings) -> None:
         from gateway.http import single_page
 
         single_page.check(settings)
+    tracing.check(os.environ)
     if settings.documents or settings.documents_only:
         # Imported here so that other starts need not wait for the schema.
         from gateway.http.manifests import trusted

@@ -37,12 +37,13 @@ def settings(
         return
     found = terminal.chosen()
     defaults = Settings()
+    given = {name.upper() for name in os.environ}
     rows = [
         {
             "name": variable(name),
             "value": _shown(name, getattr(found, name)),
             "default": getattr(defaults, name),
-            "from": "environment" if variable(name) in os.environ else "default",
+            "from": "environment" if variable(name) in given else "default",
             "description": text,
         }
         for name, text in DESCRIPTIONS.items()

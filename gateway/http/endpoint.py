@@ -274,10 +274,12 @@ class Endpoint:
         asked = self._persisted.resolved(asked, who.workspace_id)
         if not is_subscription(asked, self._settings):
             async with queries:
-                response = await self._answered(
-                    "POST", content, who, services, meter, accept.RESPONSE_TYPE, state
-                )
-                state["points"] = meter.charged
+                try:
+                    response = await self._answered(
+                        "POST", content, who, services, meter, accept.RESPONSE_TYPE, state
+                    )
+                finally:
+                    state["points"] = meter.charged
                 services.positions.written(who.key_id)
                 if response.status != 200:
                     raise Refused(orjson.loads(response.body)["errors"])

@@ -20,9 +20,9 @@ from domain.errors import DomainError, InvalidKey, RateLimited
 from gateway.http.endpoint import Endpoint, bearer
 from gateway.http.parameters import BadRequest
 from gateway.http.subscribing import Refused, Subscriptions
-from gateway.logs import ACCESS, access
+from gateway.logs import ACCESS, REQUEST_ID, access
 from gateway.schema.refusals import extensions_of
-from gateway.server.edge import tell_operation
+from gateway.server.edge import request_id_of, tell_operation
 
 log = structlog.get_logger(ACCESS)
 
@@ -67,6 +67,7 @@ class Socket:
 
     async def serve(self) -> None:
         """Serve the client until it goes, the server stops, or it breaks the protocol."""
+        REQUEST_ID.set(request_id_of(self._socket.scope["headers"]).decode())
         began = time.perf_counter()
         spoken = PROTOCOL if PROTOCOL in self._socket.scope["subprotocols"] else None
         await self._socket.accept(subprotocol=spoken)

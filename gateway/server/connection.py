@@ -29,7 +29,7 @@ from uvicorn.server import ServerState
 
 from domain.errors import Invalid, Unavailable
 from gateway.logs import access
-from gateway.server.edge import BODY_TO_COME, failure_body, request_id_of, sealed
+from gateway.server.edge import BODY_TO_COME, REFUSED, failure_body, request_id_of, sealed
 from gateway.server.exchange import Exchange
 from gateway.server.sockets import SocketConnection, handed_on
 from gateway.settings import Settings
@@ -453,6 +453,8 @@ class Connection(HttpToolsProtocol):
                 cycle = self.pipeline[0][0] if self.pipeline else self._running
             else:
                 begun = cycle.response_started
+                if not begun:
+                    cycle.scope["state"][REFUSED] = True
                 cycle.disconnected = True
                 cycle.message_event.set()
                 if begun:

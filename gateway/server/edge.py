@@ -64,6 +64,9 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 BODY_TO_COME = "body_to_come"
 """The server sets this in a request's state if the body has not arrived when it starts."""
 
+REFUSED = "refused"
+"""In the state of a request that the server has refused, logged and counted by itself."""
+
 LEAVE = "leave"
 """What a request calls, by this name in its state, that is served from now on without a place."""
 
@@ -99,7 +102,7 @@ class Envelope:
         async def send_sealed(message: Message) -> None:
             nonlocal status, sent
             if message["type"] == "http.response.body":
-                sent += len(message.get("body", b""))
+                sent += len(message.get("body", b"")) if scope["method"] != "HEAD" else 0
             elif message["type"] == "http.response.start":
                 status = message["status"]
                 headers = sealed(message.get("headers", ()), request_id)
@@ -136,6 +139,9 @@ there, how many changes a subscriber was told of, and the trace that it belongs 
 def _tell(scope: Scope, path: str, status: int, seconds: float, sent: int) -> None:
     """Log and count a request that is answered; note its label, for traces."""
     state = scope["state"]
+    state["status"] = status
+    if REFUSED in state:
+        return
     method = _method(scope["method"])
     route = state.get("route") or _route(path)
     facts = _facts(state)

@@ -143,13 +143,15 @@ class Supervisor(multiprocess.Multiprocess):
         # uvicorn creates processes in four places and takes no other class for them.
         multiprocess.Process = Worker  # type: ignore[misc]
         super().init_processes()
+        self._seen: set[int | None] = {one.pid for one in self.processes}
 
     def keep_subprocess_alive(self) -> None:
-        before = {one.pid for one in self.processes}
         super().keep_subprocess_alive()
-        for gone in before - {one.pid for one in self.processes}:
+        there = {one.pid for one in self.processes}
+        for gone in self._seen - there:  # however it ended
             # Its gauges; what it has counted stays.
             mark_process_dead(gone)  # type: ignore[no-untyped-call]
+        self._seen = there
 
     def terminate_all(self) -> None:
         # Otherwise connections would wait here for a worker and be reset when this process ends.

@@ -4,6 +4,8 @@ With several workers, prometheus-client keeps the values of all of them in files
 see gateway.server.process. Labels have few values, whatever clients send: see Names.
 """
 
+import os
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import (
@@ -12,6 +14,7 @@ from prometheus_client import (
     Gauge,
     Histogram,
     disable_created_metrics,
+    mmap_dict,
 )
 
 from domain.storage.watch import Watch
@@ -20,7 +23,11 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """The variable for where prometheus-client keeps the values of several workers; only they have it.
-It must be set before anything of the client is imported."""
+It must be set, or not be there, before anything of the client is imported."""
+FILE_BYTES = 1 << 20
+"""The size of each file with values: room for some 5,000 of them."""
+if SHARED in os.environ:
+    mmap_dict._INITIAL_MMAP_SIZE = FILE_BYTES
 MOST_NAMES = 100
 """How many operation names that clients chose have figures of their own."""
 
@@ -32,7 +39,7 @@ REQUESTS = Counter(
 )
 ERRORS = Counter(
     "casegraph_errors",
-    "Errors that answers told of, those of a mutation's userErrors among them.",
+    "Answers that told of an error with this code, or of such a one among a mutation's userErrors.",
     ["surface", "code"],
     registry=REGISTRY,
 )
@@ -45,7 +52,7 @@ SECONDS = Histogram(
 )
 ROWS = Histogram(
     "casegraph_request_rows",
-    "Rows and index entries that requests visited, about.",
+    "Approximate number of rows and index entries that requests visited.",
     ["surface"],
     buckets=(1, 10, 100, 1_000, 10_000, 100_000, 1_000_000),
     registry=REGISTRY,
@@ -58,7 +65,7 @@ SENT = Counter(
 )
 KEPT = Counter(
     "casegraph_kept_answers",
-    "Requests that a kept answer was looked for: hit if there was one, miss if not.",
+    "Lookups of kept answers: hit if there was one, miss if not.",
     ["result"],
     registry=REGISTRY,
 )
@@ -88,14 +95,13 @@ TRANSACTIONS = Counter(
 )
 
 
-def gauge(name: str, text: str, *labels: str, largest: bool = False) -> Gauge:
-    """A gauge of which all live workers' values are added, or the *largest* is taken."""
-    mode = "livemax" if largest else "livesum"
-    return Gauge(f"casegraph_{name}", text, labels, registry=REGISTRY, multiprocess_mode=mode)  # type: ignore[arg-type]
+def gauge(name: str, text: str, *labels: str, of: str = "livesum") -> Gauge:
+    """A gauge of all live workers, whose values are added unless *of* says otherwise."""
+    return Gauge(f"casegraph_{name}", text, labels, registry=REGISTRY, multiprocess_mode=of)  # type: ignore[arg-type]
 
 
 WORKERS = gauge("workers", "Server processes that run.")
-BUILD = gauge("build_info", "The version that runs.", "version", "database", largest=True)
+BUILD = gauge("build_info", "The version that runs.", "version", "database", of="livemax")
 CONNECTIONS = gauge("connections", "Open connections of clients.")
 IN_PROGRESS = gauge("requests_in_progress", "Requests that are being answered.")
 MEMORY = gauge("resident_memory_bytes", "Memory of the server processes.")
@@ -109,9 +115,10 @@ LAG = gauge(
     "database_lag_seconds",
     "How far the server that is read is behind; +Inf if it does not answer.",
     "server",
-    largest=True,
+    of="livemax",
 )
-BYTES = gauge("database_bytes", "Bytes that the database takes on its disk.", "part", largest=True)
+# Each worker that is scraped looks anew.
+BYTES = gauge("database_bytes", "Disk space used by the database.", "part", of="livemostrecent")
 
 
 class Names:
@@ -179,7 +186,7 @@ def request(
     bytes_sent.inc(sent)
     if (visited := state.get("rows")) is not None:
         rows.observe(visited)
-        points.inc(state["points"])
+    points.inc(state.get("points", 0))
     if (kept := state.get("kept")) is not None:
         _KEPT[kept].inc()
     for code in codes:
@@ -190,6 +197,22 @@ def refused(status: int, code: str) -> None:
     """Count what was refused before there was a request."""
     REQUESTS.labels("server", Names.NONE, str(status), code).inc()
     ERRORS.labels("server", code).inc()
+
+
+# From the beginning, so that the first one is seen to be one more.
+for _surface in ("graphql", "rest", "other"):
+    for _code in ("INTERNAL_ERROR", "DATABASE_DAMAGED"):
+        ERRORS.labels(_surface, _code)
+
+
+def reserve() -> None:
+    """Take the room for this worker's values now: a full disk would end it when they are written.
+
+    Raises OSError if there is too little.
+    """
+    for path in Path(os.environ[SHARED]).glob(f"*_{os.getpid()}.db"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, FILE_BYTES)
 
 
 _KEPT = {True: KEPT.labels("hit"), False: KEPT.labels("miss")}

@@ -16,7 +16,8 @@ from gateway.settings import Settings
 from gateway.telemetry import metrics, sampling
 
 URL = "/metrics"
-_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+_OF_OTHERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "origin")
+"""What a proxy adds, or a page in a browser on this machine."""
 _NOT_YOURS = (
     "/metrics is for clients on this machine. To scrape it from elsewhere, set "
     "CASEGRAPH_METRICS_TOKEN and send it as Authorization: Bearer."
@@ -45,19 +46,21 @@ def _registry() -> CollectorRegistry:
 
 def _refusal(request: Request, token: str) -> Response | None:
     if token:
-        sent = request.headers.get("authorization", "").encode("latin-1")
-        if hmac.compare_digest(sent, f"Bearer {token}".encode()):
+        scheme, _, sent = request.headers.get("authorization", "").partition(" ")
+        same = hmac.compare_digest(sent.strip().encode("latin-1"), token.encode())
+        if same and scheme.lower() == "bearer":
             return None
         message = "Send CASEGRAPH_METRICS_TOKEN as Authorization: Bearer."
-        return _refused(401, "AUTH_INVALID_KEY", message, {"WWW-Authenticate": "Bearer"})
+        return _refused(request, 401, "AUTH_INVALID_KEY", message, {"WWW-Authenticate": "Bearer"})
     if _is_local(request):
         return None
-    return _refused(403, "AUTH_INSUFFICIENT_SCOPE", _NOT_YOURS)
+    return _refused(request, 403, "AUTH_INSUFFICIENT_SCOPE", _NOT_YOURS)
 
 
 def _refused(
-    status: int, code: str, message: str, more: Mapping[str, str] | None = None
+    request: Request, status: int, code: str, message: str, more: Mapping[str, str] | None = None
 ) -> Response:
+    request.scope["state"]["codes"] = (code,)
     error = {"code": code, "message": message, "details": []}
     return JSONResponse({"error": error}, status, {"Cache-Control": "no-store", **(more or {})})
 
@@ -67,7 +70,7 @@ def _is_local(request: Request) -> bool:
 
     It must also ask for this machine: a page whose host's name is made to lead here does not.
     """
-    if any(name in request.headers for name in _FORWARDED):
+    if any(name in request.headers for name in _OF_OTHERS):
         return False
     asked = request.url.hostname or ""
     client = request.client.host if request.client else ""
@@ -76,6 +79,7 @@ def _is_local(request: Request) -> bool:
 
 def _is_loopback(address: str) -> bool:
     try:
-        return ipaddress.ip_address(address).is_loopback
+        parsed = ipaddress.ip_address(address)
+        return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
     except ValueError:
         return False

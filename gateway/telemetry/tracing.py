@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.settings import BadSetting
+
 if TYPE_CHECKING:  # it is an extra
     from opentelemetry.sdk.trace.export import SpanExporter
 
@@ -57,6 +59,15 @@ def _otlp(environment: Mapping[str, str]) -> str:
     return exporter
 
 
+def check(environment: Mapping[str, str]) -> None:
+    """Raise BadSetting for propagators that are not installed: nothing could be imported."""
+    asked = environment.get("OTEL_PROPAGATORS", "")
+    known = {one.name for one in entry_points(group="opentelemetry_propagator")} | {"none"}
+    unknown = [name for part in asked.split(",") if (name := part.strip()) and name not in known]
+    if unknown and len(known) > 1:
+        raise BadSetting([f"OTEL_PROPAGATORS names what is not installed: {', '.join(unknown)}."])
+
+
 def from_environment() -> "Tracing | None":
     """What the variables ask for; None if they ask for no traces, or for what there is not."""
     try:
@@ -66,7 +77,9 @@ def from_environment() -> "Tracing | None":
         return Tracing([_made(name) for name in names])
     except NotTraceable as error:
         log.warning("not_traced", reason=str(error))
-        return None
+    except Exception as error:  # whatever OpenTelemetry makes of a variable that cannot be
+        log.warning("not_traced", reason=f"An OTEL_* variable cannot be: {type(error).__name__}.")
+    return None
 
 
 def _made(name: str) -> "SpanExporter":
@@ -93,6 +106,7 @@ class Tracing:
         self._tracer = self._provider.get_tracer("casegraph", version("casegraph"))
         self._current = trace.get_current_span
         self._client = trace.SpanKind.CLIENT
+        self._error = trace.StatusCode.ERROR
         self.system = ""
         """The database, as OpenTelemetry calls it: sqlite or postgresql."""
 
@@ -113,8 +127,12 @@ class Tracing:
         """A span for a statement that a traced request sends."""
         if not self._current().is_recording():
             return nullcontext()
+        return self._statement(sql)
+
+    @contextmanager
+    def _statement(self, sql: str) -> Iterator[None]:
         verb = sql.split(None, 1)[0].rstrip(";").upper()
-        return self._tracer.start_as_current_span(
+        with self._tracer.start_as_current_span(
             verb,
             kind=self._client,
             attributes={
@@ -122,8 +140,16 @@ class Tracing:
                 "db.operation.name": verb,
                 "db.query.text": sql,
             },
-            record_exception=False,  # its message may hold values
-        )
+            # An exception's message may hold values.
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield
+            except Exception as error:
+                span.set_attribute("error.type", type(error).__qualname__)
+                span.set_status(self._error)
+                raise
 
     @contextmanager
     def request(self, scope: Scope) -> Iterator[Any]:
@@ -192,7 +218,7 @@ class Traced:
             try:
                 await self._app(scope, receive, send_traced)
             finally:
-                _describe(span, method, status or 500, state)
+                _describe(span, method, state.get("status") or status or 500, state)
 
 
 _FACTS = {

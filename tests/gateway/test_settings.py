@@ -64,6 +64,7 @@ def test_settings_are_read_from_the_environment(environment):
 
 
 def test_a_name_that_is_no_setting_is_told_with_the_nearest_that_is():
+    assert unknown(["casegraph_port", "CASEGRAPH_Port"]) == []
     names = ["CASEGRAPH_DATABSE_URL", "CASEGRAPH_LOGLEVEL", "CASEGRAPH_XYZ", "CASEGRAPH_PORT", "A"]
 
     assert unknown(names) == [
@@ -99,6 +100,10 @@ def test_the_command_shows_what_is_set_but_no_secret(gateway_run):
     assert rows["CASEGRAPH_HOST"]["from"] == "default"
     assert rows["CASEGRAPH_METRICS_TOKEN"]["value"] == "(hidden)"
     assert rows["CASEGRAPH_DATABASE_URL"]["value"] == "postgresql://me:***@host/cases"
+    url = "postgresql://host/cases?sslpassword=hush&p%61ssword=hush&user=me"
+    shown = gateway_run("settings", casegraph_read_url=url, CASEGRAPH_DATABASE_URL="sqlite:///x")
+    assert "user=me" in shown.stdout.replace("\n", "").replace(" ", "")
+    assert "hush" not in shown.stdout
     assert "hush" not in done.stdout + gateway_run("settings", CASEGRAPH_DEMO_KEY="hush").stdout
 
 

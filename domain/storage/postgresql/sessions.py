@@ -45,7 +45,9 @@ class Session:
 
     async def execute(self, sql: str) -> str:
         """Execute statements; the tag of the last one. Raises TimedOut, Unavailable, Damaged."""
-        with watched(self._pool.watch, sql):
+        # What a transaction begins with has its workspace, and times.
+        told = "BEGIN" if sql.startswith("BEGIN") else sql
+        with watched(self._pool.watch, told):
             return await self._sent(self._connection.execute(sql))
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:

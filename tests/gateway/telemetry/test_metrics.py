@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from domain.storage.watch import Watch
 from gateway.app import create_app
+from gateway.settings import BadSetting, Settings
 from gateway.telemetry import metrics
 from gateway.telemetry.metrics import Names
 
@@ -189,6 +190,8 @@ async def test_a_name_that_could_be_anything_is_not_told(api, since, name):
         (LOCAL, "127.0.0.1", {"X-Forwarded-For": "192.0.2.1"}, 403),
         (LOCAL, "127.0.0.1", {"Forwarded": "for=192.0.2.1"}, 403),
         (LOCAL, "127.0.0.1", {"Via": "1.1 proxy"}, 403),
+        (LOCAL, "127.0.0.1", {"Origin": "https://page.example"}, 403),
+        ("http://127.0.0.1:8000", "::ffff:127.0.0.1", {}, 200),
     ],
 )
 async def test_without_a_token_only_this_machine_is_answered(
@@ -208,12 +211,27 @@ async def test_with_a_token_everybody_who_has_it_is_answered(settings):
         async with httpx2.AsyncClient(transport=transport, base_url="http://g.example") as http:
             answers = [
                 await http.get("/metrics", headers={"Authorization": sent})
-                for sent in ("Bearer t-1234", "Bearer wrong", "Basic t-1234", "")
+                for sent in ("Bearer t-1234", "Bearer wrong", "Basic t-1234", "", "bearer t-1234")
             ]
 
-    assert [one.status_code for one in answers] == [200, 401, 401, 401]
+    assert [one.status_code for one in answers] == [200, 401, 401, 401, 200]
     assert answers[1].headers["WWW-Authenticate"] == "Bearer"
     assert "t-1234" not in "".join(one.text for one in answers)
+
+
+def test_a_token_loses_the_line_break_of_its_file_and_must_be_sendable():
+    assert Settings().but(metrics_token="t-1\n").metrics_token == "t-1"
+    with pytest.raises(BadSetting, match="must be visible ASCII characters") as refused:
+        Settings().but(metrics_token="päss wort")
+    assert "wort" not in str(refused.value)
+
+
+async def test_points_that_were_charged_are_counted_whatever_came_of_it(api, since):
+    await api.http.post("/graphql", content=b"x" * (2 << 20), headers=api.bearer("all"))
+    await api.rest("POST", "/cases", key="read", json={"name": "A"})
+
+    assert await since.grown("points_total", surface="graphql") == 1
+    assert await since.grown("points_total", surface="rest") == 1
 
 
 async def test_a_scraper_that_asks_for_open_metrics_gets_it(api):

@@ -3,12 +3,13 @@
 import os
 import re
 import signal
+import socket
 import time
 from pathlib import Path
 
 import httpx2
 
-from tests.fault.servers import gateway
+from tests.fault.servers import Gateway, gateway
 
 CASES = {"query": "query Mine { cases(first: 1) { nodes { id } } }"}
 CREATE = {
@@ -119,3 +120,72 @@ def test_text_in_a_file_has_no_colours(tmp_path):
 
     assert "operation=Mine" in server.logged()
     assert "\x1b[" not in server.logged()
+
+
+def test_a_folder_that_somebody_else_has_set_is_not_used(tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        folder.mkdir()
+        made = Gateway(folder, workers=workers)
+        made.environment["PROMETHEUS_MULTIPROC_DIR"] = str(theirs)
+        made.start()
+        try:
+            assert "casegraph_workers" in httpx2.get(f"{made.url}/metrics").text
+        finally:
+            made.kill()
+    assert list(theirs.iterdir()) == []
+
+
+def test_workers_that_are_replaced_leave_no_gauges(tmp_path):
+    with gateway(tmp_path, workers=2) as server:
+
+        def workers():
+            return sample(httpx2.get(f"{server.url}/metrics").text, "workers")
+
+        until(lambda: workers() == 2)
+        before = set(workers_of(server.process))
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: not before & set(workers_of(server.process)))
+        until(lambda: len(workers_of(server.process)) == 2 and workers() == 2)
+        server.process.send_signal(signal.SIGTTIN)
+        until(lambda: workers() == 3)
+        server.process.send_signal(signal.SIGTTOU)
+        until(lambda: workers() == 2)
+
+
+def test_a_late_body_is_one_refusal(tmp_path):
+    with gateway(tmp_path, body_seconds=1) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), 10) as late:
+            late.sendall(
+                b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"Authorization: Bearer %b\r\nContent-Length: 10\r\n\r\n{" % server.key.encode()
+            )
+            answer = late.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 408")
+        page = httpx2.get(f"{server.url}/metrics").text
+        assert sample(page, "requests_total", status="408") == 1
+        assert sample(page, "requests_total", status="499") == 0
+        lines = [one for one in server.events() if one["event"] in ("request", "refused")]
+        assert [one["status"] for one in lines] == [408]
+
+
+def test_variables_of_opentelemetry_that_cannot_be_are_told_and_the_server_runs(tmp_path):
+    made = Gateway(tmp_path)
+    made.environment |= {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
+        "OTEL_BSP_MAX_QUEUE_SIZE": "10",
+    }
+    made.start()
+    try:
+        assert [one["reason"] for one in made.events() if one["event"] == "not_traced"] == [
+            "An OTEL_* variable cannot be: ValueError."
+        ]
+    finally:
+        made.kill()
+    made.environment["OTEL_PROPAGATORS"] = "tracecontext,b4"
+    assert "OTEL_PROPAGATORS names what is not installed: b4." in made.command(
+        "serve", "--port", "0", status=2
+    )

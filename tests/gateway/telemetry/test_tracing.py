@@ -169,6 +169,24 @@ async def test_statements_are_told_without_values_on_either_database(settings, f
     assert SECRET not in "".join(span.to_json() for span in spans)
 
 
+def test_a_statement_that_fails_tells_its_kind_and_not_its_words():
+    exporter = InMemorySpanExporter()
+    traces = tracing.Tracing([exporter])
+    scope = {"method": "GET", "headers": []}
+    with (
+        traces.request(scope),
+        pytest.raises(ValueError, match=SECRET),
+        traces.statement("INSERT INTO party"),
+    ):
+        raise ValueError(SECRET)
+    traces._provider.force_flush()
+
+    [statement, _request] = exporter.get_finished_spans()
+    assert statement.attributes["error.type"] == "ValueError"
+    assert not statement.status.is_ok
+    assert SECRET not in statement.to_json()
+
+
 def test_a_collector_that_does_not_answer_holds_nobody_up(tmp_path, monkeypatch):
     with traced(tmp_path, monkeypatch, "http://127.0.0.1:9", "http/protobuf") as server:
         with server.client() as client:
