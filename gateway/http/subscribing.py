@@ -357,6 +357,8 @@ class Subscriptions:
 
     async def _read(self, subscription: Subscription, who: Principal, cursor: str) -> Batch:
         read_latest()
+        # If nothing up to here is wanted, it is not to be looked through again.
+        end = await self._end(subscription, who)
         given = {**(subscription.asked.variables or {})}
         given |= {AFTER: cursor, FILTER: subscription.wanted.variable}
         asked = replace(subscription.asked, variables=given)
@@ -377,7 +379,15 @@ class Subscriptions:
             for place, edge in enumerate(listed["edges"])
         ]
         page = listed["pageInfo"]
-        return Batch(found, page["endCursor"], page["hasNextPage"], visited)
+        return Batch(found, page["endCursor"] or end, page["hasNextPage"], visited)
+
+    async def _end(self, subscription: Subscription, who: Principal) -> str | None:
+        """The cursor of the last change now; None where every change is wanted."""
+        wanted = subscription.wanted
+        if wanted.case_id is None and wanted.types is None:
+            return None
+        listed = changes(who, wanted.filter)
+        return await self._services.database.run(listed.end, _PACE, who.workspace_id)
 
 
 def _answer(name: str, edge: Any, place: int, errors: Sequence[Mapping[str, Any]]) -> bytes:

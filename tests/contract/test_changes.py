@@ -1,5 +1,7 @@
 """The feed of changes on both surfaces: all events in order, whatever was asked before."""
 
+import asyncio
+import json
 import random
 
 import pytest
@@ -8,6 +10,9 @@ from domain.access.principal import Scope
 from domain.inputs import ChangeFilter, DateRange
 from domain.reading import changes
 from domain.upkeep import administration
+from gateway.http.parameters import Parameters
+from gateway.http.subscribing import Subscriptions
+from gateway.limits.points import metered
 
 FEED = """query Feed($first: Int, $after: String, $last: Int, $before: String, $f: ChangeFilter) {
   changes(first: $first, after: $after, last: $last, before: $before, filter: $f) {
@@ -256,3 +261,51 @@ async def test_a_cursor_is_a_place_in_the_order_whatever_the_filter(api, told):
     expected = [one for one in nodes(found) if one["seq"] > seq and one["type"] == "case_created"]
     assert rest == expected
     assert rest
+
+
+async def test_a_stream_does_not_look_again_through_what_it_does_not_want(
+    api, given_case, settings, monkeypatch
+):
+    subscriptions = Subscriptions(api.services, settings)
+    read, cursors = Subscriptions._read, []
+
+    async def noted(self, subscription, who, cursor):
+        cursors.append(cursor)
+        return await read(self, subscription, who, cursor)
+
+    monkeypatch.setattr(Subscriptions, "_read", noted)
+
+    async def authenticate():
+        return await api.services.keys.authenticate(api.keys["all"])
+
+    query = 'subscription { caseChanges(types: ["case_deleted"]) { node { caseUuid } } }'
+    who = await authenticate()
+    meter = await metered(api.services.rates, who.key_id)
+    asked = Parameters(query, None, None)
+    subscription = await subscriptions.admitted(asked, who, meter)
+    told = []
+
+    async def listen():
+        async for change in subscriptions.answers(subscription, authenticate):
+            if change is not None:
+                told.append(json.loads(change.answer))
+
+    task = asyncio.create_task(listen())
+    try:
+        for n in range(4):
+            before = len(cursors)
+            await given_case(name=f"{n}")
+            async with asyncio.timeout(10):
+                while len(cursors) == before:  # noqa: ASYNC110 - another task reads
+                    await asyncio.sleep(0.02)
+        last = await given_case(name="gone")
+        await api.rest("DELETE", f"/cases/{last['uuid']}")
+        async with asyncio.timeout(10):
+            while not told:  # noqa: ASYNC110 - another task reads
+                await asyncio.sleep(0.02)
+    finally:
+        task.cancel()
+        await subscriptions.close()
+
+    assert told[0]["data"]["caseChanges"]["node"]["caseUuid"] == last["uuid"]
+    assert len(set(cursors)) >= 4
