@@ -38,8 +38,9 @@ from gateway.http.persisted import Persisted
 from gateway.http.sockets import Socket
 from gateway.http.subscribing import Subscriptions
 from gateway.server.anchoring import anchored
+from gateway.server.caps import BodyCap, Bounded, WellFormed
 from gateway.server.compression import Compressed
-from gateway.server.edge import BodyCap, Bounded, Envelope, WellFormed
+from gateway.server.edge import Envelope
 from gateway.settings import Settings
 from gateway.telemetry import metrics, sampling, scraping, tracing
 from gateway.telemetry.tracing import Traced, Tracing

@@ -75,7 +75,7 @@ FLOORS = {
         {"gateway": "settings logs globalids"},
         {"gateway.telemetry": "metrics sampling scraping tracing"},
         {
-            "gateway.server": "process connection exchange sockets edge compression anchoring",
+            "gateway.server": "process connection exchange sockets edge caps compression anchoring",
             "gateway.limits": "text fragments shapes costs points measured",
         },
         {
@@ -88,7 +88,7 @@ FLOORS = {
         },
         {
             "gateway.http": "endpoint accept parameters persisted manifests pipeline "
-            "introspection graphiql single_page telling subscribing events sockets"
+            "introspection graphiql single_page telling subscribing pacing events sockets"
         },
         {
             "gateway.root": "app",

@@ -17,6 +17,7 @@ from starlette.types import Message, Receive, Send
 from domain.errors import DomainError
 from gateway.http.subscribing import Authenticate, Refused, Subscription, Subscriptions
 from gateway.schema.refusals import extensions_of
+from gateway.server.caps import LEAVE
 
 MEDIA_TYPE = "text/event-stream"
 ALIVE = b":\n\n"
@@ -44,7 +45,7 @@ async def stream(
     state: dict[str, Any],
 ) -> AsyncGenerator[bytes, None]:
     """The events of a subscription. Counts them in the request's *state*, for the log."""
-    state["leave"]()  # nobody else is to wait for this one to end
+    state[LEAVE]()  # nobody else is to wait for this one to end
     # Sent at once, and no event: where to go on from, even if nothing happens until then.
     yield b"id: %b\n\n" % subscription.begins.encode()
     state["events"] = 0

@@ -38,6 +38,7 @@ from gateway.execution.context import Context
 from gateway.execution.feeds import AFTER, CURSOR, FILTER, Feed, Wanted, feed_of
 from gateway.execution.operations import Operation, name_of
 from gateway.execution.selections import NotCovered
+from gateway.http.pacing import Pacing
 from gateway.http.parameters import Parameters
 from gateway.http.pipeline import (
     SCHEMA,
@@ -63,11 +64,6 @@ AGAIN_SECONDS = 1.0
 """How long to wait before reading again what could not be read."""
 SHARED_SECONDS = 1.0
 """How long what was read for one is there for others."""
-SHARE = 0.2
-"""How much of the event loop's time all streams together take while somebody writes."""
-YIELD_SECONDS = 0.05
-"""How long a stream waits before it looks again whether somebody writes."""
-_LONGEST_TURN = 0.01
 _PACE = Pace()
 
 Authenticate = Callable[[], Awaitable[Principal]]
@@ -138,8 +134,10 @@ class Subscriptions:
         self._connected: Counter[str] = Counter()
         self._shared: dict[Any, asyncio.Future[Batch]] = {}
         self._stopping = asyncio.Event()
-        self._free_at = 0.0
-        self._turn_seconds = 0.001  # of a batch, read and sent, about
+        database = services.database
+        self._pacing = Pacing(
+            lambda: database.load().writes.busy > 0 and not self._stopping.is_set()
+        )
 
     @property
     def most(self) -> int:
@@ -241,7 +239,7 @@ class Subscriptions:
         cursor = subscription.begins
         with self._following.follow(who.workspace_id) as follower:
             while not self._stopping.is_set():
-                await self._give_way()
+                await self._pacing.turn()
                 began = time.thread_time()
                 who = await self._admitted_still(authenticate, who)
                 try:
@@ -259,7 +257,7 @@ class Subscriptions:
                     metrics.CHANGES.inc()
                     yield change
                 cursor = batch.cursor or cursor
-                self._took(time.thread_time() - began)
+                self._pacing.took(time.thread_time() - began)
                 if batch.more:
                     continue
                 silent = time.monotonic()
@@ -268,23 +266,6 @@ class Subscriptions:
                     if time.monotonic() - silent > ALIVE_SECONDS:
                         silent = time.monotonic()
                         yield None
-
-    async def _give_way(self) -> None:
-        """Let writes go first: what is streamed can wait, and is read many at a time then.
-
-        While somebody writes, a stream takes its turn only if all of them together are within
-        their share of the time.
-        """
-        while (wait := self._free_at - time.monotonic()) > 0:
-            if not self._services.database.load().writes.busy or self._stopping.is_set():
-                return
-            await asyncio.sleep(min(wait, YIELD_SECONDS))
-        # Noted before the turn: others look in the meantime.
-        self._free_at = time.monotonic() + self._turn_seconds / SHARE
-
-    def _took(self, seconds: float) -> None:
-        """Note how long a turn has taken; if its client was slow, that was not the turn."""
-        self._turn_seconds += (min(seconds, _LONGEST_TURN) - self._turn_seconds) / 8
 
     async def _moved(self, follower: Follower) -> bool:
         """Wait for a change, until the key is to be looked at again or the server stops."""

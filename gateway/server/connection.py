@@ -29,7 +29,8 @@ from uvicorn.server import ServerState
 
 from domain.errors import Invalid, Unavailable
 from gateway.logs import access
-from gateway.server.edge import BODY_TO_COME, REFUSED, failure_body, request_id_of, sealed
+from gateway.server.caps import BODY_TO_COME
+from gateway.server.edge import REFUSED, failure_body, request_id_of, sealed
 from gateway.server.exchange import Exchange
 from gateway.server.sockets import SocketConnection, handed_on
 from gateway.settings import Settings

@@ -11,7 +11,7 @@ from domain.reading import lists
 from domain.writing import cases
 from gateway import logs
 from gateway.app import create_app
-from gateway.server.edge import BODY_TO_COME
+from gateway.server.caps import BODY_TO_COME
 
 
 async def test_the_process_is_healthy_and_ready(api):

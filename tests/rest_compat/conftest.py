@@ -21,7 +21,8 @@ from domain.storage.opening import opened
 from domain.storage.statements import Prepared
 from domain.storage.tables import metadata
 from domain.upkeep import administration
-from gateway.server.edge import BodyCap, Envelope
+from gateway.server.caps import BodyCap
+from gateway.server.edge import Envelope
 from gateway.settings import Settings
 from rest_compat.application import Application
 
