@@ -18,10 +18,19 @@ class Remembered(NamedTuple):
     measured: Measured
 
 
+SEEN = 10_000
+"""How many documents are noted that were asked once."""
+
+
 class Documents:
-    """Remembers compiled operations; drops the least recently used when there is no room."""
+    """Remembers compiled operations; drops the least recently used when there is no room.
+
+    One is remembered when it is asked a second time: documents that are never asked again, such as
+    those that a client makes up anew for each request, take no room from the others.
+    """
 
     def __init__(self) -> None:
+        self._seen: OrderedDict[int, None] = OrderedDict()
         self._known: OrderedDict[tuple[str, str | None], Remembered] = OrderedDict()
         self._characters = 0
 
@@ -33,6 +42,12 @@ class Documents:
 
     def remember(self, query: str, operation_name: str | None, one: Remembered) -> None:
         key = query, operation_name
+        noted = hash(key)
+        if noted not in self._seen:
+            self._seen[noted] = None
+            if len(self._seen) > SEEN:
+                self._seen.popitem(last=False)
+            return
         if key not in self._known:
             self._characters += len(query)
         self._known[key] = one
