@@ -35,6 +35,8 @@ class Application:
             openapi_url="/openapi.json" if public else None,
             docs_url=None,
             redoc_url=None,
+            # Its own spans have whole paths, with ids. The application that mounts this makes them.
+            telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
             exception_handlers={
                 DomainError: refused,
                 Unreadable: unreadable,

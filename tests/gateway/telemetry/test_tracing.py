@@ -11,8 +11,11 @@ from types import SimpleNamespace
 import grpc
 import httpx2
 import pytest
+from opentelemetry import trace
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as protocol
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as services
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
@@ -167,6 +170,20 @@ async def test_statements_are_told_without_values_on_either_database(settings, f
     }
     assert "COMMIT" in {span.name for span in statements}
     assert SECRET not in "".join(span.to_json() for span in spans)
+
+
+async def test_fastapi_makes_no_spans_of_its_own_which_would_have_paths(settings, monkeypatch):
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as http:
+            for path in ("/api/v1/cases/some-id/unknown", "/api/v1/openapi.json"):
+                await http.get(path)
+    assert exporter.get_finished_spans() == ()
 
 
 def test_a_statement_that_fails_tells_its_kind_and_not_its_words():
