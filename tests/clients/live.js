@@ -40,7 +40,12 @@ async function follow(make) {
         { query, variables: { after } },
         {
           next: (answer) => {
-            if (answer.errors) throw new Error(JSON.stringify(answer.errors));
+            if (!answer.data) {
+              // Refused, as when its lost connections still count; it ends by itself.
+              console.error(JSON.stringify(answer.errors));
+              lost += 1;
+              return;
+            }
             const { cursor, node } = answer.data.caseChanges;
             after = cursor;
             seen.push([node.seq, node.type, node.caseUuid]);
@@ -54,7 +59,7 @@ async function follow(make) {
             lost += 1;
             setTimeout(resolve, 20);
           },
-          complete: resolve,
+          complete: () => setTimeout(resolve, 20),
         },
       );
     });
