@@ -32,6 +32,8 @@ from domain.models import Mode
 from tests.gateway.limits.abuse import abuses
 
 SCRAPE_SECONDS = 5.0
+SETTLING_SECONDS = 1.5
+"""How long workers take to tell each other what they have counted, at most."""
 GROWN_MB = 10.0
 """How much more memory the last sixth may take than the fourth had at its worst."""
 RATES = {"reads": 40.0, "writes": 4.0, "attacks": 6.0, "wrong keys": 2.0}
@@ -154,6 +156,7 @@ async def soaked(
                 for name, (client, requests) in streams.items()
             ),
         )
+        await asyncio.sleep(SETTLING_SECONDS)
         after = await scraped(scraper)
     finally:
         for client, _requests in streams.values():

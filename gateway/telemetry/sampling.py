@@ -29,6 +29,7 @@ async def sampled(services: Services, *, always: bool) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        metrics.flush()  # others tell of this worker when it is gone
         if task is not None:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -42,7 +43,8 @@ async def _sample(services: Services) -> None:
 
 
 def sample(services: Services) -> None:
-    """Set the gauges of this process."""
+    """Count what waits to be counted, and set the gauges of this process."""
+    metrics.flush()
     metrics.MEMORY.set(_resident())
     metrics.KEPT_BYTES.set(services.kept.bytes)
     _set(services.database.load())

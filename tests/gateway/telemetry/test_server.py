@@ -52,7 +52,8 @@ def test_several_workers_tell_of_all_of_them_even_of_one_that_died(tmp_path):
 
         until(lambda: sample(page(), "workers") == 2)
         ask(40)
-        assert sample(page(), "requests_total", operation="Mine", status="200") == 40
+        asked = {"operation": "Mine", "status": "200"}
+        until(lambda: sample(page(), "requests_total", **asked) == 40)
 
         killed = workers_of(server.process)[0]
         os.kill(killed, signal.SIGKILL)
@@ -60,7 +61,7 @@ def test_several_workers_tell_of_all_of_them_even_of_one_that_died(tmp_path):
         until(lambda: sample(page(), "workers") == 2)
         ask(20)
 
-        assert sample(page(), "requests_total", operation="Mine", status="200") == 60
+        until(lambda: sample(page(), "requests_total", **asked) == 60)
         assert sample(page(), "request_seconds_count", operation="Mine") == 60
         shared = re.search(
             rb"PROMETHEUS_MULTIPROC_DIR=([^\0]+)",
