@@ -12,7 +12,8 @@ DomainError
 │   │   ├── CaseNotFound         CASE_NOT_FOUND
 │   │   ├── PartyNotFound        PARTY_NOT_FOUND
 │   │   ├── StaffNotFound        STAFF_NOT_FOUND
-│   │   └── LinkNotFound         LINK_NOT_FOUND
+│   │   ├── LinkNotFound         LINK_NOT_FOUND
+│   │   └── WebhookNotFound      WEBHOOK_NOT_FOUND
 │   ├── FileNumberTaken      FILE_NUMBER_CONFLICT
 │   ├── LinkExists           LINK_EXISTS
 │   ├── InUse
@@ -167,6 +168,11 @@ class LinkNotFound(Absent):
     noun = "link"
 
 
+class WebhookNotFound(Absent):
+    code = "WEBHOOK_NOT_FOUND"
+    noun = "webhook"
+
+
 class FileNumberTaken(Refused):
     """*case_id* is the case that has the number, if the caller may see it."""
 
@@ -290,6 +296,7 @@ CODES: dict[str, type[DomainError]] = {
         PartyNotFound,
         StaffNotFound,
         LinkNotFound,
+        WebhookNotFound,
         FileNumberTaken,
         LinkExists,
         PartyInUse,

@@ -10,7 +10,7 @@ import time
 from uuid import UUID
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-LINK, EVENT, PARTY, STAFF = "lnk_", "evt_", "pty_", "usr_"
+LINK, EVENT, PARTY, STAFF, WEBHOOK = "lnk_", "evt_", "pty_", "usr_", "whk_"
 
 _lock = threading.Lock()
 _last = 0

@@ -228,8 +228,31 @@ ExpectedVersion = int | Expected | None
 """What a caller expects of an object: its version, or more of a case; None for anything."""
 
 
+@dataclass(frozen=True, slots=True)
+class NewWebhook:
+    """An address to be told of changes of some types, all if None.
+
+    *query* is the subscription whose answers it gets, *after* the cursor to begin with; without
+    them, a usual selection, and from now on.
+    """
+
+    url: str
+    events: Sequence[str] | None = None
+    query: str | None = None
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookChanges:
+    url: str | Maybe | None = UNSET
+    events: Sequence[str] | Maybe | None = UNSET
+    query: str | Maybe | None = UNSET
+    state: str | Maybe | None = UNSET
+    after: str | Maybe | None = UNSET
+
+
 def mentioned(
-    changes: CaseChanges | Seen | PartyChanges | StaffChanges | RoleChanges,
+    changes: CaseChanges | Seen | PartyChanges | StaffChanges | RoleChanges | WebhookChanges,
 ) -> dict[str, Any]:
     """The fields that the caller mentioned, with their new values."""
     return {

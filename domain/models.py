@@ -212,3 +212,52 @@ class ApiKey:
     expires_at: Instant | None
     last_used_on: str | None
     """The day, as YYYY-MM-DD, on which it was last used."""
+
+
+class WebhookState(StrEnum):
+    """Whether a webhook is told of changes."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address that is told of changes, each answered to a GraphQL selection."""
+
+    id: str
+    url: str
+    events: tuple[str, ...] | None
+    """The types of changes that it is told of; None for all."""
+    query: str
+    """The subscription whose answers it gets."""
+    key_id: str
+    """The API key whose rights it has: that of whoever made it, or changed it last."""
+    state: WebhookState
+    reason: str | None
+    """Why it is paused."""
+    created_at: Instant
+    seq: int
+    """The number of the last change that it was told of, or that it need not be told of."""
+    failures: int
+    """How many times in a row a delivery has failed."""
+    failing_since: Instant | None
+    due_at: Instant
+    """When the next delivery is tried, at the earliest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One attempt to tell a webhook of a change."""
+
+    number: int
+    seq: int
+    event_id: str
+    type: str
+    attempt: int
+    at: Instant
+    duration_ms: int
+    status: int | None
+    """The HTTP status that was answered, if there was an answer."""
+    error: str | None
+    """Why it failed; None if it was delivered."""

@@ -8,6 +8,7 @@ from domain.access.rates import RateLimiter
 from domain.reading.kept import KeptAnswers
 from domain.reading.sizes import Sizes
 from domain.storage.database import Database
+from domain.webhooks.registering import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +21,4 @@ class Services:
     sizes: Sizes
     kept: KeptAnswers
     positions: Positions
+    webhooks: Terms

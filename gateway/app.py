@@ -28,6 +28,7 @@ from domain.reading.kept import KeptAnswers
 from domain.reading.sizes import Sizes
 from domain.services import Services
 from domain.storage.opening import opened
+from domain.webhooks.registering import Terms
 from gateway import logs, settings
 from gateway.execution.documents import Documents
 from gateway.http import graphiql, single_page
@@ -161,6 +162,7 @@ def create_app(chosen: Settings, traces: Tracing | None = None) -> Starlette:
                 Sizes(database),
                 KeptAnswers(database, chosen.answer_mib << 20),
                 Positions(),
+                Terms(chosen.networks),
             )
             app.state.services = rest.state.services = services
             if traces is not None:

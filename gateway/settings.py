@@ -5,7 +5,8 @@ The name, type, bounds, default and description of each setting are defined only
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, Self
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Any, Literal, Self, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -151,6 +152,16 @@ class Settings(BaseModel):
     subscriptions: int = _count(
         100, "How many subscriptions one API key may have open in one process.", least=1
     )
+    webhooks: bool = Field(
+        default=True,
+        description="Whether this server delivers to webhooks: true or false. Say false where a "
+        "copy of the firm's data is served.",
+    )
+    webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated networks of your own that webhooks may go to, also without "
+        "TLS, like 10.1.0.0/16. Other than these, only public addresses, over TLS.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info",
         description="The log level: debug (with every SQL statement), info, warning or error.",
@@ -179,7 +190,14 @@ class Settings(BaseModel):
     def _strip(cls, value: object) -> object:
         return value.strip() if isinstance(value, str) else value
 
-    @field_validator("cors_origins", "trusted_proxies", mode="before")
+    @field_validator("webhook_networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            ip_network(one)
+        return value
+
+    @field_validator("cors_origins", "trusted_proxies", "webhook_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -189,6 +207,11 @@ class Settings(BaseModel):
     @property
     def pooling(self) -> Pooling:
         return Pooling(self.pg_readers, self.pg_writers, self.pg_statements)
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of one's own that webhooks may go to."""
+        return tuple(map(ip_network, self.webhook_networks))
 
     def but(self, **changes: Any) -> Self:
         """A copy with other values. Raises BadSetting."""
@@ -241,7 +264,7 @@ def _bad(error: ValidationError) -> BadSetting:
 
 def _sentence(name: str, value: object) -> str:
     rule = f"{PREFIX}{name.upper()} must be {_kind(Settings.model_fields[name])}"
-    return f"{rule}." if name in SECRET else f"{rule}, not {value!r}."
+    return f"{rule}." if name in SECRET else f"{rule}, not {_text(value)!r}."
 
 
 def _kind(field: FieldInfo) -> str:
@@ -256,6 +279,8 @@ def _kind(field: FieldInfo) -> str:
         return f"a whole number from {limits['ge']:,} to {limits['le']:,}"
     if field.annotation is bool:
         return "true or false"
+    if get_origin(field.annotation) is tuple:
+        return "networks, like 10.1.0.0/16"
     if any(getattr(rule, "pattern", None) for rule in field.metadata):
         return "visible ASCII characters without spaces"
     choices = getattr(field.annotation, "__args__", ())

@@ -50,7 +50,7 @@ FLOORS = {
             " 0006_provable_record 0007_merged_parties 0008_secured_search"
             " 0009_counted_writes 0010_expiry_by_workspace 0011_read_heads"
             " 0012_two_roles 0013_rate_windows 0014_numbered_heads"
-            " 0015_words",
+            " 0015_words 0016_webhooks",
         },
         {"domain.access": "principal keys rates leases positions"},
         {
@@ -63,6 +63,7 @@ FLOORS = {
             "domain.writing": "cases roles wanted register merging links rows"
             " role_rows timeline idempotency showing"
         },
+        {"domain.webhooks": "registering listing claims rows signing addresses"},
         {
             "domain.transfer": "importing batches lines links marks formats kinds exporting",
             "domain.upkeep": "administration comparing copying diagnosing erasing forgetting"

@@ -147,6 +147,20 @@ class KeyRing:
         turns.begin(id)
         return principal
 
+    async def holder(self, id: str) -> Principal:
+        """The principal of a key, for what is done in its name later: webhooks.
+
+        What this task reads from here on is counted in READING. Raises InvalidKey once the key was
+        revoked or has expired; TimedOut, Unavailable.
+        """
+        query = Fetch(KEY_BY_ID, {"id": id, "now": self._database.clock()})
+        turns.READING.set(None)
+        rows = await self._database.run(lambda db: db.fetch(query), self._pace)
+        if not rows:
+            raise InvalidKey
+        turns.begin(id)
+        return _principal(id, rows[0])
+
     def _note_use(self, principal: Principal, noted: str | None) -> None:
         """Have the day of a key's last use written, once a day and without waiting for it."""
         today = instants.day(self._database.clock())

@@ -1,7 +1,7 @@
 """The feed of changes: all events of a workspace in the order in which they were committed.
 
-Those of parties, staff, links and deleted cases are among them; those about keys, which are the
-operator's, are not. Numbers of events rise with their commits, without gaps: who has read up to
+Those of parties, staff, links and deleted cases are among them; those about keys and webhooks are
+not. Numbers of events rise with their commits, without gaps: who has read up to
 one has read all before it, and misses nothing by going on from there.
 """
 
@@ -38,7 +38,14 @@ from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import case_party, cases, party_alias, timeline_event
 
 _KEY_TYPES = (int,)
-_OF_KEYS = ("key_created", "key_revoked")
+_OPERATORS = (
+    "key_created",
+    "key_revoked",
+    "webhook_created",
+    "webhook_updated",
+    "webhook_deleted",
+)
+"""Events about who may read or is told, and not about the firm's files."""
 _VEILED = {"changes": literal("[]"), "title": null(), "claimed_actor": null()}
 """What is told of a deleted case instead, to who may not read it any more."""
 _LOST = (
@@ -108,7 +115,7 @@ class ChangeList:
     async def _first(self, db: Snapshot, at: str, *, later: bool) -> int:
         """The number of the first event at or after an instant, or after it if *later*."""
         mine = {"workspace_id": self.who.workspace_id}
-        low, high = 1, await self._last(db) + 1
+        low, high = 1, await self.last(db) + 1
         while low < high:
             middle = (low + high) // 2
             # An event that was erased has left its number.
@@ -121,15 +128,24 @@ class ChangeList:
 
     async def end(self, db: Snapshot) -> str:
         """The cursor to read what comes next with, whatever the filter."""
-        return cursors.encode((await self._last(db),), self.seal())
+        return self.cursor(await self.last(db))
+
+    def cursor(self, seq: int) -> str:
+        """The cursor to read what comes after the event with this number."""
+        return cursors.encode((seq,), self.seal())
+
+    def number(self, after: str) -> int:
+        """The number of the event that a cursor is of. Raises Invalid."""
+        [seq] = cursors.decode(after, self.seal(), _KEY_TYPES, "after")
+        return int(seq)
 
     async def require_reached(self, db: Snapshot, after: str) -> None:
         """Raise Invalid for a cursor of another list, and for one beyond the last event."""
-        [seq] = cursors.decode(after, self.seal(), _KEY_TYPES, "after")
-        if int(seq) > await self._last(db):
+        if self.number(after) > await self.last(db):
             raise invalid(_LOST, "after")
 
-    async def _last(self, db: Snapshot) -> int:
+    async def last(self, db: Snapshot) -> int:
+        """The number of the last event, whatever the filter; 0 if there is none."""
         [(last,)] = await db.fetch(Fetch(_LAST, {"workspace_id": self.who.workspace_id}))
         return last or 0
 
@@ -195,8 +211,8 @@ def _shown(name: str, *, veiled: bool) -> Any:
 
 
 def _matching(statement: Select[Any], shape: Shape) -> Select[Any]:
-    of_no_key = and_(*(_e.type != literal(name) for name in _OF_KEYS))
-    shown = or_(_e.case_id.is_not(None), of_no_key)
+    of_files = and_(*(_e.type != literal(name) for name in _OPERATORS))
+    shown = or_(_e.case_id.is_not(None), of_files)
     return statement.where(_MINE, shown, *(_condition(part) for part in shape[1:]))
 
 

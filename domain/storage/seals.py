@@ -1,4 +1,5 @@
-"""Seals of the rows that no event tells of: workspaces, keys, idempotency keys and import marks.
+"""Seals of the rows that no event tells of whole: workspaces, keys, webhooks, idempotency keys and
+import marks.
 
 A seal has a keyed hash for each column, so that verifying.py can name the column that was edited
 from outside. The key is the workspace's secret: this finds edits by hand, not by somebody who reads

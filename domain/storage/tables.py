@@ -342,3 +342,55 @@ imported = Table(
     PrimaryKeyConstraint("workspace_id", "id"),
     sqlite_with_rowid=False,
 )
+
+# Who is told of changes. What it is told, and by whose rights, is in the timeline, too; how far it
+# has got is only here.
+webhook = Table(
+    "webhook",
+    metadata,
+    _of_workspace(),
+    Column("id", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("events", Text),  # a JSON array; null for all
+    Column("query", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    # Signs beside the new one until then.
+    Column("old_secret", Text),
+    Column("old_until", Text),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("created_at", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("failing_since", Text),
+    Column("due_at", Text, nullable=False),
+    # The process that delivers at the moment, and until when nobody else does.
+    Column("holder", Text),
+    Column("held_until", Text),
+    # The number of the last attempt in the log.
+    Column("attempts", BigInteger, nullable=False),
+    _sealed(),
+    PrimaryKeyConstraint("workspace_id", "id"),
+    CheckConstraint("state IN ('active', 'paused')", name="state"),
+    sqlite_with_rowid=False,
+)
+
+webhook_delivery = Table(
+    "webhook_delivery",
+    metadata,
+    _of_workspace(),
+    Column("webhook_id", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("status", Integer),
+    Column("error", Text),
+    PrimaryKeyConstraint("workspace_id", "webhook_id", "number"),
+    _reference("webhook_id", to="webhook"),
+    sqlite_with_rowid=False,
+)

@@ -16,10 +16,8 @@ from domain.storage import seals
 from domain.storage.database import Database, Row, Snapshot
 from domain.storage.tables import api_key, timeline_head, workspace
 from domain.writing import timeline
-from domain.writing.timeline import NewEvent
+from domain.writing.timeline import OPERATOR, NewEvent
 
-OPERATOR = "casegraph"
-"""The actor of changes made by a command."""
 DEFAULT_SLUG = "default"
 _WORKSPACES = select(
     workspace.c.id, workspace.c.slug, workspace.c.mode, workspace.c.name, workspace.c.secret

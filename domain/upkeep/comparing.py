@@ -26,10 +26,12 @@ from domain.storage.tables import (
     staff,
     timeline_erasure,
     timeline_event,
+    webhook,
     workspace,
 )
 from domain.upkeep import replaying
 from domain.upkeep.replaying import LINK_COLUMNS, Event, Row
+from domain.webhooks import signing
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES, RoleTable
 
 BLOCK = 500
@@ -37,13 +39,13 @@ BLOCK = 500
 Note = Callable[[str, str], None]
 _NOT_TOLD = "no event tells of it."
 _OTHERWISE = "its {} is not what its events lead to."
-_SEALED = (api_key, idempotency_key, imported)
+_SEALED = (api_key, idempotency_key, imported, webhook)
 _WORKSPACE: Any = bindparam("workspace_id")
 _ROLE_NAMES = {PARTY_ROLES: "party role", STAFF_ROLES: "staff role"}
 
 
 async def seals_of(db: Snapshot, owner: Workspace, note: Note) -> None:
-    """Check the seals of a workspace, its keys, its idempotency keys and its import marks."""
+    """Check the seals of a workspace, its keys, webhooks, idempotency keys and import marks."""
     mine = Prepared(_all(workspace).where(workspace.c.id == _WORKSPACE))
     [row] = await _fetched(db, mine, workspace, {"workspace_id": owner.id})
     try:
@@ -105,14 +107,18 @@ async def cases_of(
 
 
 async def people_of(db: Snapshot, owner: Workspace, note: Note) -> None:
-    """Compare parties, staff and keys with what the events about them as such lead to."""
+    """Compare parties, staff, keys and webhooks with what the events about them lead to."""
     stored: dict[str, dict[str, Row]] = {}
-    for table in (party, staff, api_key):
+    for table in (party, staff, api_key, webhook):
         stored[table.name] = {row["id"]: row async for row in _rows_of(db, owner, table)}
+    for one in stored["webhook"].values():
+        one["events"] = None if one["events"] is None else orjson.loads(one["events"])
+        one["secret_digest"] = signing.digest(one["secret"])
     replays: Mapping[str, tuple[str, Callable[[Sequence[Event]], Row | None]]] = {
         "party": ("party", replaying.person),
         "staff": ("staff", replaying.person),
         "key": ("api_key", replaying.key),
+        "webhook": ("webhook", replaying.webhook),
     }
     merged: dict[str, str] = {}
     existing = set(stored["party"])

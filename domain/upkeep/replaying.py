@@ -72,6 +72,20 @@ def key(events: Sequence[Event]) -> Row | None:
     return row
 
 
+def webhook(events: Sequence[Event]) -> Row | None:
+    """The columns of a webhook that its events tell; None if it is gone."""
+    row: Row | None = None
+    for event in events:
+        told = {change["field"]: change["after"] for change in event["changes"]}
+        if event["type"] == "webhook_created":
+            row = {"created_at": event["at"], **told}
+        elif event["type"] == "webhook_deleted":
+            row = None
+        elif row is not None:
+            row |= told
+    return row
+
+
 def _readable(events: Sequence[Event]) -> Sequence[Event]:
     """The events from the last one on that a migration wrote: older ones have an older form."""
     for place in range(len(events) - 1, -1, -1):

@@ -130,7 +130,7 @@ async def _verify_workspace(
         await comparing.seals_of(db, workspace, note)
     with _readable(note, "cases"):
         await comparing.cases_of(db, workspace, note, on_events)
-    with _readable(note, "parties, staff and keys"):
+    with _readable(note, "parties, staff, keys and webhooks"):
         await comparing.people_of(db, workspace, note)
     with _readable(note, "links"):
         await _links(db, workspace, note)

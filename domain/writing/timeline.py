@@ -25,6 +25,8 @@ from domain.storage.turns import READING
 
 GENESIS = "0" * 64
 """The hash before the first event."""
+OPERATOR = "casegraph"
+"""The actor of what a command does, and casegraph by itself."""
 
 
 _HEAD = Prepared(

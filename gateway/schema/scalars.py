@@ -190,6 +190,7 @@ _CODE_MEANING = {
     "PARTY_NOT_FOUND": "The party does not exist, or it is not in the case.",
     "STAFF_NOT_FOUND": "The staff member does not exist, or is not assigned to the case.",
     "LINK_NOT_FOUND": "The link does not exist.",
+    "WEBHOOK_NOT_FOUND": "The workspace has no such webhook.",
     "FILE_NUMBER_CONFLICT": "Another case has this file number.",
     "LINK_EXISTS": "The two cases are already linked this way.",
     "PARTY_IN_USE": "A case still names the party.",

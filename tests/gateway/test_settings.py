@@ -125,6 +125,16 @@ def test_workers_read_what_the_command_decided(environment):
         ("QUERY_SECONDS", "", "must be a whole number from 1 to 3,600, not ''."),
         ("RATE_LIMIT", "-1", "must be a whole number from 1 to 1,000,000,000, not '-1'."),
         ("INTROSPECTION", "perhaps", "must be true or false, not 'perhaps'."),
+        (
+            "WEBHOOK_NETWORKS",
+            "10.1.0.0/16, x",
+            "must be networks, like 10.1.0.0/16, not '10.1.0.0/16,x'.",
+        ),
+        (
+            "WEBHOOK_NETWORKS",
+            "10.1.0.1/16",
+            "must be networks, like 10.1.0.0/16, not '10.1.0.1/16'.",
+        ),
         ("LOG_LEVEL", "loud", "must be one of: debug, info, warning, error, not 'loud'."),
         ("LOG_FORMAT", "xml", "must be one of: json, text, not 'xml'."),
     ],

@@ -21,6 +21,7 @@ from domain.storage.opening import opened
 from domain.storage.statements import Prepared
 from domain.storage.tables import metadata
 from domain.upkeep import administration
+from domain.webhooks.registering import Terms
 from gateway.server.caps import BodyCap
 from gateway.server.edge import Envelope
 from gateway.settings import Settings
@@ -121,6 +122,7 @@ async def rest(firms: tuple[str, dict[str, str]], rate_limit: int) -> AsyncItera
             Sizes(database),
             KeptAnswers(database, 1 << 20),
             Positions(),
+            Terms(),
         )
         application = Application()
         application.state.services = services

@@ -29,11 +29,14 @@ TABLES = {
     "imported": _ALL,
     "search_entry": _ALL,
     "rate_window": _ALL,
+    "webhook": _ALL,
+    "webhook_delivery": _ALL,
 }
 FUNCTIONS = (
     "casegraph_candidates(text[], text[])",
     "casegraph_key(text, text)",
     "casegraph_heads()",
+    "casegraph_webhooks()",
 )
 """The owner's functions that it may call."""
 
