@@ -45,6 +45,9 @@ from gateway.server.edge import Envelope
 from gateway.settings import Settings
 from gateway.telemetry import metrics, sampling, scraping, tracing
 from gateway.telemetry.tracing import Traced, Tracing
+from gateway.webhooks.delivering import Deliveries
+from gateway.webhooks.payloads import QUERY, Payloads
+from gateway.webhooks.sending import Sender
 from rest_compat import application as rest_compat
 from rest_compat.errors import http_failure
 
@@ -134,6 +137,7 @@ def create_app(chosen: Settings, traces: Tracing | None = None) -> Starlette:
         trusted(chosen), register=chosen.persisted_queries, only=chosen.documents_only
     )
 
+    payloads = Payloads(persisted, chosen)
     endpoint = Endpoint(Documents(), persisted, chosen)
     watch = metrics.Counting()
     if traces is not None:
@@ -162,16 +166,22 @@ def create_app(chosen: Settings, traces: Tracing | None = None) -> Starlette:
                 Sizes(database),
                 KeptAnswers(database, chosen.answer_mib << 20),
                 Positions(),
-                Terms(chosen.networks),
+                Terms(chosen.networks, payloads.wrong, QUERY),
             )
             app.state.services = rest.state.services = services
             if traces is not None:
                 traces.system = database.url.get_backend_name()
             app.state.subscriptions = subscriptions = Subscriptions(services, chosen)
+            deliveries = Deliveries(
+                services, payloads, Sender(chosen.networks), subscriptions.following
+            )
+            if chosen.webhooks:
+                deliveries.start()
             try:
                 async with sampling.sampled(services, always=chosen.workers > 1):
                     yield {"subscriptions": subscriptions}
             finally:
+                await deliveries.close()
                 await subscriptions.close()
             await services.keys.settled()
             if traces is not None:

@@ -89,8 +89,9 @@ FLOORS = {
         },
         {
             "gateway.http": "endpoint accept parameters persisted manifests pipeline "
-            "introspection graphiql single_page telling subscribing pacing events sockets"
+            "introspection graphiql single_page telling subscribing feeding pacing events sockets"
         },
+        {"gateway.webhooks": "payloads sending telling delivering"},
         {
             "gateway.root": "app",
             "gateway.commands": "cases completion copying database doctor explain keys records"

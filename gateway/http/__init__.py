@@ -3,7 +3,7 @@
 endpoint       one ASGI application for GET and POST
 accept         the media type that the client likes best; parameters: what it asks, checked
 pipeline       from the parameters to the answer, stage by stage; telling, what the log is told
-subscribing    subscriptions; events and sockets: what carries them; pacing
+feeding        what a subscription is told; subscribing, events, sockets, pacing: streams of it
 persisted      named documents; manifests, where trusted ones come from
 introspection  recognizes introspection; graphiql, the page; single_page, an app at /
 """

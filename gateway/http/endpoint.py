@@ -35,6 +35,7 @@ from gateway.execution.context import Context
 from gateway.execution.documents import Documents
 from gateway.http import accept, graphiql
 from gateway.http.events import MEDIA_TYPE, once, send_events, stream
+from gateway.http.feeding import Refused
 from gateway.http.introspection import only_introspects
 from gateway.http.parameters import (
     JSON_TYPE,
@@ -45,12 +46,7 @@ from gateway.http.parameters import (
 )
 from gateway.http.persisted import Persisted
 from gateway.http.pipeline import answer
-from gateway.http.subscribing import (
-    Authenticate,
-    Refused,
-    Subscriptions,
-    is_subscription,
-)
+from gateway.http.subscribing import Authenticate, Subscriptions, is_subscription
 from gateway.http.telling import answer_of, operation_of
 from gateway.limits.points import Meter, metered
 from gateway.schema.refusals import extensions_of

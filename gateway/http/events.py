@@ -15,7 +15,8 @@ import orjson
 from starlette.types import Message, Receive, Send
 
 from domain.errors import DomainError
-from gateway.http.subscribing import Authenticate, Refused, Subscription, Subscriptions
+from gateway.http.feeding import Refused, Subscription
+from gateway.http.subscribing import Authenticate, Subscriptions
 from gateway.schema.refusals import extensions_of
 from gateway.server.caps import LEAVE
 

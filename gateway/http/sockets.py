@@ -18,8 +18,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from domain.access.principal import Principal
 from domain.errors import DomainError, InvalidKey, RateLimited
 from gateway.http.endpoint import Endpoint, bearer
+from gateway.http.feeding import Refused
 from gateway.http.parameters import BadRequest
-from gateway.http.subscribing import Refused, Subscriptions
+from gateway.http.subscribing import Subscriptions
 from gateway.logs import ACCESS, REQUEST_ID, access
 from gateway.schema.refusals import extensions_of
 from gateway.server.edge import request_id_of, tell_operation

@@ -1,10 +1,6 @@
-"""Subscriptions: from a client's document to a stream of answers, whatever carries them.
+"""Streams of answers to subscriptions, whatever carries them, and who may have how many.
 
-    text -> document -> operation -> measured -> validated -> feed -> answers, one for each change
-
-Each read notes the end of the timeline first, so that nothing that is stored meanwhile is missed;
-each goes on from the cursor of the last change, so that nothing comes twice. What several clients
-ask for in the same words is read once for all of them.
+What several clients ask for in the same words is read once for all of them: see feeding.py.
 """
 
 import asyncio
@@ -16,15 +12,12 @@ from collections.abc import (
     Awaitable,
     Callable,
     Iterator,
-    Mapping,
-    Sequence,
 )
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
-import orjson
-from graphql import GraphQLError, OperationType
+from graphql import GraphQLError
 
 from domain.access.positions import read_latest
 from domain.access.principal import Principal
@@ -33,26 +26,15 @@ from domain.reading.changes import ChangeList, changes
 from domain.reading.following import Follower, Following
 from domain.services import Services
 from domain.storage.database import Pace
-from domain.storage.turns import READING
-from gateway.execution.context import Context
-from gateway.execution.feeds import AFTER, CURSOR, FILTER, Feed, Wanted, feed_of
-from gateway.execution.operations import Operation, name_of
-from gateway.execution.selections import NotCovered
+from gateway.http.feeding import Batch, Change, Refused, Subscription, error_of, prepared, read
 from gateway.http.pacing import Pacing
 from gateway.http.parameters import Parameters
 from gateway.http.pipeline import (
-    SCHEMA,
-    NotValid,
-    check_valid,
-    compiled,
-    executed,
     parsed,
     subscription_of,
 )
-from gateway.limits.measured import measured
 from gateway.limits.points import Meter, metered
 from gateway.limits.text import check_text
-from gateway.schema.refusals import extensions_of, formatted
 from gateway.settings import Settings
 from gateway.telemetry import metrics
 
@@ -81,55 +63,13 @@ def is_subscription(asked: Parameters, settings: Settings) -> bool:
     return True
 
 
-class Refused(Exception):
-    """A subscription that ends with errors, as a response has them."""
-
-    def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
-        super().__init__(len(errors))
-        self.errors = errors
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """A subscription that was admitted: what it asks for, and where it begins."""
-
-    feed: Feed
-    operation: Operation | None
-    asked: Parameters
-    wanted: Wanted
-    begins: str
-    name: str
-
-    @property
-    def question(self) -> tuple[Any, ...]:
-        """What has the same answers for everybody in the workspace with the same scopes."""
-        variables = orjson.dumps(self.asked.variables, option=orjson.OPT_SORT_KEYS)
-        return self.asked.query, self.asked.operation_name, variables
-
-
-class Change(NamedTuple):
-    """One answer, as JSON, and the cursor of its change."""
-
-    cursor: str
-    answer: bytes
-
-
-class Batch(NamedTuple):
-    """Changes that were read at a time; whether more follow; what reading them has visited."""
-
-    changes: Sequence[Change]
-    cursor: str | None
-    more: bool
-    visited: int
-
-
 class Subscriptions:
     """All subscriptions of one process."""
 
     def __init__(self, services: Services, settings: Settings) -> None:
         self._services = services
         self._settings = settings
-        self._following = Following(services.database)
+        self.following = Following(services.database)
         self._open: Counter[str] = Counter()
         self._connected: Counter[str] = Counter()
         self._shared: dict[Any, asyncio.Future[Batch]] = {}
@@ -150,7 +90,7 @@ class Subscriptions:
 
     async def close(self) -> None:
         self.stop()
-        await self._following.close()
+        await self.following.close()
 
     @contextmanager
     def counted(self, key_id: str) -> Iterator[None]:
@@ -188,32 +128,16 @@ class Subscriptions:
         The key is charged what its first read may take. Raises Refused, RateLimited, Unavailable,
         TimedOut.
         """
+        subscription = prepared(asked, self._settings)
         try:
-            check_text(asked.query, self._settings)
-            document = parsed(asked.query)
-            node = subscription_of(document, asked.operation_name)
-            measured(SCHEMA, document, node, self._settings)
-            check_valid(document, self._settings)
-            feed = feed_of(SCHEMA, document, node)
-            wanted = feed.wanted(asked.variables)
-            measure = measured(SCHEMA, feed.document, feed.operation, self._settings)
-            rows = measure.check(asked.variables, self._settings.query_rows, 0)
-            listed = changes(who, wanted.filter)
-            await meter.admit(rows, 0)
-            begins = await self._begins(listed, who, last or wanted.after)
-        except NotValid as refusal:
-            raise Refused([formatted(error) for error in refusal.errors]) from None
-        except NotCovered as refusal:
-            raise Refused([formatted(GraphQLError(f"Not possible: {refusal}."))]) from None
-        except GraphQLError as error:
-            raise Refused([formatted(error)]) from None
+            listed = changes(who, subscription.wanted.filter)
+            await meter.admit(subscription.rows, 0)
+            begins = await self._begins(listed, who, last or subscription.wanted.after)
         except (RateLimited, Unavailable, TimedOut):
             raise
         except DomainError as refusal:
-            raise Refused([_error(refusal)]) from None
-        name = feed.operation.name.value if feed.operation.name else None
-        operation = compiled(feed.document, name)
-        return Subscription(feed, operation, asked, wanted, begins, name_of(node))
+            raise Refused([error_of(refusal)]) from None
+        return replace(subscription, begins=begins)
 
     async def _begins(self, listed: ChangeList, who: Principal, after: str | None) -> str:
         """The cursor to begin after: the one that is given, or that of the last change."""
@@ -237,7 +161,7 @@ class Subscriptions:
         """
         who = await self._admitted_still(authenticate, None)
         cursor = subscription.begins
-        with self._following.follow(who.workspace_id) as follower:
+        with self.following.follow(who.workspace_id) as follower:
             while not self._stopping.is_set():
                 await self._pacing.turn()
                 began = time.thread_time()
@@ -299,7 +223,7 @@ class Subscriptions:
         try:
             who = await authenticate()
         except InvalidKey as refusal:
-            raise Refused([_error(refusal)]) from None
+            raise Refused([error_of(refusal)]) from None
         except (RateLimited, TimedOut, Unavailable):
             if before is None:
                 raise
@@ -320,7 +244,7 @@ class Subscriptions:
         key = (who.workspace_id, who.scopes, subscription.question, cursor, head)
         shared = self._shared.get(key) if head is not None else None
         if shared is None:
-            shared = asyncio.ensure_future(self._read(subscription, who, cursor))
+            shared = asyncio.ensure_future(read(self._services, subscription, who, cursor))
             shared.add_done_callback(_looked_at)
             if head is not None:
                 self._shared[key] = shared
@@ -336,58 +260,7 @@ class Subscriptions:
         metrics.POINTS.labels("graphql").inc(meter.charged)
         return batch
 
-    async def _read(self, subscription: Subscription, who: Principal, cursor: str) -> Batch:
-        read_latest()
-        # If nothing up to here is wanted, it is not to be looked through again.
-        end = await self._end(subscription, who)
-        given = {**(subscription.asked.variables or {})}
-        given |= {AFTER: cursor, FILTER: subscription.wanted.variable}
-        asked = replace(subscription.asked, variables=given)
-        context = Context(who, self._services)
-        response = await executed(
-            OperationType.QUERY, subscription.operation, subscription.feed.document, asked, context
-        )
-        if context.refusal is not None:
-            raise context.refusal
-        reading = READING.get()
-        visited = reading.total if reading is not None else 0
-        listed = (response.get("data") or {}).get("changes")
-        if listed is None:
-            raise Refused(response.get("errors", ()))
-        name = subscription.feed.name
-        found = [
-            Change(edge.pop(CURSOR), _answer(name, edge, place, response.get("errors", ())))
-            for place, edge in enumerate(listed["edges"])
-        ]
-        page = listed["pageInfo"]
-        return Batch(found, page["endCursor"] or end, page["hasNextPage"], visited)
-
-    async def _end(self, subscription: Subscription, who: Principal) -> str | None:
-        """The cursor of the last change now; None where every change is wanted."""
-        wanted = subscription.wanted
-        if wanted.case_id is None and wanted.types is None:
-            return None
-        listed = changes(who, wanted.filter)
-        return await self._services.database.run(listed.end, _PACE, who.workspace_id)
-
-
-def _answer(name: str, edge: Any, place: int, errors: Sequence[Mapping[str, Any]]) -> bytes:
-    """The response for one change, with the errors in what is told of it."""
-    response: dict[str, Any] = {"data": {name: edge}}
-    mine = [
-        {**error, "path": [name, *error["path"][3:]]}
-        for error in errors
-        if error.get("path", ())[:3] == ["changes", "edges", place]
-    ]
-    if mine:
-        response["errors"] = mine
-    return orjson.dumps(response)
-
 
 def _looked_at(future: asyncio.Future[Batch]) -> None:
     if not future.cancelled():
         future.exception()  # those who wait for it tell
-
-
-def _error(refusal: DomainError) -> dict[str, Any]:
-    return {"message": refusal.message, "extensions": extensions_of(refusal)}

@@ -87,6 +87,18 @@ PLANS = Counter(
 CHANGES = Counter(
     "casegraph_changes_sent", "Changes that subscribers were told of.", registry=REGISTRY
 )
+DELIVERIES = Counter(
+    "casegraph_webhook_deliveries",
+    "Attempts to deliver to webhooks, by outcome: delivered or failed.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+DELIVERY_SECONDS = Histogram(
+    "casegraph_webhook_delivery_seconds",
+    "How long attempts to deliver to webhooks took.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, math.inf),
+    registry=REGISTRY,
+)
 OVERRUNS = Counter(
     "casegraph_read_overruns",
     "Reads of a SQLite file that were begun on the event loop and proved too long for it.",

@@ -10,6 +10,7 @@ from domain.access.principal import Scope
 from domain.inputs import ChangeFilter, DateRange
 from domain.reading import changes
 from domain.upkeep import administration
+from gateway.http import subscribing
 from gateway.http.parameters import Parameters
 from gateway.http.subscribing import Subscriptions
 from gateway.limits.points import metered
@@ -267,13 +268,13 @@ async def test_a_stream_does_not_look_again_through_what_it_does_not_want(
     api, given_case, settings, monkeypatch
 ):
     subscriptions = Subscriptions(api.services, settings)
-    read, cursors = Subscriptions._read, []
+    read, cursors = subscribing.read, []
 
-    async def noted(self, subscription, who, cursor):
+    async def noted(services, subscription, who, cursor):
         cursors.append(cursor)
-        return await read(self, subscription, who, cursor)
+        return await read(services, subscription, who, cursor)
 
-    monkeypatch.setattr(Subscriptions, "_read", noted)
+    monkeypatch.setattr(subscribing, "read", noted)
 
     async def authenticate():
         return await api.services.keys.authenticate(api.keys["all"])
