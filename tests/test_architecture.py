@@ -85,7 +85,7 @@ FLOORS = {
         },
         {
             "gateway.schema": "types queries mutations subscriptions inputs connections facets"
-            " searching scalars refusals assembled"
+            " searching scalars refusals webhooks assembled"
         },
         {
             "gateway.http": "endpoint accept parameters persisted manifests pipeline "

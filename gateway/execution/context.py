@@ -32,6 +32,8 @@ class Context:
         # The answer or exception of each mutation already executed in this operation, by response
         # name. No mutation is executed twice.
         self.done: dict[str, Any] = {}
+        # Whether the answer is the same until something is written that the timeline tells of.
+        self.lasting = True
         # The search entries of the workspace, if a search has to compare them all.
         self.entries = 0
         # Why the client may send the whole request again: nothing was changed, or will be.

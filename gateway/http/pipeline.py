@@ -128,7 +128,7 @@ async def answer(
         response["extensions"] = {"cost": cost_of(measure, asked.variables, context, settings)}
     if (reading := READING.get()) is not None and reading.written is not None:
         response.setdefault("extensions", {})["position"] = reading.written
-    lasting = kind is OperationType.QUERY and response.keys() == {"data"}
+    lasting = kind is OperationType.QUERY and response.keys() == {"data"} and context.lasting
     return Answer(response, lasting, rows)
 
 

@@ -22,7 +22,7 @@ _EXPECTED_CASE = (
     "The `version` of the case that this change is based on. If the case has changed since, the "
     "mutation is refused with `VERSION_CONFLICT`. If absent or null, the version is not checked."
 )
-_IDEMPOTENCY = (
+IDEMPOTENCY = (
     "Makes a retry safe: any text of at most 255 characters. Repeating the request with the same "
     "key within 24 hours changes nothing and returns the object as it is now."
 )
@@ -289,7 +289,7 @@ class CreateCaseInput:
     staff: list[CaseStaffInput] = described(
         "The staff in this order, at most 200.", default_factory=list
     )
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
     def to_domain(self) -> inputs.NewCase:
         return inputs.NewCase(
@@ -324,7 +324,7 @@ class UpdateCaseInput:
         "The department, at most 200 characters." + _NULL_CLEARS, default=UNSET
     )
     expected_version: int | None = described(_EXPECTED_CASE, default=None)
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
     def to_domain(self) -> inputs.CaseChanges:
         return inputs.CaseChanges(
@@ -343,12 +343,12 @@ class UpdateCaseInput:
 class DeleteCaseInput:
     id: strawberry.ID = described("The case.")
     expected_version: int | None = described(_EXPECTED_CASE, default=None)
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
 
 @strawberry.input(description="A party to create.")
 class CreatePartyInput(NewPartyInput):
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
 
 @strawberry.input(description="Changes to a party.")
@@ -357,7 +357,7 @@ class UpdatePartyInput:
     name: str | None = described("The full name, 1 to 500 characters." + _NOT_NULL, default=UNSET)
     kind: PartyKind | None = described("The kind of party." + _NOT_NULL, default=UNSET)
     expected_version: int | None = described(_EXPECTED, default=None)
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
     def to_domain(self) -> inputs.PartyChanges:
         kind = self.kind.value if isinstance(self.kind, PartyKind) else self.kind
@@ -366,7 +366,7 @@ class UpdatePartyInput:
 
 @strawberry.input(description="A staff member to create.")
 class CreateStaffInput(NewStaffInput):
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
 
 @strawberry.input(description="Changes to a staff member.")
@@ -377,7 +377,7 @@ class UpdateStaffInput:
         "The email address at the firm, at most 254 characters." + _NULL_CLEARS, default=UNSET
     )
     expected_version: int | None = described(_EXPECTED, default=None)
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
     def to_domain(self) -> inputs.StaffChanges:
         return inputs.StaffChanges(_maybe(self.name), _maybe(self.email))
@@ -390,7 +390,7 @@ class AddCasePartiesInput:
         "At least one, none of them already in the case in the same role; a case has at most 1,000."
     )
     expected_version: int | None = described(_EXPECTED_CASE, default=None)
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
 
 @strawberry.input(
@@ -402,7 +402,7 @@ class ReplaceCasePartiesInput:
         "In this order, at most 1,000; an empty list removes all."
     )
     expected_version: int | None = described(_EXPECTED_CASE, default=None)
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
 
 @strawberry.input(description="Changes to a party's role in a case.")
@@ -416,7 +416,7 @@ class UpdateCasePartyInput:
         default=UNSET,
     )
     expected_version: int | None = described(_EXPECTED_CASE, default=None)
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
     def to_domain(self) -> inputs.RoleChanges:
         return inputs.RoleChanges(_maybe(self.role), _maybe(self.reference))
@@ -433,7 +433,7 @@ class UpdateCaseStaffInput:
         "A note on the assignment, at most 1,000 characters." + _NULL_CLEARS, default=UNSET
     )
     expected_version: int | None = described(_EXPECTED_CASE, default=None)
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
     def to_domain(self) -> inputs.RoleChanges:
         return inputs.RoleChanges(_maybe(self.role), _maybe(self.note))
@@ -450,7 +450,7 @@ class RemoveCasePartiesInput:
     )
     role: str | None = described("Remove only this role; all roles if absent.", default=None)
     expected_version: int | None = described(_EXPECTED_CASE, default=None)
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
 
 @strawberry.input(description="Staff to assign to a case.")
@@ -460,7 +460,7 @@ class AssignStaffInput:
         "At least one, none of them already on the case in the same role; a case has at most 200."
     )
     expected_version: int | None = described(_EXPECTED_CASE, default=None)
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
 
 @strawberry.input(
@@ -474,28 +474,28 @@ class UnassignStaffInput:
     )
     role: str | None = described("Remove only this role; all roles if absent.", default=None)
     expected_version: int | None = described(_EXPECTED_CASE, default=None)
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
 
 @strawberry.input(description="A deleted case to show again.")
 class RestoreCaseInput:
     id: strawberry.ID = described("The case: its `uuid`, or the global id that it had.")
     expected_version: int | None = described(_EXPECTED_CASE, default=None)
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
 
 @strawberry.input(description="A party to delete.")
 class DeletePartyInput:
     id: strawberry.ID = described("The party; no case may name it.")
     expected_version: int | None = described(_EXPECTED, default=None)
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
 
 @strawberry.input(description="A staff member to delete.")
 class DeleteStaffInput:
     id: strawberry.ID = described("The staff member; no case may name them.")
     expected_version: int | None = described(_EXPECTED, default=None)
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
 
 @strawberry.input(description="Two parties that are one and the same.")
@@ -505,7 +505,7 @@ class MergePartiesInput:
         "The party that goes. Its roles move to the other, and so does its id."
     )
     dry_run: bool = described("Only tell what would be done, and change nothing.", default=False)
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
 
 @strawberry.input(description="Two cases to link.")
@@ -514,7 +514,7 @@ class LinkCasesInput:
     linked_case_id: strawberry.ID = described("The case to link to; not the same case.")
     type: LinkType = described("What the case `linkedCaseId` is to the case `caseId`.")
     expected_version: int | None = described(_EXPECTED_CASE, default=None)
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
 
 @strawberry.input(description="A link to remove, from both cases.")
@@ -523,7 +523,7 @@ class UnlinkCasesInput:
     expected_version: int | None = described(
         _EXPECTED_CASE + " The case is the one that `linkId` is seen from.", default=None
     )
-    idempotency_key: str | None = described(_IDEMPOTENCY, default=None)
+    idempotency_key: str | None = described(IDEMPOTENCY, default=None)
 
 
 def _values(members: list[Any] | None) -> list[str] | None:

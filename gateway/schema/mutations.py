@@ -14,8 +14,9 @@ from gateway import globalids
 from gateway.execution.context import Info
 from gateway.execution.declarations import shown_as
 from gateway.schema import inputs
-from gateway.schema.refusals import UserError, UserWarning, camel_case, refusable
+from gateway.schema.refusals import UserError, UserWarning, camel_case, refusable, user_errors
 from gateway.schema.types import Case, CaseLink, CaseParty, CaseStaff, Party, Staff
+from gateway.schema.webhooks import WebhookMutations
 
 _WRITE = " Needs `cases:write`."
 _CONFLICT = " After `VERSION_CONFLICT` it is the object as it is now, if the key has `cases:read`."
@@ -24,12 +25,6 @@ _WRITE_OR_READ = " Needs `cases:write`, and also `cases:read` if nothing changes
 
 def _object(description: str) -> Any:
     return strawberry.field(description=description, default=None)
-
-
-def _user_errors() -> Any:
-    return strawberry.field(
-        description="Why the mutation was refused; empty if it succeeded.", default_factory=list
-    )
 
 
 def _user_warnings(what: str) -> Any:
@@ -43,7 +38,7 @@ def _user_warnings(what: str) -> Any:
 @strawberry.type(description="The new case, or why the mutation was refused.")
 class CreateCasePayload:
     case: Case | None = _object("The case in its current state; null if the mutation was refused.")
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The updated case, or why the mutation was refused.")
@@ -51,7 +46,7 @@ class UpdateCasePayload:
     case: Case | None = _object(
         "The case in its current state; null if the mutation was refused." + _CONFLICT
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The deleted case, or why the mutation was refused.")
@@ -63,7 +58,7 @@ class DeleteCasePayload:
     deleted_case_id: strawberry.ID | None = _object(
         "The global id of the deleted case; null if the mutation was refused."
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The new party, or why the mutation was refused.")
@@ -71,7 +66,7 @@ class CreatePartyPayload:
     party: Party | None = _object(
         "The party in its current state; null if the mutation was refused."
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The updated party, or why the mutation was refused.")
@@ -79,7 +74,7 @@ class UpdatePartyPayload:
     party: Party | None = _object(
         "The party in its current state; null if the mutation was refused." + _CONFLICT
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The new staff member, or why the mutation was refused.")
@@ -87,7 +82,7 @@ class CreateStaffPayload:
     staff: Staff | None = _object(
         "The staff member in their current state; null if the mutation was refused."
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The updated staff member, or why the mutation was refused.")
@@ -95,13 +90,13 @@ class UpdateStaffPayload:
     staff: Staff | None = _object(
         "The staff member in their current state; null if the mutation was refused." + _CONFLICT
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The restored case, or why the mutation was refused.")
 class RestoreCasePayload:
     case: Case | None = _object("The case in its current state; null if the mutation was refused.")
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The deleted party, or why the mutation was refused.")
@@ -113,7 +108,7 @@ class DeletePartyPayload:
     deleted_party_id: strawberry.ID | None = _object(
         "The global id of the deleted party; null if the mutation was refused."
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The deleted staff member, or why the mutation was refused.")
@@ -125,7 +120,7 @@ class DeleteStaffPayload:
     deleted_staff_id: strawberry.ID | None = _object(
         "The global id of the deleted staff member; null if the mutation was refused."
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The party that was kept, or why the mutation was refused.")
@@ -147,7 +142,7 @@ class MergePartiesPayload:
     joined_roles: int = strawberry.field(
         description="The number of roles that both had in one case, which are one now.", default=0
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The case with its parties, or why the mutation was refused.")
@@ -156,7 +151,7 @@ class AddCasePartiesPayload:
         "The case in its current state; null if the mutation was refused." + _CONFLICT
     )
     warnings: list[UserWarning] = _user_warnings("party")
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The case with its parties, or why the mutation was refused.")
@@ -165,7 +160,7 @@ class ReplaceCasePartiesPayload:
         "The case in its current state; null if the mutation was refused." + _CONFLICT
     )
     warnings: list[UserWarning] = _user_warnings("party")
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The case with its parties, or why the mutation was refused.")
@@ -173,7 +168,7 @@ class RemoveCasePartiesPayload:
     case: Case | None = _object(
         "The case in its current state; null if the mutation was refused." + _CONFLICT
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The changed role, or why the mutation was refused.")
@@ -184,7 +179,7 @@ class UpdateCasePartyPayload:
     case: Case | None = _object(
         "Its case in its current state; null if the mutation was refused." + _CONFLICT
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The changed role, or why the mutation was refused.")
@@ -195,7 +190,7 @@ class UpdateCaseStaffPayload:
     case: Case | None = _object(
         "Its case in its current state; null if the mutation was refused." + _CONFLICT
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The case with its staff, or why the mutation was refused.")
@@ -204,7 +199,7 @@ class AssignStaffPayload:
         "The case in its current state; null if the mutation was refused." + _CONFLICT
     )
     warnings: list[UserWarning] = _user_warnings("staff member")
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The case with its staff, or why the mutation was refused.")
@@ -212,7 +207,7 @@ class UnassignStaffPayload:
     case: Case | None = _object(
         "The case in its current state; null if the mutation was refused." + _CONFLICT
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The new link, or why the mutation was refused.")
@@ -223,7 +218,7 @@ class LinkCasesPayload:
     case: Case | None = _object(
         "The case `caseId` in its current state; null if the mutation was refused." + _CONFLICT
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(description="The removed link, or why the mutation was refused.")
@@ -239,13 +234,13 @@ class UnlinkCasesPayload:
     deleted_link_id: strawberry.ID | None = _object(
         "The global id of the removed link; null if the mutation was refused."
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @strawberry.type(
     description="All write operations. Each mutation takes effect entirely or not at all."
 )
-class Mutation:
+class Mutation(WebhookMutations):
     @refusable(CreateCasePayload, "Open a case, together with its parties and staff." + _WRITE)
     async def create_case(info: Info, input: inputs.CreateCaseInput) -> CreateCasePayload | None:
         case = await cases.create_case(

@@ -27,6 +27,7 @@ from gateway.schema.types import (
     TimelineEventConnection,
     Viewer,
 )
+from gateway.schema.webhooks import WebhookQueries
 
 MAX_NODES = 100
 _READ = " Needs `cases:read`."
@@ -40,7 +41,7 @@ Search = Annotated[
 
 
 @strawberry.type(description="All read operations.")
-class Query:
+class Query(WebhookQueries):
     @strawberry.field(
         description="The caller: the API key of this request. Needs no scope.",
         metadata={SHOWN: Caller()},

@@ -59,6 +59,13 @@ class UserError:
     )
 
 
+def user_errors() -> Any:
+    """The field of a payload that tells why its mutation was refused."""
+    return strawberry.field(
+        description="Why the mutation was refused; empty if it succeeded.", default_factory=list
+    )
+
+
 @strawberry.type(description="Something that was done but may not have been meant.")
 class UserWarning:
     message: str = strawberry.field(description="One sentence for people.")

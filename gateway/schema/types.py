@@ -538,7 +538,7 @@ class Viewer:
     mode: Mode = choice("mode", Mode, "Whether the key can access live or sandbox data.")
     scopes: list[str] = strawberry.field(
         description="The scopes of the key, sorted: any of `cases:delete`, `cases:read`, "
-        "`cases:write`.",
+        "`cases:write`, `webhooks:write`.",
         resolver=lambda root: sorted(root.scopes),
         metadata={SHOWN: Column("scopes", sorted)},
     )

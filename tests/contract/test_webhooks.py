@@ -1,0 +1,284 @@
+"""Webhooks over both surfaces, with a real receiver."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import inspect
+import json
+import time
+
+import pytest
+
+from domain.upkeep import administration
+from tests.receivers import Answer, receiver
+
+CREATE = """mutation($input: CreateWebhookInput!) { createWebhook(input: $input) {
+  secret userErrors { code message field }
+  webhook { id url events query keyId state reason cursor failures failingSince dueAt createdAt }
+} }"""
+SHOWN = """query($id: ID!) { webhook(id: $id) { id state reason failures failingSince cursor
+  deliveries(first: 100) { totalCount nodes { eventId type attempt status error durationMs at } }
+} }"""
+UPDATE = """mutation($input: UpdateWebhookInput!) { updateWebhook(input: $input) {
+  webhook { id url events query state reason keyId } userErrors { code message field } } }"""
+ROLL = """mutation($id: ID!) { rollWebhookSecret(input: {id: $id}) { secret
+  userErrors { code } } }"""
+DELETE = """mutation($id: ID!) { deleteWebhook(input: {id: $id}) { deletedWebhookId
+  userErrors { code } } }"""
+
+
+@pytest.fixture
+def settings(settings):
+    return settings.but(webhook_networks=("127.0.0.0/8",))
+
+
+@pytest.fixture
+def hooked():
+    with receiver() as made:
+        yield made
+
+
+@pytest.fixture
+def create(api):
+    async def created(url, key="all", **values):
+        payload = (await api.data(CREATE, {"input": {"url": url, **values}}, key=key))[
+            "createWebhook"
+        ]
+        assert payload["userErrors"] == []
+        return payload
+
+    return created
+
+
+async def until(holds, seconds=15):
+    """What *holds* tells, as soon as that is something; it may be asynchronous."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = holds()
+            if inspect.isawaitable(found):
+                found = await found
+            if found:
+                return found
+            await asyncio.sleep(0.02)
+
+
+def signature_of(secret, message):
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    headers = message.headers
+    content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + message.body
+    return "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+
+
+async def test_a_change_is_delivered_signed(api, create, hooked, given_case):
+    made = await create(hooked.url, events=["case_created"])
+    case = await given_case(name="Weiß ./. Müller")
+    [message, *_rest] = await until(lambda: hooked.messages)
+
+    assert message.node["type"] == "case_created"
+    assert message.node["caseUuid"] == case["uuid"]
+    assert message.headers["content-type"] == "application/json"
+    assert message.headers["webhook-signature"] == signature_of(made["secret"], message)
+    assert abs(int(message.headers["webhook-timestamp"]) - time.time()) < 30
+    assert message.headers["casegraph-event"] == "case_created"
+    assert message.headers["casegraph-webhook"] == made["webhook"]["id"]
+    assert message.headers["casegraph-attempt"] == "1"
+    assert message.headers["webhook-id"] == (
+        f"{message.node['databaseId']}_{made['webhook']['id']}"
+    )
+
+
+async def test_the_payload_is_what_the_query_selects(api, create, hooked, given_case):
+    query = """subscription { change: caseChanges { node { type case { ...c } } } }
+      fragment c on Case { name version parties { nodes { role party { name } } } }"""
+    await create(hooked.url, query=query, events=["case_created"])
+    await given_case(name="Weiß ./. Müller")
+    [message, *_rest] = await until(lambda: hooked.messages)
+    assert json.loads(message.body) == {
+        "data": {
+            "change": {
+                "node": {
+                    "type": "case_created",
+                    "case": {
+                        "name": "Weiß ./. Müller",
+                        "version": 1,
+                        "parties": {
+                            "nodes": [{"role": "client", "party": {"name": "Jörg Müller"}}]
+                        },
+                    },
+                }
+            }
+        }
+    }
+
+
+async def test_all_come_once_and_in_order(api, create, hooked, given_case):
+    await create(hooked.url)
+    for number in range(30):
+        await given_case(name=f"Case {number}")
+    feed = """{ changes(first: 100) { nodes { databaseId } } }"""
+    expected = [one["databaseId"] for one in (await api.data(feed))["changes"]["nodes"]]
+    await until(lambda: len(hooked.messages) >= len(expected))
+    await asyncio.sleep(0.2)
+    assert [one.node["databaseId"] for one in hooked.messages] == expected
+
+
+async def test_events_narrow_it(api, create, hooked, given_case):
+    made = await create(hooked.url, events=["case_deleted"])
+    case = await given_case()
+    await api.rest("DELETE", f"/cases/{case['uuid']}")
+    await until(lambda: hooked.messages)
+    assert [one.node["type"] for one in hooked.messages] == ["case_deleted"]
+    # What it is not told of is noted as well.
+    page = await api.data("{ changes(last: 1) { pageInfo { endCursor } } }")
+    end = page["changes"]["pageInfo"]["endCursor"]
+
+    async def reached():
+        shown = await api.data(SHOWN, {"id": made["webhook"]["id"]})
+        return shown["webhook"]["cursor"] == end
+
+    await until(reached)
+
+
+async def test_a_failure_is_tried_again_and_logged(api, create, given_case):
+    with receiver(lambda number: Answer(503 if number == 0 else 200)) as flaky:
+        made = await create(flaky.url, events=["case_created"])
+        await given_case()
+        await until(lambda: len(flaky.messages) >= 2)
+        first, second = flaky.messages
+        assert first.headers["webhook-id"] == second.headers["webhook-id"]
+        assert first.body == second.body
+        assert second.headers["casegraph-attempt"] == "2"
+
+        async def log():
+            shown = await api.data(SHOWN, {"id": made["webhook"]["id"]})
+            found = shown["webhook"]["deliveries"]
+            return found["nodes"] if found["totalCount"] >= 2 else None
+
+        ok, failed = await until(log)
+        assert (ok["attempt"], ok["status"], ok["error"]) == (2, 200, None)
+        assert (failed["attempt"], failed["status"]) == (1, 503)
+        assert failed["error"] == "The receiver answered 503."
+
+
+async def test_a_redirect_is_not_followed(api, create, hooked, given_case):
+    away = Answer(302, (("location", hooked.url),))
+    with receiver(lambda _number: away) as redirecting:
+        made = await create(redirecting.url)
+        await given_case()
+        await until(lambda: redirecting.messages)
+
+        async def failed():
+            shown = await api.data(SHOWN, {"id": made["webhook"]["id"]})
+            return shown["webhook"]["deliveries"]["nodes"]
+
+        log = await until(failed)
+        assert log[-1]["error"] == "The receiver answered 302; redirects are not followed."
+        assert hooked.messages == []
+
+
+async def test_a_revoked_key_pauses_its_webhook(api, create, hooked, given_case, owner):
+    raw, key = await administration.create_key(
+        owner, "hooks", ["cases:read", "webhooks:write"], slug="default"
+    )
+    made = await create(hooked.url, key=raw)
+    await administration.revoke_key(owner, key.id)
+    await given_case()
+
+    async def paused():
+        shown = await api.data(SHOWN, {"id": made["webhook"]["id"]})
+        return shown["webhook"]["state"] == "PAUSED" and shown["webhook"]["reason"]
+
+    assert "revoked" in await until(paused)
+    assert hooked.messages == []
+
+    # Another key takes it over: it is told of all that it missed.
+    await api.data(UPDATE, {"input": {"id": made["webhook"]["id"], "state": "ACTIVE"}})
+    await until(lambda: hooked.messages)
+
+
+async def test_a_rolled_secret_signs_beside_the_old_one(api, create, hooked, given_case):
+    made = await create(hooked.url)
+    rolled = (await api.data(ROLL, {"id": made["webhook"]["id"]}))["rollWebhookSecret"]
+    await given_case()
+    [message, *_rest] = await until(lambda: hooked.messages)
+    assert message.headers["webhook-signature"].split(" ") == [
+        signature_of(rolled["secret"], message),
+        signature_of(made["secret"], message),
+    ]
+
+
+async def test_a_deleted_webhook_is_told_nothing(api, create, hooked, given_case):
+    made = await create(hooked.url)
+    await given_case()
+    await until(lambda: hooked.messages)
+    data = await api.data(DELETE, {"id": made["webhook"]["id"]})
+    assert data["deleteWebhook"]["deletedWebhookId"] == made["webhook"]["id"]
+    await asyncio.sleep(0.3)
+    count = len(hooked.messages)
+    await given_case()
+    await asyncio.sleep(1.5)
+    assert len(hooked.messages) == count
+    assert (await api.data(SHOWN, {"id": made["webhook"]["id"]}))["webhook"] is None
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "message"),
+    [
+        ({"url": "https://127.0.0.1/"}, ["url"], None),
+        ({"query": "{ viewer { keyName } }"}, ["query"], "not a subscription"),
+        ({"query": "subscription {"}, ["query"], "Syntax"),
+        ({"query": "subscription { caseChanges { nonsense } }"}, ["query"], "nonsense"),
+        (
+            {"query": "subscription($t: [String!]!) { caseChanges(types: $t) { cursor } }"},
+            ["query"],
+            None,
+        ),
+        ({"query": 'subscription { caseChanges(after: "x") { cursor } }'}, ["query"], "after"),
+        (
+            {"query": 'subscription { caseChanges(types: ["a"]) { cursor } }', "events": ["a"]},
+            ["query"],
+            "types",
+        ),
+        ({"events": []}, ["events"], None),
+        ({"events": ["No Word!"]}, ["events", "0"], None),
+        ({"after": "nonsense"}, ["after"], "cursor"),
+    ],
+)
+async def test_what_cannot_be_is_refused_in_words(api, values, field, message):
+    given = {"url": "http://127.0.0.1:9/", **values}
+    if given["url"].startswith("https://127"):
+        given["url"] = "https://10.0.0.1/"
+    payload = (await api.data(CREATE, {"input": given}))["createWebhook"]
+    assert payload["webhook"] is None
+    assert payload["secret"] is None
+    [error] = payload["userErrors"]
+    assert (error["code"], error["field"]) == ("VALIDATION_ERROR", field)
+    assert message is None or message in error["message"]
+
+
+@pytest.mark.parametrize("key", ["read", "write", "delete"])
+async def test_a_key_without_the_scope_learns_nothing(api, create, hooked, key):
+    made = await create(hooked.url)
+    id = made["webhook"]["id"]
+    for document, variables in (
+        (CREATE, {"input": {"url": hooked.url}}),
+        (SHOWN, {"id": id}),
+        ("{ webhooks { id } }", {}),
+        (UPDATE, {"input": {"id": id}}),
+        (ROLL, {"id": id}),
+        (DELETE, {"id": id}),
+    ):
+        answer = await api.graphql(document, variables, key=key)
+        [error] = answer["errors"]
+        assert error["extensions"]["code"] == "AUTH_INSUFFICIENT_SCOPE"
+
+
+async def test_another_firm_sees_none(api, create, hooked):
+    id = (await create(hooked.url))["webhook"]["id"]
+    assert (await api.data("{ webhooks { id } }", key="stranger"))["webhooks"] == []
+    assert (await api.data(SHOWN, {"id": id}, key="stranger"))["webhook"] is None
+    for document in (ROLL, DELETE):
+        answer = await api.data(document, {"id": id}, key="stranger")
+        [payload] = answer.values()
+        assert [one["code"] for one in payload["userErrors"]] == ["WEBHOOK_NOT_FOUND"]
