@@ -7,8 +7,18 @@ import orjson
 from starlette.responses import Response
 
 from domain.access.principal import Principal
-from domain.models import Case, CaseLink, CaseParty, CaseStaff, Party, Staff, TimelineEvent
-from domain.reading import cursors, matches, related, relations
+from domain.models import (
+    Case,
+    CaseLink,
+    CaseParty,
+    CaseStaff,
+    Delivery,
+    Party,
+    Staff,
+    TimelineEvent,
+    Webhook,
+)
+from domain.reading import changes, cursors, matches, related, relations
 from domain.reading.facets import FacetField, facets
 from domain.reading.lists import RootList
 from domain.reading.matches import Match
@@ -245,6 +255,35 @@ def event(found: TimelineEvent) -> dict[str, Any]:
             {"field": change.field, "before": change.before, "after": change.after}
             for change in found.changes
         ],
+    }
+
+
+def webhook(found: Webhook, who: Principal) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "url": found.url,
+        "events": found.events,
+        "query": found.query,
+        "key_id": found.key_id,
+        "state": found.state,
+        "reason": found.reason,
+        "created_at": found.created_at,
+        "cursor": changes.cursor(who, found.seq),
+        "failures": found.failures,
+        "failing_since": found.failing_since,
+        "due_at": found.due_at,
+    }
+
+
+def delivery(found: Delivery) -> dict[str, Any]:
+    return {
+        "event_id": found.event_id,
+        "type": found.type,
+        "attempt": found.attempt,
+        "at": found.at,
+        "duration_ms": found.duration_ms,
+        "status": found.status,
+        "error": found.error,
     }
 
 

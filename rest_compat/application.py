@@ -10,12 +10,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from domain.errors import DomainError
-from rest_compat import changes, explorer, people, routes
+from rest_compat import changes, explorer, people, routes, webhooks
 from rest_compat.documentation import DESCRIPTION, completed
 from rest_compat.door import Door
 from rest_compat.errors import Unreadable, failed, http_failure_of, refused, unreadable
 
-ROUTES = (*routes.router.routes, *people.router.routes, *changes.router.routes)
+_ROUTERS = (routes.router, people.router, changes.router, webhooks.router)
+ROUTES = tuple(route for router in _ROUTERS for route in router.routes)
 
 
 class Application:
@@ -44,7 +45,7 @@ class Application:
                 Exception: failed,
             },
         )
-        for router in (routes.router, people.router, changes.router):
+        for router in _ROUTERS:
             self._fastapi.include_router(router)
         if public:
             self._fastapi.add_route("/docs", explorer.page, include_in_schema=False)

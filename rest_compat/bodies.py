@@ -19,12 +19,15 @@ from domain.inputs import (
     NewCase,
     NewParty,
     NewStaff,
+    NewWebhook,
     PartyRole,
     Seen,
     StaffRole,
     Unclear,
+    WebhookChanges,
 )
 from domain.models import CaseStatus, LinkType, PartyKind
+from domain.webhooks.registering import MOST_EVENTS
 from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES
 from rest_compat import schemas
 from rest_compat.errors import MAX_DETAILS, Unreadable
@@ -222,6 +225,31 @@ class LinkCreate(Body):
         return str(given.pop())
 
 
+class WebhookCreate(Body):
+    """An address that is to be told of changes."""
+
+    url: schemas.WebhookUrl
+    events: Annotated[list[schemas.EventType] | None, items(1, MOST_EVENTS)] = None
+    query: schemas.WebhookQuery | None = None
+    after: schemas.ChangeCursor | None = None
+
+    def to_domain(self) -> NewWebhook:
+        return NewWebhook(self.url, self.events, self.query, self.after)
+
+
+class WebhookUpdate(Body):
+    """Only included fields are changed. A null for events or query is for all, or the usual one."""
+
+    url: Annotated[str | None, schema_of(schemas.WebhookUrl)] = None
+    events: Annotated[list[schemas.EventType] | None, items(1, MOST_EVENTS)] = None
+    query: schemas.WebhookQuery | None = None
+    state: Annotated[str | None, schema_of(schemas.State)] = None
+    after: schemas.ChangeCursor | None = None
+
+    def to_domain(self) -> WebhookChanges:
+        return WebhookChanges(**{name: getattr(self, name) for name in self.model_fields_set})
+
+
 async def read_case(request: Request) -> NewCase:
     return _validated(CaseCreate, await _json(request)).to_domain()
 
@@ -242,6 +270,14 @@ async def read_staff(request: Request) -> list[StaffRole]:
 
 async def read_link(request: Request) -> LinkCreate:
     return _validated(LinkCreate, await _json(request))
+
+
+async def read_webhook(request: Request) -> NewWebhook:
+    return _validated(WebhookCreate, await _json(request)).to_domain()
+
+
+async def read_webhook_changes(request: Request) -> WebhookChanges:
+    return _validated(WebhookUpdate, await _json(request)).to_domain()
 
 
 async def read_removal(request: Request) -> tuple[list[str], str | None]:

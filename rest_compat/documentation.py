@@ -15,7 +15,18 @@ from rest_compat import bodies
 from rest_compat.answers import CASE
 from rest_compat.equivalents import EQUIVALENTS
 from rest_compat.errors import STATUS
-from rest_compat.schemas import CaseId, EventId, Instant, Kind, LinkId, LinkKind, Status, items
+from rest_compat.schemas import (
+    CaseId,
+    EventId,
+    Instant,
+    Kind,
+    LinkId,
+    LinkKind,
+    State,
+    Status,
+    WebhookId,
+    items,
+)
 
 Code = Annotated[str, WithJsonSchema({"type": "string", "enum": list(STATUS)})]
 
@@ -184,6 +195,51 @@ class Timeline(BaseModel):
     pagination: Pagination
 
 
+class Webhook(BaseModel):
+    """An address that is told of changes: what its query is answered for each is posted to it."""
+
+    id: WebhookId
+    url: str
+    events: list[str] | None
+    query: str
+    key_id: str
+    state: State
+    reason: str | None
+    created_at: Instant
+    cursor: str
+    failures: int
+    failing_since: Instant | None
+    due_at: Instant
+
+
+class WebhookWithSecret(Webhook):
+    """The secret signs deliveries (Standard Webhooks); it is not shown again."""
+
+    secret: str
+
+
+class Webhooks(BaseModel):
+    data: list[Webhook]
+    pagination: Pagination
+
+
+class WebhookDelivery(BaseModel):
+    """One attempt; *error* is null if it was delivered."""
+
+    event_id: EventId
+    type: str
+    attempt: int
+    at: Instant
+    duration_ms: int
+    status: int | None
+    error: str | None
+
+
+class WebhookDeliveries(BaseModel):
+    data: list[WebhookDelivery]
+    pagination: Pagination
+
+
 class LinkedCase(BaseModel):
     id: CaseId
     name: str
@@ -289,6 +345,7 @@ TAGS = [
     {"name": "Staff", "description": "The firm's staff and their cases."},
     {"name": "Timeline", "description": "What happened to a case."},
     {"name": "Links", "description": "How cases belong together."},
+    {"name": "Webhooks", "description": "Addresses that are told of changes."},
 ]
 WRITE_ONLY = (
     "Without `cases:read` the response holds only what the call itself wrote: a case's own "
@@ -330,6 +387,7 @@ _IDENTITY = {
     "link_id": (_ID, "The id of the link."),
     "party_id": (_ID, "The id of the party."),
     "staff_id": (_ID, "The id of the staff member."),
+    "webhook_id": (_ID, "The id of the webhook."),
 }
 LINE = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 _TAG_LIST = '^(\\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$'
@@ -378,6 +436,8 @@ _BODIES: dict[str, Any] = {
     | Annotated[list[bodies.StaffItem], items(1, STAFF_ROLES.most)]
     | bodies.StaffItem,
     "removal": bodies.StaffRemoval,
+    "webhook": bodies.WebhookCreate,
+    "webhook changes": bodies.WebhookUpdate,
 }
 
 

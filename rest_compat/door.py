@@ -36,6 +36,7 @@ Domain = Annotated[Services, Depends(_documented)]
 Reader = Annotated[Principal, Depends(_documented), Scope.CASES_READ]
 Writer = Annotated[Principal, Depends(_documented), Scope.CASES_WRITE]
 Deleter = Annotated[Principal, Depends(_documented), Scope.CASES_DELETE]
+Manager = Annotated[Principal, Depends(_documented), Scope.WEBHOOKS_WRITE]
 
 
 _AUTHORIZATION = b"authorization"

@@ -36,6 +36,7 @@ _CASE = """\
 _PARTIES = "role reference addedAt party { databaseId name kind }"
 _STAFF = "role note assignedAt staff { databaseId name email }"
 _LINK = "databaseId type createdAt case { uuid } linkedCase { uuid name fileNumber status }"
+_WEBHOOK = "id url events query keyId state reason createdAt cursor failures failingSince dueAt"
 _PERSON = "databaseId name kind createdAt updatedAt"
 _COLLEAGUE = "databaseId name email createdAt updatedAt"
 _OF_CASE = "case { uuid name fileNumber status }"
@@ -91,6 +92,7 @@ def _changed(name: str, field: str, shown: str, variables: str) -> Equivalent:
 _ID = "019bc8f0-4c00-7000-8000-0123456789ab"
 _OTHER = "019bc8f0-4c00-7000-8000-0123456789ac"
 _PARTY_ID = "pty_06H1WM78ZC006191SMN7QH705G"
+_WEBHOOK_ID = "whk_06H1WM78ZC006191SMN7QH705G"
 _STAFF_ID = "usr_06H1WM78ZC006191SMN7QH705G"
 _A_CASE = f"case {{\n{_CASE.replace('    ', '      ')}\n    }}"
 _HAS_PARTIES = f"case {{ parties(first: 100) {{ nodes {{ {_PARTIES} }} }} }}"
@@ -162,6 +164,39 @@ EQUIVALENTS = {
         "changes { field before after } caseUuid subjectId",
         '{"filter": {"type": ["case_updated", "case_deleted"]}, "first": 50}',
         "$filter: ChangeFilter, ",
+    ),
+    "listWebhooks": Equivalent(f"query ListWebhooks {{\n  webhooks {{ {_WEBHOOK} }}\n}}", "{}"),
+    "createWebhook": _changed(
+        "CreateWebhook",
+        "createWebhook",
+        f"webhook {{ {_WEBHOOK} }}\n    secret",
+        '{"url": "https://hooks.example.org/casegraph", "events": ["case_created"]}',
+    ),
+    "getWebhook": Equivalent(
+        f"query GetWebhook($id: ID!) {{\n  webhook(id: $id) {{ {_WEBHOOK} }}\n}}",
+        f'{{"id": "{_WEBHOOK_ID}"}}',
+    ),
+    "updateWebhook": _changed(
+        "UpdateWebhook",
+        "updateWebhook",
+        f"webhook {{ {_WEBHOOK} }}",
+        f'{{"id": "{_WEBHOOK_ID}", "state": "PAUSED"}}',
+    ),
+    "deleteWebhook": _changed(
+        "DeleteWebhook", "deleteWebhook", "deletedWebhookId", f'{{"id": "{_WEBHOOK_ID}"}}'
+    ),
+    "rollWebhookSecret": _changed(
+        "RollWebhookSecret",
+        "rollWebhookSecret",
+        f"webhook {{ {_WEBHOOK} }}\n    secret",
+        f'{{"id": "{_WEBHOOK_ID}"}}',
+    ),
+    "listWebhookDeliveries": _below(
+        "ListWebhookDeliveries",
+        "webhook",
+        "deliveries",
+        "eventId type attempt at durationMs status error",
+        _WEBHOOK_ID,
     ),
     "linkCases": _changed(
         "LinkCases",

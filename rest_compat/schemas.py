@@ -9,7 +9,9 @@ from typing import Annotated, Any
 from pydantic import Field, WithJsonSchema
 
 from domain import checks
-from domain.models import CaseStatus, LinkType, PartyKind
+from domain.models import CaseStatus, LinkType, PartyKind, WebhookState
+from domain.webhooks.addresses import URL_MAX
+from domain.webhooks.registering import QUERY_MAX
 
 _CONTROLS = r"\u0000-\u001f\u007f-\u009f"
 _INSIDE = rf"[^{_CONTROLS}\u2028\u2029\u115f-\u1160\u202a-\u202e\u2066-\u2069\u3164\ufeff\uffa0]*"
@@ -70,6 +72,30 @@ LinkKind = Annotated[str, _one_of(LinkType)]
 PartyId = Annotated[str, _id("pty_06H1WM78ZC006191SMN7QH705G")]
 StaffId = Annotated[str, _id("usr_06H1WM78ZC006191SMN7QH705G")]
 LinkId = Annotated[str, _id("lnk_06H1WM78ZC006191SMN7QH705G")]
+WebhookId = Annotated[str, _id("whk_06H1WM78ZC006191SMN7QH705G")]
+WebhookUrl = Annotated[
+    str,
+    _text(
+        URL_MAX,
+        r"^https://([a-z]{1,40}\.){1,4}[a-z]{2,12}(/[0-9A-Za-z._~-]{0,60}){0,8}$",
+        "https://hooks.example.org/casegraph",
+        format="uri",
+    ),
+]
+WebhookQuery = Annotated[
+    str,
+    _text(
+        QUERY_MAX,
+        r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$",
+        "subscription { caseChanges { cursor node { type case { uuid name } } } }",
+    ),
+]
+EventType = Annotated[str, _word("case_updated")]
+ChangeCursor = Annotated[
+    str,
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9+/]+=*$", "maxLength": 4_000}),
+]
+State = Annotated[str, _one_of(WebhookState)]
 EventId = Annotated[str, _id("evt_06H1WM78ZC006191SMN7QH705G")]
 CaseId = Annotated[
     str,

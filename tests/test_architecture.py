@@ -103,7 +103,7 @@ FLOORS = {
         {
             "rest_compat": "answers application bodies conditions documentation door errors"
             " explorer"
-            " changes parameters people equivalents routes schemas"
+            " changes parameters people equivalents routes schemas webhooks"
         }
     ],
 }

@@ -128,11 +128,7 @@ class ChangeList:
 
     async def end(self, db: Snapshot) -> str:
         """The cursor to read what comes next with, whatever the filter."""
-        return self.cursor(await self.last(db))
-
-    def cursor(self, seq: int) -> str:
-        """The cursor to read what comes after the event with this number."""
-        return cursors.encode((seq,), self.seal())
+        return cursor(self.who, await self.last(db))
 
     def number(self, after: str) -> int:
         """The number of the event that a cursor is of. Raises Invalid."""
@@ -161,11 +157,20 @@ class ChangeList:
     def seal(self) -> Seal:
         """The seal of the cursors. They are places in the workspace's order, whatever the filter:
         who goes on from one may ask for other changes from there."""
-        return cursors.seal(self.who.secret, "changes")
+        return _seal(self.who)
 
     @property
     def _shape(self) -> Shape:
         return (*self.compiled.shape, *self.bounds)
+
+
+def cursor(who: Principal, seq: int) -> str:
+    """The cursor to read what comes after the event with this number."""
+    return cursors.encode((seq,), _seal(who))
+
+
+def _seal(who: Principal) -> Seal:
+    return cursors.seal(who.secret, "changes")
 
 
 def changes(who: Principal, wanted: ChangeFilter | None = None) -> ChangeList:

@@ -13,7 +13,7 @@ from strawberry import UNSET, Parent
 from domain import inputs, models
 from domain.access.principal import Scope
 from domain.errors import WebhookNotFound
-from domain.reading.changes import changes
+from domain.reading import changes
 from domain.reading.paging import relay_paging
 from domain.webhooks import listing, registering
 from gateway.execution.context import Info
@@ -107,8 +107,8 @@ class Webhook:
         description="The cursor of the last change that it has been told of, or need not be. "
         "`changes(after:)` lists what it will be told of next."
     )
-    def cursor(root: Parent[Any], info: Info) -> str | None:
-        return changes(info.context.who).cursor(root.seq)
+    def cursor(root: Parent[Any], info: Info) -> str:
+        return changes.cursor(info.context.who, root.seq)
 
     failures: int = strawberry.field(
         description="How many times in a row a delivery has failed; 0 if the last one arrived."

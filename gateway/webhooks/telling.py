@@ -8,7 +8,7 @@ import structlog
 
 from domain.access.principal import Principal, Scope
 from domain.errors import DomainError, InsufficientScope, InvalidKey, RateLimited
-from domain.reading.changes import ChangeList, changes
+from domain.reading.changes import ChangeList, changes, cursor
 from domain.services import Services
 from domain.webhooks import claims, signing
 from domain.webhooks.claims import Attempt, Turn
@@ -92,7 +92,7 @@ class Telling:
         subscription = self._payloads.of(webhook)
         meter = await metered(services.rates, who.key_id)
         last = await services.database.run(listed.last, PACE, who.workspace_id)
-        batch = await read(services, subscription, who, listed.cursor(webhook.seq))
+        batch = await read(services, subscription, who, cursor(who, webhook.seq))
         meter.settle(batch.visited)
         metrics.POINTS.labels("webhooks").inc(meter.charged)
         return who, batch, last

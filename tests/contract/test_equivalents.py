@@ -1,11 +1,13 @@
 """Each route and the GraphQL operation that its documentation shows: they do the same."""
 
+import asyncio
 import json
 
 import pytest
 from graphql import parse, validate
 
 from domain.demo.firm import demo_cases
+from domain.webhooks.addresses import NOT_ALLOWED
 from gateway.schema.assembled import schema
 from rest_compat.application import Application
 from rest_compat.equivalents import EQUIVALENTS
@@ -22,7 +24,7 @@ def test_every_route_shows_an_operation_that_is_valid_with_its_variables():
     for name, (_method, _path, operation) in OPERATIONS.items():
         document, variables = EQUIVALENTS[name]
         assert validate(schema._schema, parse(document)) == [], name
-        assert json.loads(variables)
+        assert isinstance(json.loads(variables), dict)
         assert document in operation["description"]
         assert variables in operation["description"]
 
@@ -324,4 +326,124 @@ async def test_a_case_is_created_alike(api):
     found = case_of(made["createCase"]["case"])
 
     assert stripped(found) | {"file_number": "N 1"} == stripped(rest)
-    assert EQUIVALENTS.keys() == {*LISTS, *OBJECTS, *WRITES, "createCase"}
+    assert EQUIVALENTS.keys() == {*LISTS, *OBJECTS, *WRITES, *WEBHOOKS, "createCase"}
+
+
+WEBHOOKS = {
+    "listWebhooks",
+    "createWebhook",
+    "getWebhook",
+    "updateWebhook",
+    "deleteWebhook",
+    "rollWebhookSecret",
+    "listWebhookDeliveries",
+}
+
+
+def webhook_of(one):
+    return {
+        "id": one["id"],
+        "url": one["url"],
+        "events": one["events"],
+        "query": one["query"],
+        "key_id": one["keyId"],
+        "state": one["state"].lower(),
+        "reason": one["reason"],
+        "created_at": one["createdAt"],
+        "cursor": one["cursor"],
+        "failures": one["failures"],
+        "failing_since": one["failingSince"],
+        "due_at": one["dueAt"],
+    }
+
+
+def delivery_of(one):
+    same = ("type", "attempt", "at", "status", "error")
+    ids = {"event_id": one["eventId"], "duration_ms": one["durationMs"]}
+    return {name: one[name] for name in same} | ids
+
+
+async def over_graphql(api, name, variables):
+    [found] = (await api.data(EQUIVALENTS[name].document, variables)).values()
+    return found
+
+
+async def test_webhooks_are_alike(api):
+    """Each is made, changed and deleted by one surface, and read by both."""
+    body = {"url": "https://hooks.example.org/a", "events": ["case_created"]}
+    response = await api.rest("POST", "/webhooks", json=body)
+    assert response.status_code == 201, response.text
+    by_rest = response.json()
+    asked = {"url": body["url"], "events": body["events"]}
+    by_graphql = await over_graphql(api, "createWebhook", {"input": asked})
+    assert by_graphql["userErrors"] == []
+    assert by_rest.pop("secret").startswith("whsec_")
+    assert by_graphql["secret"].startswith("whsec_")
+    places = [by_rest["id"], by_graphql["webhook"]["id"]]
+    assert response.headers["location"] == f"/api/v1/webhooks/{places[0]}"
+    apart = {"id", "created_at", "due_at", "cursor"}
+    assert {n: v for n, v in webhook_of(by_graphql["webhook"]).items() if n not in apart} == {
+        n: v for n, v in by_rest.items() if n not in apart
+    }
+
+    async def listed():
+        rest = (await api.rest("GET", "/webhooks")).json()
+        graphql = await over_graphql(api, "listWebhooks", {})
+        assert [webhook_of(one) for one in graphql] == rest["data"]
+        for id in places:
+            found = await api.rest("GET", f"/webhooks/{id}")
+            shown = await over_graphql(api, "getWebhook", {"id": id})
+            assert found.status_code == (404 if shown is None else 200)
+            assert shown is None or webhook_of(shown) == found.json()
+        return rest["data"]
+
+    assert [one["id"] for one in await listed()] == places
+    changed = await api.rest("PUT", f"/webhooks/{places[0]}", json={"state": "paused"})
+    assert changed.status_code == 200, changed.text
+    given = {"id": places[1], "state": "PAUSED"}
+    payload = await over_graphql(api, "updateWebhook", {"input": given})
+    assert payload["userErrors"] == []
+    assert {one["state"] for one in await listed()} == {"paused"}
+    assert len({one["reason"] for one in await listed()}) == 1
+
+    rolled = await api.rest("POST", f"/webhooks/{places[0]}/secret")
+    assert rolled.json()["secret"].startswith("whsec_")
+    payload = await over_graphql(api, "rollWebhookSecret", {"input": {"id": places[1]}})
+    assert payload["secret"].startswith("whsec_")
+
+    gone = await api.rest("DELETE", f"/webhooks/{places[0]}")
+    assert gone.status_code == 204
+    payload = await over_graphql(api, "deleteWebhook", {"input": {"id": places[1]}})
+    assert payload["deletedWebhookId"] == places[1]
+    assert await listed() == []
+
+
+async def test_the_logs_of_webhooks_are_alike(api, settings, given_case):
+    """Nobody may deliver to this one's address, which is an attempt all the same."""
+    body = {"url": "https://localhost/", "events": ["case_created"]}
+    hook = (await api.rest("POST", "/webhooks", json=body)).json()
+    for _ in range(2):
+        await given_case()
+    path, log = f"/webhooks/{hook['id']}/deliveries", []
+    async with asyncio.timeout(20):
+        while len(log) < 2:
+            log = (await api.rest("GET", path)).json()["data"]
+            await asyncio.sleep(0.05)
+    await api.rest("PUT", f"/webhooks/{hook['id']}", json={"state": "paused"})
+    await asyncio.sleep(0.3)
+    cursor, found, shown = None, [], []
+    while True:
+        params = {"limit": 1} | ({"cursor": cursor} if cursor else {})
+        page = (await api.rest("GET", path, params=params)).json()
+        found += page["data"]
+        variables = {"id": hook["id"], "first": 1, "after": cursor}
+        listed = (await over_graphql(api, "listWebhookDeliveries", variables))["deliveries"]
+        shown += [delivery_of(one) for one in listed["nodes"]]
+        assert listed["pageInfo"]["hasNextPage"] == page["pagination"]["has_more"]
+        if not page["pagination"]["has_more"]:
+            break
+        cursor = page["pagination"]["cursor"]
+    assert found == shown
+    assert [one["attempt"] for one in found] == list(range(len(found), 0, -1))
+    assert {one["status"] for one in found} == {None}
+    assert {one["error"] for one in found} == {NOT_ALLOWED}

@@ -94,6 +94,11 @@ class Rest:
         assert response.status_code == 201, response.text
         return response.json()
 
+    async def webhook(self) -> dict[str, Any]:
+        response = await self("POST", "/webhooks", json={"url": "https://hooks.example.org/a"})
+        assert response.status_code == 201, response.text
+        return response.json()
+
     async def version(self, case: dict[str, Any], *, key: str = "all") -> str:
         return (await self("GET", f"/cases/{case['id']}", key=key)).headers["ETag"]
 
@@ -122,7 +127,7 @@ async def rest(firms: tuple[str, dict[str, str]], rate_limit: int) -> AsyncItera
             Sizes(database),
             KeptAnswers(database, 1 << 20),
             Positions(),
-            Terms(),
+            Terms(query="subscription { caseChanges { cursor } }"),
         )
         application = Application()
         application.state.services = services

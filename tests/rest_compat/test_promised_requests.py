@@ -10,6 +10,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase
 from schemathesis import GenerationMode
 
+from domain.webhooks import registering
 from rest_compat.application import Application
 
 EACH = int(os.environ.get("CASEGRAPH_PROMISED", "25"))
@@ -69,6 +70,8 @@ async def sent(rest, case, ids, known, chance):
         case.query = {name: value for name, value in case.query.items() if name != "cursor"}
         if "search" in case.query:
             case.query["search"] = case.query["search"][:31]  # nor how many words it has
+    if isinstance(case.body, dict) and "webhooks" in case.path:
+        case.body.pop("after", None)
     if isinstance(case.body, dict) and "role" in case.body:
         (case.query or {}).pop("role", None)  # the two must be the same
     if chance.random() < 0.5:
@@ -88,7 +91,8 @@ async def sent(rest, case, ids, known, chance):
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-async def test_what_the_document_allows_is_not_refused(rest, name):
+async def test_what_the_document_allows_is_not_refused(rest, name, monkeypatch):
+    monkeypatch.setattr(registering, "MOST", 1_000)
     operation = OPERATIONS[name]
     documented = DOCUMENT["paths"][operation.path][operation.method]["responses"].keys()
     chance = random.Random(SEED)
@@ -102,12 +106,14 @@ async def test_what_the_document_allows_is_not_refused(rest, name):
             staff = await rest.staff(mine, "S", "clerk")
             party = await rest.party(other, "P", "client")
             link = await rest.link(mine, other, "related")
+            webhook = await rest.webhook()
         there = mine if chance.random() < 0.8 else other
         ids = {
             "case_id": there["id"],
             "link_id": link["id"],
             "party_id": party["id"],
             "staff_id": staff["id"],
+            "webhook_id": webhook["id"],
         }
         if operation.path.endswith(("parties", "staff")):
             known = party["id"] if "parties" in operation.path else staff["id"]
