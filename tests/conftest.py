@@ -174,6 +174,7 @@ KEYS = {
     "read": ([Scope.CASES_READ], "default", Mode.LIVE),
     "write": ([Scope.CASES_WRITE], "default", Mode.LIVE),
     "delete": ([Scope.CASES_DELETE], "default", Mode.LIVE),
+    "hooks": ([Scope.WEBHOOKS_WRITE], "default", Mode.LIVE),
     "test": (list(Scope), "default", Mode.TEST),
     "stranger": (list(Scope), "other", Mode.LIVE),
 }
@@ -236,11 +237,15 @@ def firms(
 
 @pytest.fixture
 def settings(firms: tuple[str, dict[str, str]]) -> Settings:
-    """On PostgreSQL, a role serves that owns nothing, as README recommends."""
+    """On PostgreSQL, a role serves that owns nothing, as README recommends.
+
+    Nothing is delivered to webhooks: tests make some to any address.
+    """
     return Settings(
         database_url=firms[0].replace("//casegraph@", f"//{APP_ROLE}@"),
         rate_limit=1_000_000,
         failed_auth_limit=1_000_000,
+        webhooks=False,
     )
 
 

@@ -127,7 +127,7 @@ class _Planner:
         if definition is None:
             raise NotCovered("it queries the schema")
         declared = definition.extensions[DEFINITION]
-        if price_of(definition) is Price.LOADS:
+        if price_of(definition) is Price.LOADS and RELATION in declared.metadata:
             return self._load(definition, selected, source)
         named = get_named_type(definition.type)
         shown = declared.metadata.get(SHOWN)

@@ -66,6 +66,14 @@ ALONE = """mutation($gone: ID!) {
   deleteCase(input: {id: $gone}) { deletedCaseId } }"""
 
 
+async def hook(api) -> str:
+    """The id of a new webhook."""
+    data = await api.data(
+        'mutation { createWebhook(input: {url: "https://hooks.example.org/a"}) { webhook { id } } }'
+    )
+    return data["createWebhook"]["webhook"]["id"]
+
+
 @pytest.fixture
 async def linked(api) -> dict[str, str]:
     """Global ids: two linked cases, the people and roles of the first, and who is in none."""
@@ -76,6 +84,8 @@ async def linked(api) -> dict[str, str]:
         ALONE, {"gone": (await api.data(SETUP, {"n": "G"}))["createCase"]["case"]["id"]}
     )
     return {
+        "hook": await hook(api),
+        "spare": await hook(api),
         "idle": alone["createParty"]["party"]["id"],
         "idler": alone["createStaff"]["staff"]["id"],
         "gone": alone["deleteCase"]["deletedCaseId"],

@@ -15,6 +15,7 @@ STATE = """{
     parties { nodes { id role reference party { name } } } staff { nodes { id role note } }
     links { nodes { id type } } timeline { totalCount } } }
   parties(first: 100) { nodes { id name version } } staff(first: 100) { nodes { id name version } }
+  webhooks { id url events state reason keyId }
 }"""
 OTHERWISE = {
     "createCase": '{name: "M"}',
@@ -37,6 +38,10 @@ OTHERWISE = {
     "deleteStaff": '{id: "{staff}"}',
     "mergeParties": '{keepId: "{idle}", mergeId: "{party}"}',
     "restoreCase": '{id: "{case}"}',
+    "createWebhook": '{url: "https://hooks.example.org/b"}',
+    "updateWebhook": '{id: "{hook}", state: ACTIVE}',
+    "rollWebhookSecret": '{id: "{spare}"}',
+    "deleteWebhook": '{id: "{spare}"}',
 }
 """Another request of each kind."""
 ABOUT = {name: "case" for name in MUTATIONS if not name.startswith("create")} | {
@@ -45,7 +50,13 @@ ABOUT = {name: "case" for name in MUTATIONS if not name.startswith("create")} | 
     "deleteParty": "idle",
     "deleteStaff": "idler",
 }
-for _without in ("mergeParties", "restoreCase"):  # there is none, and it cannot be read
+for _without in (
+    "mergeParties",
+    "restoreCase",
+    "updateWebhook",
+    "rollWebhookSecret",
+    "deleteWebhook",
+):  # there is none, and it cannot be read
     del ABOUT[_without]
 """What each mutation's expectedVersion is the version of."""
 SHOWS = {
@@ -61,6 +72,10 @@ SHOWS = {
     "deleteParty": "deletedPartyId",
     "deleteStaff": "deletedStaffId",
     "mergeParties": "party { id version } mergedPartyId",
+    "createWebhook": "webhook { id } secret",
+    "updateWebhook": "webhook { id url state reason }",
+    "rollWebhookSecret": "webhook { id } secret",
+    "deleteWebhook": "deletedWebhookId",
 }
 
 

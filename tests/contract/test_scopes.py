@@ -20,14 +20,15 @@ from gateway.globalids import KINDS
 from gateway.schema.assembled import schema
 from rest_compat.application import Application
 
-READ, WRITE, DELETE = "read", "write", "delete"
-EVERY = frozenset((READ, WRITE, DELETE))
+READ, WRITE, DELETE, HOOKS = "read", "write", "delete", "hooks"
+EVERY = frozenset((READ, WRITE, DELETE, HOOKS))
 
 KEYS = {
     "all": ("live", EVERY),
     "read": ("live", {READ}),
     "write": ("live", {WRITE}),
     "delete": ("live", {DELETE}),
+    "hooks": ("live", {HOOKS}),
     "test": ("sandbox", EVERY),
     "stranger": ("other", EVERY),
     "revoked": ("live", None),
@@ -49,12 +50,13 @@ NOT_FOUND = {
     "idle_party": "PARTY_NOT_FOUND",
     "idle_staff": "STAFF_NOT_FOUND",
     "deleted": "CASE_NOT_FOUND",
+    "webhook": "WEBHOOK_NOT_FOUND",
 }
 
 
 @dataclass(frozen=True)
 class Route:
-    """A route: its scope, the status of its success, and a body, with places for ids."""
+    """A route: its scopes, the status of its success, and a body, with places for ids."""
 
     method: str
     path: str
@@ -65,6 +67,9 @@ class Route:
     @property
     def places(self) -> list[str]:
         return places_in(self.path + repr(self.body))
+
+    def allowed(self, scopes: Collection[str]) -> bool:
+        return set(self.scope.split()) <= set(scopes)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -93,6 +98,13 @@ ROUTES = [
     Route("GET", "/staff", READ, 200),
     Route("GET", "/staff/{staff}", READ, 200),
     Route("GET", "/staff/{staff}/cases", READ, 200),
+    Route("GET", "/webhooks", HOOKS, 200),
+    Route("POST", "/webhooks", f"{HOOKS} {READ}", 201, {"url": "https://hooks.example.org/"}),
+    Route("GET", "/webhooks/{webhook}", HOOKS, 200),
+    Route("PUT", "/webhooks/{webhook}", f"{HOOKS} {READ}", 200, {"state": "paused"}),
+    Route("DELETE", "/webhooks/{webhook}", f"{HOOKS} {READ}", 204),
+    Route("POST", "/webhooks/{webhook}/secret", f"{HOOKS} {READ}", 200),
+    Route("GET", "/webhooks/{webhook}/deliveries", HOOKS, 200),
 ]
 
 
@@ -170,6 +182,12 @@ FIELDS = [
         'mergeParties(input: {keepId: "{party}", mergeId: "{idle_party}"})', f"{WRITE} {DELETE}"
     ),
     mutation('restoreCase(input: {id: "{deleted}"})', DELETE),
+    query("webhooks { id deliveries { totalCount } }", HOOKS),
+    query('webhook(id: "{webhook}") { id deliveries { totalCount } }', HOOKS),
+    mutation('createWebhook(input: {url: "https://hooks.example.org/"})', f"{HOOKS} {READ}"),
+    mutation('updateWebhook(input: {id: "{webhook}", state: PAUSED})', f"{HOOKS} {READ}"),
+    mutation('deleteWebhook(input: {id: "{webhook}"})', f"{HOOKS} {READ}"),
+    mutation('rollWebhookSecret(input: {id: "{webhook}"})', f"{HOOKS} {READ}"),
 ]
 
 Ids = dict[str, str]
@@ -245,8 +263,13 @@ async def office(api, owner, given_case) -> Office:
             "event": events.json()["data"][0]["id"],
             "case_party": f"{case['uuid']}/1",
             "case_staff": f"{case['uuid']}/2",
+            "webhook": await webhook(key),
             **await idle(key),
         }
+
+    async def webhook(key: str) -> str:
+        made = await api.rest("POST", "/webhooks", key=key, json={"url": "https://hooks.invalid/"})
+        return made.json()["id"]
 
     async def idle(key: str) -> Ids:
         """Who is in no case, and a case that was deleted."""
@@ -268,6 +291,7 @@ async def office(api, owner, given_case) -> Office:
 
 
 MISSING = {
+    "webhook": "whk_" + "0" * 26,
     "case": str(uuid.UUID(int=0x0189_0000_0000_7000_8000_0000_0000_0001)),
     "linked": str(uuid.UUID(int=0x0189_0000_0000_7000_8000_0000_0000_0002)),
     "party": "pty_" + "0" * 26,
@@ -299,7 +323,11 @@ def globally(ids: Ids) -> Ids:
         "case_party": encoded("CaseParty", ids["case_party"]),
         "case_staff": encoded("CaseStaff", ids["case_staff"]),
     }
-    return made | roles | {"link": link, "event": encoded("TimelineEvent", ids["event"])}
+    return (
+        made
+        | roles
+        | {"webhook": ids["webhook"], "link": link, "event": encoded("TimelineEvent", ids["event"])}
+    )
 
 
 def encoded(name: str, id: str) -> str:
@@ -314,7 +342,8 @@ def whose_of(places: list[str]) -> list[str]:
 def test_the_tables_name_every_route_and_every_root_field():
     paths = Application().openapi()["paths"]
     documented = {(method.upper(), path) for path, methods in paths.items() for method in methods}
-    named = {f"{{{name}}}": f"{{{name}_id}}" for name in ("case", "link", "party", "staff")}
+    places = ("case", "link", "party", "staff", "webhook")
+    named = {f"{{{name}}}": f"{{{name}_id}}" for name in places}
     listed = set()
     for route in ROUTES:
         path = route.path
@@ -333,7 +362,7 @@ async def test_every_cell_of_a_route_is_as_documented(office, route):
     found, expected = {}, {}
     for key, (home, scopes) in KEYS.items():
         for whose in whose_of(route.places):
-            writes = route.scope != READ and scopes is not None and route.scope in scopes
+            writes = route.method != "GET" and scopes is not None and route.allowed(scopes)
             ids = await office.ids(whose, fresh=writes and whose == home)
             response = await office.rest(route, key, ids)
 
@@ -341,7 +370,7 @@ async def test_every_cell_of_a_route_is_as_documented(office, route):
             found[cell] = response.status_code, code_of(response)
             if scopes is None:
                 expected[cell] = 401, "AUTH_INVALID_KEY"
-            elif route.scope not in scopes:
+            elif not route.allowed(scopes):
                 expected[cell] = 403, "AUTH_INSUFFICIENT_SCOPE"
             elif route.places and whose != home:
                 expected[cell] = 404, NOT_FOUND[places_in(route.path)[0]]

@@ -30,7 +30,7 @@ DELETE = """mutation($id: ID!) { deleteWebhook(input: {id: $id}) { deletedWebhoo
 
 @pytest.fixture
 def settings(settings):
-    return settings.but(webhook_networks=("127.0.0.0/8",))
+    return settings.but(webhooks=True, webhook_networks=("127.0.0.0/8",))
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ async def test_a_redirect_is_not_followed(api, create, hooked, given_case):
 
 async def test_a_revoked_key_pauses_its_webhook(api, create, hooked, given_case, owner):
     raw, key = await administration.create_key(
-        owner, "hooks", ["cases:read", "webhooks:write"], slug="default"
+        owner, "guest", ["cases:read", "webhooks:write"], slug="default"
     )
     made = await create(hooked.url, key=raw)
     await administration.revoke_key(owner, key.id)

@@ -65,6 +65,8 @@ class Gateway:
             "CASEGRAPH_DATABASE_URL": f"sqlite:///{self.database}",
             "CASEGRAPH_RATE_LIMIT": "100000000",
             "CASEGRAPH_FAILED_AUTH_LIMIT": "100000000",
+            # Tests make webhooks to any address: nothing is delivered unless they ask for it.
+            "CASEGRAPH_WEBHOOKS": "false",
             "PYTHONPATH": str(ROOT),
             "COLUMNS": "200",
             **{f"CASEGRAPH_{name.upper()}": str(value) for name, value in settings.items()},

@@ -77,6 +77,7 @@ ARGUMENTS = {
         'query: "weiss", types: CASE, first: 2',
     ],
     ("Query", "staffMember"): ["id: $id", "id: $someId"],
+    ("Query", "webhook"): ["id: $id", 'id: "whk_1"'],
 }
 CHANGE_FILTERS = [
     "",
