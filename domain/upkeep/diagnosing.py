@@ -21,12 +21,13 @@ from sqlalchemy import select
 from domain import instants, words
 from domain.access.principal import Principal
 from domain.inputs import CaseFilter
-from domain.models import ApiKey
+from domain.models import ApiKey, Webhook, WebhookState
 from domain.reading import lists, objects
 from domain.reading.paging import Paging
 from domain.storage.database import Database
 from domain.storage.tables import timeline_event
 from domain.upkeep import administration
+from domain.webhooks import listing
 
 ENOUGH = 1 << 30
 """Bytes that should be free beside the database's own size: a backup and a purge need as much."""
@@ -36,7 +37,7 @@ UNUSED_DAYS = 90
 SLOW_READ, SLOW_DISK = 0.05, 0.05
 """Seconds for a page of cases, and for the disk to store four KiB."""
 NAMED = 5
-"""How many keys a sentence names."""
+"""How many keys or webhooks a sentence names."""
 
 
 class State(StrEnum):
@@ -208,6 +209,28 @@ def keys(listed: list[ApiKey], today: date) -> Iterator[Check]:
         yield Check("keys", State.OK, f"{len(live)}, all of them used and with an end")
 
 
+def webhooks(listed: list[Webhook]) -> Iterator[Check]:
+    """Webhooks that are paused, and such whose deliveries fail."""
+    paused = [one.id for one in listed if one.state is WebhookState.PAUSED]
+    failing = [one.id for one in listed if one.failing_since and one.id not in paused]
+    if paused:
+        yield Check(
+            "webhooks",
+            State.NOTE,
+            f"{len(paused)} of {len(listed)} webhooks are paused: {_some(paused)}.",
+            "Their reason says why; updateWebhook has them go on, and nothing is lost.",
+        )
+    if failing:
+        yield Check(
+            "webhooks",
+            State.NOTE,
+            f"{len(failing)} of {len(listed)} webhooks fail: {_some(failing)}.",
+            "Their deliveries say why. They are tried again for three days, and then paused.",
+        )
+    if listed and not paused and not failing:
+        yield Check("webhooks", State.OK, f"{len(listed)}, and their deliveries arrive")
+
+
 async def of_database(database: Database) -> AsyncIterator[Check]:
     """All checks of an open database; of its rows, those of the first workspace."""
     now = database.clock()
@@ -229,6 +252,13 @@ async def of_database(database: Database) -> AsyncIterator[Check]:
     if database.url.get_backend_name() == "sqlite":
         yield disk_speed(path)
     for check in keys(await administration.list_keys(database), date.fromisoformat(now[:10])):
+        yield check
+    hooks: list[Webhook] = []
+    for one in workspaces:
+        who = await administration.operator(database, one.slug, one.mode)
+        async with database.read(who.workspace_id) as db:
+            hooks += await listing.webhooks(who, db)
+    for check in webhooks(hooks):
         yield check
 
 

@@ -25,8 +25,8 @@ def doctor(
     database: DatabaseUrl = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show only what needs attention.")] = False,
 ) -> None:
-    """Look at versions, files, disk, clock, schema, search, keys, settings, and the time of a read
-    and a write; tell what to do about each.
+    """Look at versions, files, disk, clock, schema, search, keys, webhooks, settings, and the time
+    of a read and a write; tell what to do about each.
 
     A note is worth knowing, a problem is to be solved. Exit status: 0 no problem, 1 a problem.
 

@@ -307,6 +307,8 @@ PLAN_COMPILED = PLANS.labels("compiled")
 PLAN_RUN = PLANS.labels("run")
 PLAN_NOT_COVERED = PLANS.labels("not_covered")
 PLAN_GIVEN_UP = PLANS.labels("given_up")
+DELIVERED = DELIVERIES.labels("delivered")
+UNDELIVERED = DELIVERIES.labels("failed")
 
 
 class Counting(Watch):

@@ -144,7 +144,7 @@ class Telling:
         }
         at = self._services.database.clock()
         outcome = await self._sender.send(webhook.url, change.answer, headers)
-        metrics.DELIVERIES.labels("failed" if outcome.error else "delivered").inc()
+        (metrics.UNDELIVERED if outcome.error else metrics.DELIVERED).inc()
         metrics.DELIVERY_SECONDS.observe(outcome.duration_ms / 1_000)
         return Attempt(
             seq=number,

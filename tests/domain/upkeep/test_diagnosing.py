@@ -5,9 +5,13 @@ from datetime import date
 
 import pytest
 
+from domain.inputs import NewWebhook, WebhookChanges
 from domain.models import ApiKey, Mode
 from domain.upkeep import administration, diagnosing
 from domain.upkeep.diagnosing import State
+from domain.webhooks import claims, registering
+from domain.webhooks.claims import Attempt
+from domain.webhooks.registering import Terms
 
 TODAY = date(2026, 11, 29)
 
@@ -29,6 +33,28 @@ async def test_all_is_well(database, given_case):
     assert {name for name, one in checks.items() if one.state is State.PROBLEM} <= {"file"}
     for name in ("schema", "clock", "search", "read"):
         assert checks[name].state is State.OK, checks[name]
+
+
+async def test_webhooks_that_are_paused_or_fail_are_told_of(database, clerk, given_case):
+    terms = Terms(query="subscription { caseChanges { cursor } }")
+    new = NewWebhook("https://hooks.example.org/a")
+    one, other = [
+        (await registering.create_webhook(clerk, database, terms, new)).webhook for _ in range(2)
+    ]
+    check = (await found(database))["webhooks"]
+    assert (check.state, check.found) == (State.OK, "2, and their deliveries arrive")
+
+    paused = WebhookChanges(state="paused")
+    await registering.update_webhook(clerk, database, terms, one.id, paused)
+    await given_case("A")
+    turn = await claims.claim(database, clerk.workspace_id, other.id, "me")
+    failed = Attempt(3, "evt_3", "case_created", "2026-01-15T09:00:00Z", 12, 500, "Why.")
+    await claims.settle(database, turn, "me", [failed], 2)
+
+    checks = [one async for one in diagnosing.of_database(database) if one.about == "webhooks"]
+    assert [check.state for check in checks] == [State.NOTE, State.NOTE]
+    assert f"1 of 2 webhooks are paused: {one.id}." == checks[0].found
+    assert f"1 of 2 webhooks fail: {other.id}." == checks[1].found
 
 
 async def test_a_clock_that_was_set_back_is_a_problem(database, clerk, given_case):
