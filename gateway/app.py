@@ -172,16 +172,17 @@ def create_app(chosen: Settings, traces: Tracing | None = None) -> Starlette:
             if traces is not None:
                 traces.system = database.url.get_backend_name()
             app.state.subscriptions = subscriptions = Subscriptions(services, chosen)
-            deliveries = Deliveries(
-                services, payloads, Sender(chosen.networks), subscriptions.following
-            )
+            deliveries = None
             if chosen.webhooks:
+                sender = Sender(chosen.networks)
+                deliveries = Deliveries(services, payloads, sender, subscriptions.following)
                 deliveries.start()
             try:
                 async with sampling.sampled(services, always=chosen.workers > 1):
                     yield {"subscriptions": subscriptions}
             finally:
-                await deliveries.close()
+                if deliveries is not None:
+                    await deliveries.close()
                 await subscriptions.close()
             await services.keys.settled()
             if traces is not None:

@@ -49,9 +49,10 @@ class Sender:
     def __init__(self, networks: Sequence[Network]) -> None:
         # Looking up names takes a thread each: slow servers of names keep up nobody else.
         self._resolving = ThreadPoolExecutor(_RESOLVERS, "webhook-names")
+        context = ssl.create_default_context()
         self._pools = {
             scheme: httpcore.AsyncConnectionPool(
-                ssl_context=ssl.create_default_context(),
+                ssl_context=context,
                 max_connections=AT_ONCE,
                 keepalive_expiry=_IDLE_SECONDS,
                 network_backend=_Checked(networks, self._resolving, encrypted=scheme == "https"),

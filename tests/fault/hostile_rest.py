@@ -146,7 +146,8 @@ def _request(
 def _segment(world: World, chance: random.Random, part: str) -> bytes:
     roll = chance.random()
     if roll < 0.88:
-        return quote(world.id("link" if "link" in part else "case")).encode()
+        kind = next((one for one in ("link", "webhook") if one in part), "case")
+        return quote(world.id(kind)).encode()
     if roll < 0.91:
         return quote(chance.choice((world.id(None), world.global_id(None)))).encode()
     if roll < 0.94:

@@ -23,7 +23,7 @@ from tests.fault.hostile_graphql import FIELDS, graphql_requests
 from tests.fault.hostile_rest import DOCUMENT, ROUTES, authorization, disturbed, rest_requests
 from tests.fault.judging import judge
 from tests.fault.servers import ROOT, gateway
-from tests.fault.worlds import World
+from tests.fault.worlds import KINDS, World
 
 REQUESTS = int(os.environ.get("CASEGRAPH_FUZZ", "900"))
 SEED = int(os.environ.get("CASEGRAPH_FUZZ_SEED", "20260115"))
@@ -73,7 +73,7 @@ class Campaign:
             self._world.note_deletion(kind.decode().lower(), id.decode())
         if answer.status == 204 and b"/staff" not in request.target:
             path = request.target.partition(b"?")[0]
-            kind = "link" if b"/links/" in path else "case"
+            kind = "link" if b"/links/" in path else "webhook" if b"/webhooks/" in path else "case"
             self._world.note_deletion(kind, unquote(path.rpartition(b"/")[2].decode()))
 
     def close(self) -> None:
@@ -161,7 +161,7 @@ def generate(world, campaign, schema, modes, count, root):
 def as_request(world, chance, case, root):
     """What schemathesis would send, with a good key, and often with ids of something."""
     if case.path_parameters and chance.random() < 0.75:
-        known = {f"{kind}_id": world.id(kind) for kind in ("case", "link", "party", "staff")}
+        known = {f"{kind}_id": world.id(kind) for kind in KINDS}
         case.path_parameters = {name: known[name] for name in case.path_parameters}
     made = requests.Request(**case.as_transport_kwargs(base_url=f"http://x{root}")).prepare()
     body = made.body.encode() if isinstance(made.body, str) else made.body

@@ -18,6 +18,7 @@ KINDS = {
     "staff": "Staff",
     "link": "CaseLink",
     "event": "TimelineEvent",
+    "webhook": "Webhook",
 }
 
 
@@ -74,6 +75,10 @@ class World:
             self._note(firm, "staff", *(one["id"] for one in staff))
             firm.ids["link"].append(link["id"])
             firm.global_ids["link"].append(_global("CaseLink", f"{one['id']}/{link['id']}"))
+            if len(firm.ids["webhook"]) < 4:
+                hook = made("/webhooks", {"url": "https://hooks.invalid/"})
+                firm.ids["webhook"].append(hook["id"])
+                firm.global_ids["webhook"].append(hook["id"])  # it has no other
             for path in (
                 "/cases",
                 "/cases?search=weiss",
