@@ -4,6 +4,7 @@ One process at a time holds a webhook, for as long as it says so again: changes 
 their order. What a process had delivered when it died, and had not noted, is delivered again.
 """
 
+import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ from domain.webhooks import rows
 from domain.webhooks.rows import Stored
 from domain.writing import timeline
 from domain.writing.timeline import OPERATOR, NewEvent
+
+log = logging.getLogger("casegraph.webhooks")
 
 HELD_SECONDS = 30
 """How long a webhook is held; nobody else delivers meanwhile."""
@@ -215,6 +218,8 @@ def _told(one: Webhook) -> tuple[Any, ...]:
 
 
 async def _tell(db: Transaction, workspace_id: int, before: Webhook, after: Webhook) -> None:
+    # Not why: an error about its query may repeat what a client sent.
+    log.warning("webhook %s is paused", after.id)
     change = Change("state", str(before.state), str(after.state))
     event = NewEvent("webhook_updated", subject_id=before.id, changes=[change])
     await timeline.record(db, workspace_id, OPERATOR, [event])

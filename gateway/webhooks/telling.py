@@ -4,8 +4,6 @@ import asyncio
 import time
 from urllib.parse import quote
 
-import structlog
-
 from domain.access.principal import Principal, Scope
 from domain.errors import DomainError, InsufficientScope, InvalidKey, RateLimited
 from domain.reading.changes import ChangeList, changes, cursor
@@ -17,8 +15,6 @@ from gateway.limits.points import metered
 from gateway.telemetry import metrics
 from gateway.webhooks.payloads import Payloads
 from gateway.webhooks.sending import Sender
-
-log = structlog.get_logger("casegraph.webhooks")
 
 NOTED_SECONDS = 0.5
 """How long what was delivered is not noted; with the next delivery it must be far less than
@@ -176,7 +172,6 @@ class Telling:
     async def _pause(self, turn: Turn, reason: str) -> float:
         self._turn = None
         await claims.pause(self._services.database, turn, self._holder, reason)
-        log.warning("webhook_paused", webhook=turn.webhook.id, reason=reason)
         return 0
 
 
