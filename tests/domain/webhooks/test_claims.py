@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from domain import instants
+from domain.errors import Invalid
 from domain.inputs import NewWebhook, WebhookChanges
 from domain.models import WebhookState
+from domain.reading.paging import Paging
 from domain.upkeep.verifying import verify
 from domain.webhooks import claims, listing, registering
 from domain.webhooks.claims import Attempt
@@ -89,7 +91,7 @@ async def test_what_is_noted_goes_on_from_there(claim, database, clerk, now):
     assert (await now()).seq == 4
     assert await claim("two") is not None  # it was let go
     async with database.read(clerk.workspace_id) as db:
-        log = await listing.deliveries(clerk, db, turn.webhook.id, 10)
+        log = await listing.deliveries(clerk, db, turn.webhook.id, Paging(10))
     assert [(one.number, one.seq, one.attempt, one.status, one.error) for one in log] == [
         (2, 3, 1, 200, None),
         (1, 2, 1, 200, None),
@@ -122,7 +124,7 @@ async def test_a_success_forgets_failures(claim, database, clock, now, clerk):
     one = await now()
     assert (one.failures, one.seq) == (1, 3)
     async with database.read(clerk.workspace_id) as db:
-        log = await listing.deliveries(clerk, db, turn.webhook.id, 10)
+        log = await listing.deliveries(clerk, db, turn.webhook.id, Paging(10))
     assert [one.attempt for one in log] == [1, 1, 2, 1]
 
 
@@ -213,10 +215,29 @@ async def test_the_log_keeps_the_last_attempts(claim, database, clerk, monkeypat
     for seq in (2, 3):
         turn = await claims.settle(database, turn, "one", [delivered(seq), delivered(seq)], seq)
     async with database.read(clerk.workspace_id) as db:
-        log = await listing.deliveries(clerk, db, hook.webhook.id, 10)
+        log = await listing.deliveries(clerk, db, hook.webhook.id, Paging(10))
         assert [one.number for one in log] == [4, 3, 2]
-        older = await listing.deliveries(clerk, db, hook.webhook.id, 1, before=4)
-        assert [one.number for one in older] == [3]
+
+
+async def test_the_log_is_read_page_by_page(claim, database, clerk, hook):
+    id = hook.webhook.id
+    await claims.settle(database, await claim(), "one", [delivered(2) for _ in range(5)], 2)
+    async with database.read(clerk.workspace_id) as db:
+        first = await listing.deliveries(clerk, db, id, Paging(2))
+        assert ([one.number for one in first], first.has_next) == ([5, 4], True)
+        after = Paging(2, first.end_cursor)
+        second = await listing.deliveries(clerk, db, id, after)
+        assert ([one.number for one in second], second.has_next) == ([3, 2], True)
+        assert await listing.outside_deliveries(clerk, db, id, after) == (True, False)
+        before = Paging(1, before=second.start_cursor, backwards=True)
+        back = await listing.deliveries(clerk, db, id, before)
+        assert ([one.number for one in back], back.has_previous) == ([4], True)
+        assert await listing.outside_deliveries(clerk, db, id, before) == (False, True)
+        last = await listing.deliveries(clerk, db, id, Paging(2, backwards=True))
+        assert [one.number for one in last] == [2, 1]
+        assert await listing.count_deliveries(clerk, db, id) == 5
+        with pytest.raises(Invalid, match="after must be a cursor of this list"):
+            await listing.deliveries(clerk, db, "whk_other", after)
 
 
 async def test_events_by_number(database, clerk, hook):

@@ -176,7 +176,7 @@ async def test_reading_them_needs_the_scope(database, clerk, create):
         for call in (
             listing.webhooks(who, db),
             listing.webhook_by_id(who, db, id),
-            listing.deliveries(who, db, id, 10),
+            listing.deliveries(who, db, id, Paging(10)),
         ):
             with pytest.raises(InsufficientScope):
                 await call
@@ -196,7 +196,7 @@ async def test_another_workspace_sees_none_of_it(database, stranger, create, upd
     async with database.read(stranger.workspace_id) as db:
         with pytest.raises(WebhookNotFound):
             await listing.webhook_by_id(stranger, db, id)
-        assert await listing.deliveries(stranger, db, id, 10) == []
+        assert list(await listing.deliveries(stranger, db, id, Paging(10))) == []
 
 
 async def test_a_retry_makes_no_second_one(create, listed, clerk):
