@@ -6,7 +6,10 @@ import hashlib
 import hmac
 import inspect
 import json
+import re
 import time
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -86,6 +89,25 @@ async def test_a_change_is_delivered_signed(api, create, hooked, given_case):
     assert message.headers["webhook-id"] == (
         f"{message.node['databaseId']}_{made['webhook']['id']}"
     )
+
+
+async def test_what_the_documentation_says_tells_genuine_from_forged(create, hooked, given_case):
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"```python\n(def is_genuine.*?)```", page, re.DOTALL)
+    scope = {"base64": base64, "hmac": hmac, "time": time, "Mapping": Mapping}
+    exec(shown, scope)
+    is_genuine = scope["is_genuine"]
+    secret = (await create(hooked.url))["secret"]
+    await given_case()
+    [message, *_rest] = await until(lambda: hooked.messages)
+    headers = message.headers
+
+    assert is_genuine(secret, headers, message.body)
+    assert not is_genuine(secret, headers, message.body + b" ")
+    assert not is_genuine(secret, headers | {"webhook-id": "evt_1"}, message.body)
+    assert not is_genuine("whsec_" + "A" * 43 + "=", headers, message.body)
+    late = str(int(headers["webhook-timestamp"]) - 1_000)
+    assert not is_genuine(secret, headers | {"webhook-timestamp": late}, message.body)
 
 
 async def test_the_payload_is_what_the_query_selects(api, create, hooked, given_case):
