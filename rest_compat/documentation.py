@@ -213,9 +213,10 @@ class Webhook(BaseModel):
 
 
 class WebhookWithSecret(Webhook):
-    """The secret signs deliveries (Standard Webhooks); it is not shown again."""
+    """The secret signs deliveries (Standard Webhooks). It is not shown again; a retry has null if
+    it was rolled since."""
 
-    secret: str
+    secret: str | None
 
 
 class Webhooks(BaseModel):

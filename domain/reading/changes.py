@@ -30,6 +30,7 @@ from domain.inputs import ChangeFilter
 from domain.reading import cursors, filters
 from domain.reading.cursors import Seal
 from domain.reading.filters import Compiled, Shape
+from domain.reading.lookups import OF_OPERATORS
 from domain.reading.paging import Paging, Window, outside, page_values
 from domain.reading.relations import CASE_TIMELINE
 from domain.storage.database import Snapshot
@@ -38,14 +39,6 @@ from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import case_party, cases, party_alias, timeline_event
 
 _KEY_TYPES = (int,)
-_OPERATORS = (
-    "key_created",
-    "key_revoked",
-    "webhook_created",
-    "webhook_updated",
-    "webhook_deleted",
-)
-"""Events about who may read or is told, and not about the firm's files."""
 _VEILED = {"changes": literal("[]"), "title": null(), "claimed_actor": null()}
 """What is told of a deleted case instead, to who may not read it any more."""
 _LOST = (
@@ -216,7 +209,7 @@ def _shown(name: str, *, veiled: bool) -> Any:
 
 
 def _matching(statement: Select[Any], shape: Shape) -> Select[Any]:
-    of_files = and_(*(_e.type != literal(name) for name in _OPERATORS))
+    of_files = and_(*(_e.type != literal(name) for name in OF_OPERATORS))
     shown = or_(_e.case_id.is_not(None), of_files)
     return statement.where(_MINE, shown, *(_condition(part) for part in shape[1:]))
 

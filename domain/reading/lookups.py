@@ -20,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
+    literal,
     or_,
     select,
 )
@@ -103,6 +104,14 @@ LINK = _item("link", CaseLink, CASE_LINKS, "case_id", "id")
 EVENT = _item("event", TimelineEvent, CASE_TIMELINE, "id")
 CASE_PARTY = _item("case party", CaseParty, CASE_PARTIES, "case_id", "number")
 CASE_STAFF_MEMBER = _item("case staff", CaseStaff, CASE_STAFF, "case_id", "number")
+OF_OPERATORS = (
+    "key_created",
+    "key_revoked",
+    "webhook_created",
+    "webhook_updated",
+    "webhook_deleted",
+)
+"""Events about who may read or is told, and not about the firm's files: nobody reads them here."""
 KINDS = (CASE, PARTY, STAFF, LINK, EVENT, CASE_PARTY, CASE_STAFF_MEMBER)
 
 
@@ -184,7 +193,8 @@ def _statement_by_id(kind: Kind, columns: tuple[str, ...], *, single: bool) -> P
         source = source.join(here, _is_visible(here, c.workspace_id, c.case_id))
     elif kind is EVENT:
         source = source.outerjoin(cases, _is_visible(cases, c.workspace_id, c.case_id))
-        mine.append(or_(c.case_id.is_(None), cases.c.id.is_not(None)))
+        of_files = and_(*(c.type != literal(name) for name in OF_OPERATORS))
+        mine.append(or_(and_(c.case_id.is_(None), of_files), cases.c.id.is_not(None)))
     elif kind.merges:
         return Prepared(_with_merged(kind, columns, single=single))
     statement = select(*_columns(kind, columns)).select_from(source).where(*mine)

@@ -368,6 +368,8 @@ webhook = Table(
     # The process that delivers at the moment, and until when nobody else does.
     Column("holder", Text),
     Column("held_until", Text),
+    # How often somebody has changed it: what was begun before is of no account any more.
+    Column("edits", Integer, nullable=False),
     # The number of the last attempt in the log.
     Column("attempts", BigInteger, nullable=False),
     _sealed(),

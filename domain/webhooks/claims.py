@@ -9,7 +9,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, text
 
@@ -45,6 +44,7 @@ _ACTIVE = Prepared(
         webhook.c.seq,
         timeline_head.c.seq,
         webhook.c.due_at,
+        webhook.c.holder,
         webhook.c.held_until,
     )
     .join(timeline_head, timeline_head.c.workspace_id == webhook.c.workspace_id)
@@ -85,6 +85,8 @@ class Turn:
     workspace_id: int
     webhook: Webhook
     secrets: tuple[str, ...]
+    edits: int
+    """How often it had been changed then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +108,17 @@ class Attempt:
     is_last: bool = False
 
 
-async def active(database: Database) -> list[Active]:
+async def active(database: Database, holder: str) -> list[Active]:
     """The active webhooks of all workspaces. Raises TimedOut, Unavailable, Damaged."""
     found = await database.run(lambda db: db.fetch(Fetch(_ACTIVE, {})), _PACE)
     now = database.clock()
     return [
-        Active(workspace_id, id, seq < last and due_at <= now and (held_until or "") <= now)
-        for workspace_id, id, seq, last, due_at, held_until in found
+        Active(
+            workspace_id,
+            id,
+            seq < last and due_at <= now and (held_by in (None, holder) or held_until <= now),
+        )
+        for workspace_id, id, seq, last, due_at, held_by, held_until in found
     ]
 
 
@@ -145,8 +151,8 @@ async def settle(
     """Note how deliveries went, in order: the last one may have failed. *seq* is the last change
     that need not be told any more. Unless it is *done*, hold the webhook for longer.
 
-    What to go on with; None if that is nothing: it was paused or deleted, it is to wait, or
-    somebody else holds it, who notes what they do. Raises Unavailable.
+    What to go on with; None if that is nothing: it was changed, paused or deleted, it is to wait,
+    or somebody else holds it, who notes what they do. Raises Unavailable.
     """
     async with database.write(turn.workspace_id) as db:
         found = await rows.find(db, turn.workspace_id, turn.webhook.id)
@@ -154,9 +160,12 @@ async def settle(
             return None
         before = found.webhook
         logged = await _log(db, found, attempts)
-        # Who has changed it meanwhile has said where it begins.
-        mine = before.seq == turn.webhook.seq
-        after = _after(before, attempts, seq if mine else before.seq, db.now)
+        if found.row["edits"] != turn.edits:
+            # Who has changed it has said where it begins, and mended what had failed.
+            released = {"holder": None, "held_until": None, "attempts": logged}
+            await rows.change(db, found, released)
+            return None
+        after = _after(before, attempts, seq, db.now)
         keeps = not done and after.state is WebhookState.ACTIVE and after.failures == 0
         held = {
             "holder": holder if keeps else None,
@@ -176,11 +185,11 @@ async def pause(database: Database, turn: Turn, holder: str, reason: str) -> Non
         if found is None or found.row["holder"] != holder:
             return
         before = found.webhook
-        if _told(before) != _told(turn.webhook):
-            return  # somebody has mended it meanwhile
-        after = _paused(before, reason)
+        is_mended = found.row["edits"] != turn.edits
+        after = before if is_mended else _paused(before, reason)
         await rows.change(db, found, rows.row_of(after) | {"holder": None, "held_until": None})
-        await _tell(db, turn.workspace_id, before, after)
+        if after.state is not before.state:
+            await _tell(db, turn.workspace_id, before, after)
 
 
 async def _log(db: Transaction, found: Stored, attempts: Sequence[Attempt]) -> int:
@@ -212,11 +221,6 @@ async def _log(db: Transaction, found: Stored, attempts: Sequence[Attempt]) -> i
     return logged
 
 
-def _told(one: Webhook) -> tuple[Any, ...]:
-    """What a webhook is told, and whether."""
-    return one.key_id, one.query, one.events, one.state
-
-
 async def _tell(db: Transaction, workspace_id: int, before: Webhook, after: Webhook) -> None:
     # Not why: an error about its query may repeat what a client sent.
     log.warning("webhook %s is paused", after.id)
@@ -239,7 +243,7 @@ def _turn(found: Stored, now: Instant) -> Turn:
     secrets = [row["secret"]]
     if row["old_secret"] and row["old_until"] > now:
         secrets.append(row["old_secret"])
-    return Turn(row["workspace_id"], found.webhook, tuple(secrets))
+    return Turn(row["workspace_id"], found.webhook, tuple(secrets), row["edits"])
 
 
 def _held(db: Transaction) -> Instant:

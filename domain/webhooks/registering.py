@@ -60,7 +60,8 @@ class Made:
     """A webhook, and its secret, which is not shown again."""
 
     webhook: Webhook
-    secret: str
+    secret: str | None
+    """None if it was rolled since: a retry shows only what it would have shown at first."""
 
 
 async def create_webhook(
@@ -84,7 +85,7 @@ async def create_webhook(
         who, database, check, idempotency_key, "create_webhook", new
     ) as call:
         if call.before:
-            return _made(await _found(call.db, who, call.before, idempotency.FIELD))
+            return await _shown_again(call, who)
         seq = await _begin(check, call, who, new.after)
         [(count,)] = await call.db.rows(_COUNT, {"workspace_id": who.workspace_id})
         if count >= MOST:
@@ -105,12 +106,12 @@ async def create_webhook(
             due_at=call.db.now,
         )
         secret = signing.new_secret()
-        row = {"workspace_id": who.workspace_id, "secret": secret, "attempts": 0}
+        row = {"workspace_id": who.workspace_id, "secret": secret, "attempts": 0, "edits": 0}
         await rows.add(call.db, Stored(rows.row_of(made) | row, who.secret))
         told = [Change(name, None, value) for name, value in _told(made).items()]
         told.append(Change("secret_digest", None, signing.digest(secret)))
         call.events.append(NewEvent("webhook_created", subject_id=made.id, changes=told))
-        call.result = made.id
+        call.result = _result(made.id, secret)
         return Made(made, secret)
 
 
@@ -159,7 +160,8 @@ async def update_webhook(
             # Whoever changes it has mended something: it is tried again at once.
             after = replace(after, reason=None, failures=0, failing_since=None, due_at=call.db.now)
         call.result = before.id
-        await rows.change(call.db, found, rows.row_of(after))
+        edits = {"edits": found.row["edits"] + 1}
+        await rows.change(call.db, found, rows.row_of(after) | edits)
         old, new = _told(before), _told(after)
         if told := [Change(name, old[name], new[name]) for name in new if old[name] != new[name]]:
             call.events.append(NewEvent("webhook_updated", subject_id=before.id, changes=told))
@@ -203,7 +205,7 @@ async def roll_secret(
     ) as call:
         check.done()
         if call.before:
-            return _made(await _found(call.db, who, call.before, idempotency.FIELD))
+            return await _shown_again(call, who)
         before = await _found(call.db, who, webhook_id)
         old, new = before.row["secret"], signing.new_secret()
         until = instants.before(call.db.now, -signing.ROLLED)
@@ -211,8 +213,8 @@ async def roll_secret(
         after = await rows.change(call.db, before, values)
         told = Change("secret_digest", signing.digest(old), signing.digest(new))
         call.events.append(NewEvent("webhook_updated", subject_id=webhook_id, changes=[told]))
-        call.result = webhook_id
-        return _made(after)
+        call.result = _result(webhook_id, new)
+        return Made(after.webhook, new)
 
 
 def _require(who: Principal) -> None:
@@ -229,8 +231,16 @@ async def _found(
     return found
 
 
-def _made(stored: Stored) -> Made:
-    return Made(stored.webhook, stored.row["secret"])
+def _result(id: str, secret: str) -> str:
+    """What a retry is to find: the webhook, and which of its secrets it may show."""
+    return f"{id} {signing.digest(secret)}"
+
+
+async def _shown_again(call: Call, who: Principal) -> Made:
+    id, _, digest = str(call.before).partition(" ")
+    found = await _found(call.db, who, id, idempotency.FIELD)
+    secret: str = found.row["secret"]
+    return Made(found.webhook, secret if signing.digest(secret) == digest else None)
 
 
 async def _begin(check: Check, call: Call, who: Principal, after: str | None) -> int:
@@ -263,6 +273,8 @@ def _checked_events(check: Check, events: Sequence[str] | None) -> tuple[str, ..
 
 def _checked_query(check: Check, terms: Terms, query: str, events: Sequence[str] | None) -> str:
     text = check.prose(query, QUERY_MAX, "query") or ""
+    if not check.problems and not text:
+        check.wrong("query must not be empty.", "query")
     if not check.problems and (wrong := terms.wrong(text, events)) is not None:
         check.wrong(wrong, "query")
     return text

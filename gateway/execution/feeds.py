@@ -15,7 +15,6 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
-    IntValueNode,
     NamedTypeNode,
     NameNode,
     OperationDefinitionNode,
@@ -32,8 +31,9 @@ from gateway.execution.selections import ALWAYS, Collector
 from gateway.limits.fragments import fragments_of
 
 BATCH = 20
-"""Changes that are read at a time."""
-AFTER, FILTER, CURSOR = "casegraph.after", "casegraph.filter", "casegraph.cursor"
+"""Changes that are read at a time, at most."""
+FIRST, AFTER, FILTER = "casegraph.first", "casegraph.after", "casegraph.filter"
+CURSOR = "casegraph.cursor"
 """Variables and an alias of the query. No client can have one with a dot in its name."""
 
 
@@ -112,7 +112,7 @@ def feed_of(
     edges = _field("edges", [*selections, _field("cursor", alias=CURSOR)])
     page_info = _field("pageInfo", [_field("endCursor"), _field("hasNextPage")])
     arguments = (
-        _argument("first", IntValueNode(value=str(BATCH))),
+        _argument("first", _variable(FIRST)),
         _argument("after", _variable(AFTER)),
         _argument("filter", _variable(FILTER)),
     )
@@ -121,6 +121,7 @@ def feed_of(
         name=operation.name,
         variable_definitions=(
             *(operation.variable_definitions or ()),
+            VariableDefinitionNode(variable=_variable(FIRST), type=_type("Int"), directives=()),
             VariableDefinitionNode(variable=_variable(AFTER), type=_type("String"), directives=()),
             VariableDefinitionNode(
                 variable=_variable(FILTER), type=_type("ChangeFilter"), directives=()

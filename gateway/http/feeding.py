@@ -15,13 +15,14 @@ from graphql import GraphQLError, OperationType
 
 from domain.access.positions import read_latest
 from domain.access.principal import Principal
-from domain.errors import DomainError
+from domain.errors import Damaged, DomainError, TimedOut, Unavailable
+from domain.reading import filters
 from domain.reading.changes import changes
 from domain.services import Services
 from domain.storage.database import Pace
 from domain.storage.turns import READING
 from gateway.execution.context import Context
-from gateway.execution.feeds import AFTER, CURSOR, FILTER, Feed, Wanted, feed_of
+from gateway.execution.feeds import AFTER, BATCH, CURSOR, FILTER, FIRST, Feed, Wanted, feed_of
 from gateway.execution.operations import Operation, name_of
 from gateway.execution.selections import NotCovered
 from gateway.http.parameters import Parameters
@@ -40,6 +41,8 @@ from gateway.schema.refusals import extensions_of, formatted
 from gateway.settings import Settings
 
 PACE = Pace()
+_PASSING = {error.code: error for error in (TimedOut, Unavailable, Damaged)}
+"""Errors that say nothing about the change: it is read again."""
 
 
 class Refused(Exception):
@@ -98,8 +101,10 @@ def prepared(asked: Parameters, settings: Settings) -> Subscription:
         check_valid(document, settings)
         feed = feed_of(SCHEMA, document, node)
         wanted = feed.wanted(asked.variables)
+        filters.compile_changes(wanted.filter)
         measure = measured(SCHEMA, feed.document, feed.operation, settings)
-        rows = measure.check(asked.variables, settings.query_rows, 0)
+        given = {**(asked.variables or {}), FIRST: BATCH}
+        rows = measure.check(given, settings.query_rows, 0)
     except NotValid as refusal:
         raise Refused([formatted(error) for error in refusal.errors]) from None
     except NotCovered as refusal:
@@ -114,24 +119,30 @@ def prepared(asked: Parameters, settings: Settings) -> Subscription:
 
 
 async def read(
-    services: Services, subscription: Subscription, who: Principal, cursor: str
+    services: Services,
+    subscription: Subscription,
+    who: Principal,
+    cursor: str,
+    most: int = BATCH,
 ) -> Batch:
-    """What comes after a cursor, as it is now.
+    """What comes after a cursor, as it is now: at most so many changes.
 
-    Raises Refused if it cannot be answered, TimedOut, Unavailable.
+    Raises Refused if it cannot be answered; TimedOut, Unavailable or Damaged if it cannot be just
+    now, even in part: it is not to be told of without what could not be read.
     """
     read_latest()
     # If nothing up to here is wanted, it is not to be looked through again.
     end = await _end(services, subscription, who)
     given = {**(subscription.asked.variables or {})}
-    given |= {AFTER: cursor, FILTER: subscription.wanted.variable}
+    given |= {FIRST: most, AFTER: cursor, FILTER: subscription.wanted.variable}
     asked = replace(subscription.asked, variables=given)
     context = Context(who, services)
     response = await executed(
         OperationType.QUERY, subscription.operation, subscription.feed.document, asked, context
     )
-    if context.refusal is not None:
-        raise context.refusal
+    for error in response.get("errors", ()):
+        if (passing := _PASSING.get(error["extensions"]["code"])) is not None:
+            raise passing
     reading = READING.get()
     visited = reading.total if reading is not None else 0
     listed = (response.get("data") or {}).get("changes")

@@ -231,7 +231,7 @@ class RollWebhookSecretInput:
 
 _SHOWN_ONCE = (
     "The secret that signs its deliveries (Standard Webhooks), which is not shown again; null if "
-    "the mutation was refused."
+    "the mutation was refused, or is repeated after another secret was made."
 )
 
 

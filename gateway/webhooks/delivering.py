@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import secrets
 import time
+from collections import Counter
 from contextlib import ExitStack
 
 import structlog
@@ -17,6 +18,7 @@ from domain.errors import DomainError
 from domain.reading.following import Following
 from domain.services import Services
 from domain.webhooks import claims
+from domain.webhooks.claims import Active
 from gateway.webhooks.payloads import Payloads
 from gateway.webhooks.sending import AT_ONCE, Sender
 from gateway.webhooks.telling import AGAIN_SECONDS, Telling
@@ -29,6 +31,8 @@ PAUSE_SECONDS = 0.05
 """How long one look at all webhooks waits for the next, at least."""
 
 
+OF_ONE = AT_ONCE // 4
+"""How many of these may be of one workspace."""
 STOP_SECONDS = 3.0
 """How long a delivery may go on when the server stops."""
 
@@ -46,7 +50,12 @@ class Deliveries:
         self._holder = secrets.token_hex(8)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._telling: dict[str, Telling] = {}
+        self._of_workspace: Counter[int] = Counter()
+        # When each had a turn last, and until when nobody need try it (monotonic seconds).
+        self._ended: dict[str, float] = {}
         self._waiting: dict[str, float] = {}
+        self._is_crowded = False
+        self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
 
@@ -80,40 +89,76 @@ class Deliveries:
         workspaces: set[int] = set()
         try:
             while not self._stopping.is_set():
-                try:
-                    found = await claims.active(self._services.database)
-                except DomainError:
-                    found = []
-                except Exception as error:
-                    # Whatever it is: nothing would be delivered any more.
-                    log.error("webhooks_not_seen", error=type(error).__name__)
-                    found = []
+                found = await self._active()
                 now = {one.workspace_id for one in found}
                 if now != workspaces:
                     followed.close()
                     for id in now:
                         followed.enter_context(self._following.follow(id))
                     workspaces = now
-                for one in found:
-                    if one.is_due and self._may_begin(one.id):
-                        self._begin(one.workspace_id, one.id)
+                self._begin_due(found)
                 await asyncio.sleep(PAUSE_SECONDS)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(EVERY_SECONDS):
-                        await self._following.next()
+                await self._woken()
         finally:
             followed.close()
 
-    def _may_begin(self, id: str) -> bool:
-        if id in self._running or len(self._running) >= AT_ONCE:
-            return False
-        return self._waiting.get(id, 0.0) <= time.monotonic()
+    async def _active(self) -> list[Active]:
+        try:
+            return await claims.active(self._services.database, self._holder)
+        except DomainError:
+            return []
+        except Exception as error:
+            # Whatever it is: nothing would be delivered any more.
+            log.error("webhooks_not_seen", error=type(error).__name__)
+            return []
 
-    def _begin(self, workspace_id: int, id: str) -> None:
-        self._waiting.pop(id, None)
-        task = asyncio.get_running_loop().create_task(self._deliver(workspace_id, id))
-        self._running[id] = task
-        task.add_done_callback(lambda _task: self._running.pop(id, None))
+    async def _woken(self) -> None:
+        """Wait until something was committed, or a turn has ended that others wait for."""
+        waits = [
+            asyncio.ensure_future(self._following.next()),
+            asyncio.ensure_future(self._wake.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, timeout=EVERY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        self._wake.clear()
+
+    def _begin_due(self, found: list[Active]) -> None:
+        """Begin those that are due, as far as there is room: who had no turn for longest first."""
+        known = {one.id for one in found}
+        for kept in (self._ended, self._waiting):
+            for id in kept.keys() - known:
+                del kept[id]
+        now = time.monotonic()
+        due = [
+            one
+            for one in found
+            if one.is_due and one.id not in self._running and self._waiting.get(one.id, 0.0) <= now
+        ]
+        due.sort(key=lambda one: self._ended.get(one.id, 0.0))
+        self._is_crowded = False
+        for one in due:
+            if len(self._running) < AT_ONCE and self._of_workspace[one.workspace_id] < OF_ONE:
+                self._begin(one)
+            else:
+                self._is_crowded = True
+
+    def _begin(self, one: Active) -> None:
+        self._of_workspace[one.workspace_id] += 1
+        task = asyncio.get_running_loop().create_task(self._deliver(one.workspace_id, one.id))
+        self._running[one.id] = task
+        task.add_done_callback(lambda _task: self._end(one))
+
+    def _end(self, one: Active) -> None:
+        self._running.pop(one.id, None)
+        self._ended[one.id] = time.monotonic()
+        self._of_workspace[one.workspace_id] -= 1
+        if not self._of_workspace[one.workspace_id]:
+            del self._of_workspace[one.workspace_id]
+        if self._is_crowded:
+            self._wake.set()
 
     async def _deliver(self, workspace_id: int, id: str) -> None:
         """Deliver to one webhook what there is."""
@@ -122,7 +167,14 @@ class Deliveries:
             turn = await claims.claim(database, workspace_id, id, self._holder)
             if turn is None:
                 return
-            telling = Telling(self._services, self._payloads, self._sender, turn, self._holder)
+            telling = Telling(
+                self._services,
+                self._payloads,
+                self._sender,
+                turn,
+                self._holder,
+                lambda: self._is_crowded,
+            )
             self._telling[id] = telling
             if self._stopping.is_set():
                 telling.stop()
@@ -135,5 +187,4 @@ class Deliveries:
             wait = 10 * AGAIN_SECONDS
         finally:
             self._telling.pop(id, None)
-        if wait:
-            self._waiting[id] = time.monotonic() + wait
+        self._waiting[id] = time.monotonic() + wait

@@ -1,6 +1,7 @@
 """One delivery: a POST to an address that was looked at, without following redirects."""
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 import ssl
@@ -11,20 +12,26 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpcore2 as httpcore
 
 from domain.webhooks.addresses import NOT_ALLOWED, Address, Network, is_allowed
 
 ANSWER_SECONDS = 10.0
-"""How long a delivery may take: names, connection, handshake, request and answer together."""
-ANSWER_BYTES = 64 << 10
-"""How much of an answer is read; what is in it does not matter."""
+"""How long a delivery may take until it is answered: names, connection, handshake and request."""
+REST_SECONDS = 1.0
+"""How long the rest of an answer is waited for, which does not matter."""
+ANSWER_BYTES = 128 << 10
+"""How much of an answer is read."""
 AT_ONCE = 50
 """How many deliveries one process makes at a time."""
 _IDLE_SECONDS = 5.0
 """How long a connection is kept for the next delivery."""
-_RESOLVERS = 8
+_RESOLVERS = 4 * AT_ONCE
+"""How many names may be looked up at a time; a lookup that takes too long goes on without us."""
+_USED_UP = 3
+"""How many kept connections are tried that prove to be closed."""
 _AGENT = f"casegraph/{version('casegraph')}"
 
 
@@ -47,15 +54,14 @@ class Sender:
     """Sends deliveries; *networks* are those of one's own that they may go to."""
 
     def __init__(self, networks: Sequence[Network]) -> None:
-        # Looking up names takes a thread each: slow servers of names keep up nobody else.
-        self._resolving = ThreadPoolExecutor(_RESOLVERS, "webhook-names")
+        self._names = _Names()
         context = ssl.create_default_context()
         self._pools = {
             scheme: httpcore.AsyncConnectionPool(
                 ssl_context=context,
                 max_connections=AT_ONCE,
                 keepalive_expiry=_IDLE_SECONDS,
-                network_backend=_Checked(networks, self._resolving, encrypted=scheme == "https"),
+                network_backend=_Checked(networks, self._names, encrypted=scheme == "https"),
             )
             for scheme in ("https", "http")
         }
@@ -63,14 +69,12 @@ class Sender:
     async def close(self) -> None:
         for pool in self._pools.values():
             await pool.aclose()
-        self._resolving.shutdown(wait=False, cancel_futures=True)
+        self._names.close()
 
     async def send(self, url: str, body: bytes, headers: dict[str, str]) -> Outcome:
         """POST *body*; every failure is an outcome."""
         began = time.monotonic()
-        status: int | None = None
-        error: str | None = None
-        retry_after = 0
+        status, retry_after, error = 0, 0, ""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 status, retry_after = await self._posted(url, body, headers)
@@ -78,32 +82,108 @@ class Sender:
             error = f"There was no answer within {ANSWER_SECONDS:.0f} seconds."
         except _Failed as failure:
             error = str(failure)
-        except ssl.SSLError as failure:
-            error = _insecure(failure)
-        except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as failure:
+        except (ssl.SSLError, *_BROKEN) as failure:
             error = _broken(failure)
-        if status is not None and not 200 <= status <= 299:
+        if 300 <= status <= 399:
+            error = f"The receiver answered {status}; redirects are not followed."
+        elif status and not 200 <= status <= 299:
             error = f"The receiver answered {status}."
-            if 300 <= status <= 399:
-                error = f"The receiver answered {status}; redirects are not followed."
         duration = round((time.monotonic() - began) * 1_000)
-        return Outcome(duration, status, error, retry_after)
+        return Outcome(duration, status or None, error or None, retry_after)
 
     async def _posted(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, int]:
         """The status of the answer, and the seconds after which to come again."""
-        given = {"content-type": "application/json", "user-agent": _AGENT, **headers}
-        pool = self._pools["http" if url.lower().startswith("http:") else "https"]
-        async with pool.stream("POST", url, headers=list(given.items()), content=body) as response:
-            status: int = response.status
-            answered = {name.lower(): value for name, value in response.headers}
-            retry_after = _seconds(answered.get(b"retry-after", b""))
-            read = 0
-            async for chunk in response.aiter_stream():
-                # Read to the end, if it is near: the connection serves the next delivery, too.
-                read += len(chunk)
-                if read > ANSWER_BYTES:
-                    break
-            return status, retry_after
+        parts = urlsplit(url)
+        # By the parser that has checked it; httpcore's own leaves out a part of some paths.
+        target = httpcore.URL(
+            scheme=parts.scheme,
+            host=parts.hostname or "",
+            port=parts.port,
+            target=f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}",
+        )
+        given = {
+            "host": parts.netloc,
+            "content-type": "application/json",
+            "user-agent": _AGENT,
+            **headers,
+        }
+        pool = self._pools[parts.scheme]
+        for _ in range(_USED_UP):
+            connected: list[str] = []
+
+            async def noted(name: str, _info: Any, connected: list[str] = connected) -> None:
+                if name.startswith("connection.connect_tcp"):
+                    connected.append(name)
+
+            stream = pool.stream(
+                "POST",
+                target,
+                headers=list(given.items()),
+                content=body,
+                extensions={"trace": noted},
+            )
+            try:
+                return await _answered(stream)
+            except _BROKEN:
+                # Whoever kept the connection may have closed it at this moment.
+                if connected:
+                    raise
+        raise httpcore.ReadError
+
+
+async def _answered(stream: Any) -> tuple[int, int]:
+    """The status of an answer, as soon as there is one, and what Retry-After says."""
+    async with contextlib.AsyncExitStack() as stack:
+        response = await stack.enter_async_context(stream)
+        answered = {name.lower(): value for name, value in response.headers}
+        # Read to the end, if it is near: the connection serves the next delivery, too. The status
+        # stands, however this goes.
+        with contextlib.suppress(TimeoutError, ssl.SSLError, *_BROKEN):
+            async with asyncio.timeout(REST_SECONDS):
+                read = 0
+                async for chunk in response.aiter_stream():
+                    read += len(chunk)
+                    if read > ANSWER_BYTES // 2:
+                        break
+        return response.status, _seconds(answered.get(b"retry-after", b""))
+
+
+_BROKEN = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError)
+
+
+class _Names:
+    """Looks up names, each once at a time, in threads: some servers of names take long."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_RESOLVERS, "webhook-names")
+        self._asked: dict[tuple[str, int], asyncio.Future[list[Address]]] = {}
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def addresses(self, host: str, port: int) -> list[Address]:
+        """All addresses of a host. Raises OSError, UnicodeError."""
+        with contextlib.suppress(ValueError):
+            return [ipaddress.ip_address(host)]
+        key = host, port
+        asked = self._asked.get(key)
+        if asked is None:
+            loop = asyncio.get_running_loop()
+            asked = loop.run_in_executor(self._threads, _addresses, host, port)
+            self._asked[key] = asked
+            asked.add_done_callback(lambda done: self._forget(key, done))
+        return await asyncio.shield(asked)
+
+    def _forget(self, key: tuple[str, int], done: asyncio.Future[list[Address]]) -> None:
+        self._asked.pop(key, None)
+        if not done.cancelled():
+            done.exception()  # who waited for it may have gone
+
+
+def _addresses(host: str, port: int) -> list[Address]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    texts = (str(address[0]).partition("%")[0] for *_kinds, address in found)
+    return list(dict.fromkeys(map(ipaddress.ip_address, texts)))
 
 
 class _Checked(httpcore.AsyncNetworkBackend):
@@ -113,11 +193,9 @@ class _Checked(httpcore.AsyncNetworkBackend):
     be another one by then (DNS rebinding).
     """
 
-    def __init__(
-        self, networks: Sequence[Network], resolving: ThreadPoolExecutor, *, encrypted: bool
-    ) -> None:
+    def __init__(self, networks: Sequence[Network], names: _Names, *, encrypted: bool) -> None:
         self._networks = networks
-        self._resolving = resolving
+        self._names = names
         self._encrypted = encrypted
         self._tcp = httpcore.AnyIOBackend()
 
@@ -129,34 +207,55 @@ class _Checked(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
+        try:
+            found = await self._names.addresses(host, port)
+        except (OSError, UnicodeError):
+            raise _Failed("The name of the receiver cannot be resolved.") from None
         allowed = [
-            address
-            for address in await self._resolved(host, port)
-            if is_allowed(address, self._networks, encrypted=self._encrypted)
+            str(one) for one in found if is_allowed(one, self._networks, encrypted=self._encrypted)
         ]
         if not allowed:
             raise _Failed(NOT_ALLOWED)
         for address in allowed[:-1]:
-            try:
-                return await self._tcp.connect_tcp(str(address), port, timeout)
-            except httpcore.NetworkError:
-                continue
-        return await self._tcp.connect_tcp(str(allowed[-1]), port, timeout)
+            with contextlib.suppress(httpcore.NetworkError):
+                return _Bounded(await self._tcp.connect_tcp(address, port, timeout))
+        return _Bounded(await self._tcp.connect_tcp(allowed[-1], port, timeout))
 
-    async def _resolved(self, host: str, port: int) -> list[Address]:
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.run_in_executor(
-                self._resolving, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            )
-        except (OSError, UnicodeError):
-            raise _Failed("The name of the receiver cannot be resolved.") from None
-        return list(
-            dict.fromkeys(
-                ipaddress.ip_address(str(address[0]).partition("%")[0])
-                for *_kinds, address in found
-            )
-        )
+
+class _Bounded(httpcore.AsyncNetworkStream):
+    """A connection on which no answer is longer than ANSWER_BYTES, whatever it is made of.
+
+    An answer may be announced by any number of others (RFC 9110, 15.2), which take time to parse.
+    """
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._read = 0
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        if self._read > ANSWER_BYTES:
+            raise httpcore.ReadError
+        content = await self._stream.read(min(max_bytes, 16 << 10), timeout)
+        self._read += len(content)
+        return content
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        self._read = 0
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore.AsyncNetworkStream:
+        return _Bounded(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 def _seconds(value: bytes) -> int:
@@ -170,19 +269,15 @@ def _seconds(value: bytes) -> int:
         return 0
 
 
-def _insecure(failure: BaseException) -> str:
-    reason = getattr(failure, "verify_message", None)
-    if reason:
-        return f"The receiver's certificate is not good: {reason}."
-    return "No TLS connection to the receiver could be made."
-
-
 def _broken(failure: BaseException) -> str:
+    """Why there was no answer, in a sentence."""
     cause: BaseException | None = failure
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            return _insecure(cause)
+    while cause is not None and not isinstance(cause, ssl.SSLError):
         cause = cause.__cause__ or cause.__context__
+    if cause is not None:
+        if reason := getattr(cause, "verify_message", None):
+            return f"The receiver's certificate is not good: {reason}."
+        return "No TLS connection to the receiver could be made."
     if isinstance(failure, httpcore.ConnectError):
         return "No connection to the receiver could be made."
     return "The connection broke before there was an answer."

@@ -2,14 +2,26 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from urllib.parse import quote
 
+import orjson
+
 from domain.access.principal import Principal, Scope
-from domain.errors import DomainError, InsufficientScope, InvalidKey, RateLimited
+from domain.errors import (
+    Damaged,
+    DomainError,
+    InsufficientScope,
+    InvalidKey,
+    RateLimited,
+    TimedOut,
+    Unavailable,
+)
 from domain.reading.changes import ChangeList, changes, cursor
 from domain.services import Services
 from domain.webhooks import claims, signing
 from domain.webhooks.claims import Attempt, Turn
+from gateway.execution.feeds import BATCH
 from gateway.http.feeding import PACE, Batch, Change, Refused, read
 from gateway.limits.points import metered
 from gateway.telemetry import metrics
@@ -17,29 +29,45 @@ from gateway.webhooks.payloads import Payloads
 from gateway.webhooks.sending import Sender
 
 NOTED_SECONDS = 0.5
-"""How long what was delivered is not noted; with the next delivery it must be far less than
-HELD_SECONDS, after which somebody else may deliver."""
+"""How long what was read and delivered is good: then it is noted, and read anew, with the rights
+that the key has by then. With one delivery it must be far less than HELD_SECONDS."""
+BODY_BYTES = 1 << 20
+"""How long a body may be."""
 AGAIN_SECONDS = 2.0
 """How long a webhook waits whose changes could not be read."""
 _REVOKED = "Its API key was revoked or has expired; change the webhook with another key."
 _NARROWED = "Its API key lacks the scope {}; change the webhook with another key."
 _UNANSWERABLE = "Its query cannot be answered: {}"
+_TOO_LONG = "A change takes more than 1 MiB; have the query select less."
+_NOT_READ = "What its query selects could not be read in time."
+_DEFECT = "What its query selects could not be read: an internal error, which is logged."
 
 
 class Telling:
-    """What one process does for one webhook, as long as it has the turn."""
+    """What one process does for one webhook, as long as it has the turn.
+
+    *others_wait* says whether others wait for a turn.
+    """
 
     def __init__(
-        self, services: Services, payloads: Payloads, sender: Sender, turn: Turn, holder: str
+        self,
+        services: Services,
+        payloads: Payloads,
+        sender: Sender,
+        turn: Turn,
+        holder: str,
+        others_wait: Callable[[], bool],
     ) -> None:
         self._services = services
         self._payloads = payloads
         self._sender = sender
         self._turn: Turn | None = turn
         self._holder = holder
+        self._others_wait = others_wait
         self._attempts: list[Attempt] = []
         self._told = turn.webhook.seq
-        self._noted = time.monotonic()
+        self._failures = turn.webhook.failures
+        self._most = BATCH
         self._stopping = False
 
     def stop(self) -> None:
@@ -47,7 +75,7 @@ class Telling:
         self._stopping = True
 
     async def run(self) -> float:
-        """Deliver until everything is told, something fails, or somebody else has the turn.
+        """Deliver until everything is told, something fails, or it is somebody else's turn.
 
         For how many seconds nobody need try again. Raises TimedOut, Unavailable, Damaged.
         """
@@ -71,11 +99,20 @@ class Telling:
             except InsufficientScope as refusal:
                 return await self._pause(self._turn, _NARROWED.format(refusal.scope))
             except Refused as refusal:
-                reason = _UNANSWERABLE.format(refusal.errors[0]["message"])
-                return await self._pause(self._turn, reason)
-            except DomainError as refusal:
+                reason = str(refusal.errors[0]["message"])
+                return await self._pause(self._turn, _UNANSWERABLE.format(reason))
+            except RateLimited as refusal:
+                # It goes on from where it was; nobody has failed.
                 await self._note(done=True)
-                return refusal.retry_after if isinstance(refusal, RateLimited) else AGAIN_SECONDS
+                return refusal.retry_after
+            except TimedOut:
+                await self._failed(self._turn, _NOT_READ)
+                return AGAIN_SECONDS
+            except (Unavailable, Damaged):
+                await self._note(done=True)
+                return AGAIN_SECONDS
+            except DomainError as refusal:
+                return await self._pause(self._turn, _UNANSWERABLE.format(refusal.message))
             await self._deliver(self._turn, changes(who), batch, last)
         return 0
 
@@ -88,44 +125,51 @@ class Telling:
         subscription = self._payloads.of(webhook)
         meter = await metered(services.rates, who.key_id)
         last = await services.database.run(listed.last, PACE, who.workspace_id)
-        batch = await read(services, subscription, who, cursor(who, webhook.seq))
+        batch = await read(services, subscription, who, cursor(who, webhook.seq), self._most)
         meter.settle(batch.visited)
         metrics.POINTS.labels("webhooks").inc(meter.charged)
         return who, batch, last
 
     async def _deliver(self, turn: Turn, listed: ChangeList, batch: Batch, last: int) -> None:
-        """Deliver the changes that were read, and note how it went."""
+        """Deliver of the changes that were read what there is time for, and note how it went."""
+        began = time.monotonic()
         numbers = [listed.number(change.cursor) for change in batch.changes]
         events: dict[int, tuple[str, str]] = {}
         if numbers:
             database = self._services.database
             events = await claims.events(database, turn.workspace_id, numbers[0], numbers[-1])
+        more = batch.more
         for number, change in zip(numbers, batch.changes, strict=True):
-            if time.monotonic() - self._noted > NOTED_SECONDS:
-                told = self._told
-                await self._note()
-                if self._turn is None or _is_other(self._turn, turn, told):
-                    return
-                turn = self._turn
+            if time.monotonic() - began > NOTED_SECONDS or self._stopping:
+                # By now it may be erased, or the key revoked. A slow receiver needs few at a time.
+                self._most, more = 1, True
+                break
             if number not in events:
                 continue  # it was erased since it was read
+            if len(change.answer) > BODY_BYTES:
+                await self._note()
+                if self._turn is not None:
+                    await self._pause(self._turn, _TOO_LONG)
+                return
             attempt = await self._attempt(turn, number, *events[number], change)
             self._attempts.append(attempt)
             if attempt.error is not None:
                 break
-            self._told = number
-            if self._stopping:
-                break
+            self._told, self._failures = number, 0
         else:
-            if not batch.more:
+            self._most = BATCH
+            if not more:
                 self._told = max(self._told, last)
-        await self._note(done=not batch.more)
+        await self._note(done=not more or self._others_wait())
 
     async def _attempt(
         self, turn: Turn, number: int, event_id: str, event_type: str, change: Change
     ) -> Attempt:
         """Try once to deliver a change."""
         webhook = turn.webhook
+        at = self._services.database.clock()
+        if _is_defect(change.answer):
+            return Attempt(number, event_id, event_type, at, 0, None, _DEFECT)
         # The same at each attempt, and another one for each webhook (Standard Webhooks).
         id = f"{event_id}_{webhook.id}"
         timestamp = int(time.time())
@@ -136,9 +180,8 @@ class Telling:
             "casegraph-webhook": webhook.id,
             # A type that was imported may have any letters.
             "casegraph-event": quote(event_type),
-            "casegraph-attempt": str(webhook.failures + 1),
+            "casegraph-attempt": str(self._failures + 1),
         }
-        at = self._services.database.clock()
         outcome = await self._sender.send(webhook.url, change.answer, headers)
         (metrics.UNDELIVERED if outcome.error else metrics.DELIVERED).inc()
         metrics.DELIVERY_SECONDS.observe(outcome.duration_ms / 1_000)
@@ -154,6 +197,17 @@ class Telling:
             is_last=outcome.status == 410,
         )
 
+    async def _failed(self, turn: Turn, error: str) -> None:
+        """Note that the next change could not be read, as an attempt that failed."""
+        database = self._services.database
+        following = await claims.events(
+            database, turn.workspace_id, self._told + 1, self._told + BATCH
+        )
+        for number in sorted(following)[:1]:
+            at = database.clock()
+            self._attempts.append(Attempt(number, *following[number], at, 0, None, error))
+        await self._note(done=True)
+
     async def _note(self, *, done: bool = False) -> None:
         """Note what was delivered; the turn is what to go on with after that."""
         assert self._turn is not None
@@ -165,9 +219,6 @@ class Telling:
         self._turn = await claims.settle(
             database, before, self._holder, attempts, self._told, done=done or self._stopping
         )
-        if self._turn is not None:
-            self._told = self._turn.webhook.seq
-        self._noted = time.monotonic()
 
     async def _pause(self, turn: Turn, reason: str) -> float:
         self._turn = None
@@ -175,12 +226,9 @@ class Telling:
         return 0
 
 
-def _is_other(now: Turn, before: Turn, told: int) -> bool:
-    """Whether a webhook is told something else by now, or from elsewhere on."""
-    one, other = now.webhook, before.webhook
-    return one.seq != told or (one.url, one.events, one.query, one.key_id) != (
-        other.url,
-        other.events,
-        other.query,
-        other.key_id,
-    )
+def _is_defect(answer: bytes) -> bool:
+    """Whether a part of an answer is missing because of a defect here, which may be mended."""
+    if b'"INTERNAL_ERROR"' not in answer:
+        return False
+    errors = orjson.loads(answer).get("errors", ())
+    return any(error["extensions"]["code"] == "INTERNAL_ERROR" for error in errors)

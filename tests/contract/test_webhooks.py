@@ -12,8 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from domain.upkeep import administration
+from domain.errors import TimedOut, Unavailable
+from domain.storage.tables import timeline_event
+from domain.upkeep import administration, purging
+from gateway.execution.operations import Operation
+from gateway.webhooks import delivering, telling
+from tests.gateway.execution.failing_reads import fail_on
 from tests.receivers import Answer, receiver
 
 CREATE = """mutation($input: CreateWebhookInput!) { createWebhook(input: $input) {
@@ -304,3 +310,173 @@ async def test_another_firm_sees_none(api, create, hooked):
         answer = await api.data(document, {"id": id}, key="stranger")
         [payload] = answer.values()
         assert [one["code"] for one in payload["userErrors"]] == ["WEBHOOK_NOT_FOUND"]
+
+
+WHOLE = """subscription { caseChanges { node { type
+  case { name parties(first: 1) { nodes { role } } timeline(first: 1) { nodes { id } } } } } }"""
+
+
+NEW = """mutation { createCase(input: {name: "Weiß ./. Müller",
+  parties: [{new: {name: "Jörg"}, role: "client"}]}) { userErrors { code } } }"""
+
+
+@pytest.fixture(params=["a plan", "graphql-core"])
+def executed_by(request, monkeypatch):
+    if request.param == "graphql-core":
+
+        async def run(self, context, given):
+            return None
+
+        monkeypatch.setattr(Operation, "run", run)
+
+
+@pytest.mark.parametrize("error", [TimedOut, Unavailable])
+async def test_what_could_not_be_read_in_time_is_told_later_and_whole(
+    api, create, hooked, monkeypatch, executed_by, error
+):
+    monkeypatch.setattr(telling, "AGAIN_SECONDS", 0.2)
+    made = await create(hooked.url, query=WHOLE, events=["case_created"])
+    with monkeypatch.context() as failing:
+        fail_on(failing, "case_party", error)
+        await api.data(NEW)
+        await asyncio.sleep(1.2)
+    assert hooked.messages == []
+    shown = await api.data(SHOWN, {"id": made["webhook"]["id"]})
+    assert shown["webhook"]["state"] == "ACTIVE"
+    log = shown["webhook"]["deliveries"]["nodes"]
+    # A query that always takes too long is not tried for ever, without a word.
+    assert bool(log) == (error is TimedOut)
+    assert {one["error"] for one in log} <= {"What its query selects could not be read in time."}
+
+    [message, *_rest] = await until(lambda: hooked.messages)
+    case = message.node["case"]
+    assert (case["name"], case["parties"]["nodes"]) == ("Weiß ./. Müller", [{"role": "client"}])
+    assert "errors" not in json.loads(message.body)
+
+
+async def test_a_defect_is_a_failure_and_nothing_is_left_out(api, create, hooked, monkeypatch):
+    made = await create(hooked.url, query=WHOLE, events=["case_created"])
+    with monkeypatch.context() as failing:
+        fail_on(failing, "case_party", lambda: RuntimeError("lost"))
+        await api.data(NEW)
+
+        async def failed():
+            shown = await api.data(SHOWN, {"id": made["webhook"]["id"]})
+            return shown["webhook"]["deliveries"]["nodes"]
+
+        [first, *_rest] = await until(failed)
+    assert "an internal error" in first["error"]
+    assert "lost" not in first["error"]
+    [message, *_rest] = await until(lambda: hooked.messages)
+    assert "errors" not in json.loads(message.body)
+
+
+async def test_a_revoked_key_ends_it_between_two_deliveries(api, create, given_case, owner):
+    raw, key = await administration.create_key(
+        owner, "guest", ["cases:read", "webhooks:write"], slug="default"
+    )
+    with receiver(lambda _number: Answer(delay=0.7)) as slow:
+        made = await create(slow.url, key=raw, events=["case_created"])
+        for _ in range(8):
+            await given_case()
+        await until(lambda: slow.messages)
+        await administration.revoke_key(owner, key.id)
+        count = len(slow.messages)
+
+        async def paused():
+            shown = await api.data(SHOWN, {"id": made["webhook"]["id"]})
+            return shown["webhook"]["state"] == "PAUSED"
+
+        await until(paused)
+        assert len(slow.messages) <= count + 1
+
+
+async def test_what_is_erased_is_not_told_of(api, create, given_case, owner):
+    with receiver(lambda _number: Answer(delay=0.7)) as slow:
+        await create(slow.url)
+        await given_case(name="First")
+        gone = await given_case(name="ERASED")
+        await until(lambda: slow.messages)
+        await api.rest("DELETE", f"/cases/{gone['uuid']}")
+        await purging.purge(await administration.operator(owner), owner)
+        count = len(slow.messages)
+        await until(lambda: any(b"case_purged" in one.body for one in slow.messages), 30)
+        later = slow.messages[count:]
+        assert not [one for one in later if b"ERASED" in one.body]
+
+
+async def test_one_firm_s_slow_receivers_hold_up_nobody_else(
+    api, create, hooked, given_case, monkeypatch
+):
+    monkeypatch.setattr(delivering, "AT_ONCE", 4)
+    monkeypatch.setattr(delivering, "OF_ONE", 2)
+    with receiver(lambda _number: Answer(delay=1.0)) as slow:
+        for _ in range(6):
+            await create(slow.url, key="stranger")
+        for _ in range(4):
+            await given_case(key="stranger")
+        await until(lambda: len(slow.messages) >= 2)
+        await create(hooked.url, events=["case_created"])
+        await given_case()
+        await until(lambda: hooked.messages, 5)
+        # Nor does one of them hold up the others.
+        await until(lambda: len({one.headers["casegraph-webhook"] for one in slow.messages}) == 6)
+
+
+async def test_the_attempt_is_told_of_each_delivery(api, create, given_case):
+    with receiver(lambda number: Answer(500 if number == 0 else 200)) as flaky:
+        await create(flaky.url, events=["case_created"])
+        for _ in range(4):
+            await given_case()
+        await until(lambda: len(flaky.messages) >= 5)
+        told = [one.headers["casegraph-attempt"] for one in flaky.messages]
+        assert told == ["1", "2", "1", "1", "1"]
+
+
+async def test_an_answer_that_is_too_long_pauses_it(api, create, hooked, given_case, monkeypatch):
+    monkeypatch.setattr(telling, "BODY_BYTES", 1_000)
+    query = "subscription { caseChanges { node { type case { name description } } } }"
+    made = await create(hooked.url, query=query, events=["case_created"])
+    await given_case(name="Short")
+    await given_case(name="Long", description="x" * 2_000)
+
+    async def reason():
+        shown = await api.data(SHOWN, {"id": made["webhook"]["id"]})
+        return shown["webhook"]["reason"]
+
+    assert await until(reason) == "A change takes more than 1 MiB; have the query select less."
+    assert [one.node["case"]["name"] for one in hooked.messages] == ["Short"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        f"types: {json.dumps(['x'] * 600)}",
+        'types: ["a\\u0000b"]',
+        f'types: ["{"x" * 500}"]',
+        f'caseId: "{"x" * 5_000}"',
+    ],
+)
+async def test_what_nobody_could_ask_for_is_refused_at_once(api, arguments):
+    query = f"subscription {{ caseChanges({arguments}) {{ cursor }} }}"
+    given = {"url": "http://127.0.0.1:9/", "query": query}
+    payload = (await api.data(CREATE, {"input": given}))["createWebhook"]
+    assert [(one["code"], one["field"]) for one in payload["userErrors"]] == [
+        ("VALIDATION_ERROR", ["query"])
+    ]
+
+
+async def test_a_key_without_the_scope_reads_no_event_of_a_webhook(api, create, hooked, owner):
+    made = await create(hooked.url)
+    async with owner.read(1) as db:
+        [(id,)] = await db.rows(
+            select(timeline_event.c.id).where(timeline_event.c.subject_id == made["webhook"]["id"])
+        )
+    global_id = base64.b64encode(f"TimelineEvent:{id}".encode()).decode()
+    for key in ("read", "all"):
+        found = await api.data(
+            "query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }",
+            {"id": global_id},
+            key=key,
+        )
+        assert found == {"node": None, "nodes": [None]}

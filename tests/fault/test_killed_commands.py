@@ -215,6 +215,8 @@ def before_words(path):
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.executescript(
             """
+            DROP TABLE webhook_delivery;
+            DROP TABLE webhook;
             DROP TABLE search_index;
             DROP TABLE search_entry;
             CREATE TABLE search_entry (

@@ -8,6 +8,7 @@ from domain import instants
 from domain.errors import Invalid
 from domain.inputs import NewWebhook, WebhookChanges
 from domain.models import WebhookState
+from domain.reading import changes
 from domain.reading.paging import Paging
 from domain.upkeep.verifying import verify
 from domain.webhooks import claims, listing, registering
@@ -58,7 +59,7 @@ def later(clock, **span):
 
 
 async def test_one_that_is_behind_is_due(database, hook):
-    [one] = await claims.active(database)
+    [one] = await claims.active(database, "two")
     assert (one.id, one.workspace_id, one.is_due) == (hook.webhook.id, 1, True)
 
 
@@ -66,9 +67,10 @@ async def test_one_holder_at_a_time(claim, clock, database):
     assert await claim("one") is not None
     assert await claim("two") is None
     assert await claim("one") is not None
-    assert not (await claims.active(database))[0].is_due
+    assert not (await claims.active(database, "two"))[0].is_due
+    assert (await claims.active(database, "one"))[0].is_due  # nobody waits for itself
     later(clock, seconds=claims.HELD_SECONDS + 1)
-    assert (await claims.active(database))[0].is_due
+    assert (await claims.active(database, "two"))[0].is_due
     assert await claim("two") is not None
     assert await claim("one") is None
 
@@ -136,7 +138,7 @@ async def test_after_three_days_it_is_paused_and_says_so(claim, database, clock,
     span = datetime.fromisoformat(clock.now) - datetime.fromisoformat(began)
     assert timedelta(days=3) <= span < timedelta(days=3.5)
     assert one.reason == "For three days no delivery has succeeded: The receiver answered 500."
-    assert await claims.active(database) == []
+    assert await claims.active(database, "two") == []
     assert await claim() is None
     assert (await verify(database)).findings == []  # an event tells of it
 
@@ -154,21 +156,37 @@ async def test_a_receiver_may_ask_to_be_left_alone(claim, database, clock, now, 
     assert due.total_seconds() == pytest.approx(waited, abs=1)
 
 
-async def test_what_was_changed_meanwhile_begins_where_it_was_told(
-    claim, database, clerk, now, hook, given_case
-):
-    from domain.reading.changes import changes
+async def begins_after(database, clerk, seq):
+    async with database.read(clerk.workspace_id):
+        return changes.cursor(clerk, seq)
 
+
+@pytest.mark.parametrize("seq", [0, 1, 2, 3])
+async def test_what_was_changed_meanwhile_begins_where_it_was_told(
+    claim, database, clerk, now, hook, seq
+):
+    """Also where it stands already: a delivery to the old address is under way."""
     turn = await claim()
+    after = WebhookChanges(after=await begins_after(database, clerk, seq))
+    await registering.update_webhook(clerk, database, TERMS, hook.webhook.id, after)
+    assert await claims.settle(database, turn, "one", [delivered(2)], 2) is None
+    assert (await now()).seq == seq
     async with database.read(clerk.workspace_id) as db:
-        end = await changes(clerk).end(db)
-        last = await changes(clerk).last(db)
-    await registering.update_webhook(
-        clerk, database, TERMS, hook.webhook.id, WebhookChanges(after=end)
-    )
-    after = await claims.settle(database, turn, "one", [delivered(2)], 2)
-    assert after.webhook.seq == last
-    assert (await now()).seq == last
+        assert await listing.count_deliveries(clerk, db, hook.webhook.id) == 1
+    assert await claim("two") is not None  # it is free
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+async def test_what_the_old_address_says_is_nothing_to_the_new_one(
+    claim, database, clerk, now, hook, is_last
+):
+    turn = await claim()
+    mended = WebhookChanges(url=URL + "/new")
+    await registering.update_webhook(clerk, database, TERMS, hook.webhook.id, mended)
+    await claims.settle(database, turn, "one", [failed(2, is_last=is_last)], 1)
+    one = await now()
+    assert (one.state, one.failures, one.seq) == (WebhookState.ACTIVE, 0, hook.webhook.seq)
+    assert await claim("two") is not None
 
 
 async def test_one_that_was_paused_meanwhile_stays_so(claim, database, clerk, now, hook):
@@ -177,7 +195,8 @@ async def test_one_that_was_paused_meanwhile_stays_so(claim, database, clerk, no
     await registering.update_webhook(clerk, database, TERMS, hook.webhook.id, paused)
     assert await claims.settle(database, turn, "one", [delivered(2)], 2) is None
     one = await now()
-    assert (one.state, one.reason, one.seq) == (WebhookState.PAUSED, "Paused by clerk.", 2)
+    assert (one.state, one.reason) == (WebhookState.PAUSED, "Paused by clerk.")
+    assert one.seq == hook.webhook.seq  # what was under way comes again
 
 
 async def test_one_that_was_deleted_meanwhile_is_gone(claim, database, clerk, hook):
@@ -200,6 +219,7 @@ async def test_what_was_mended_meanwhile_is_not_paused(claim, database, clerk, n
     await registering.update_webhook(clerk, database, TERMS, hook.webhook.id, changed)
     await claims.pause(database, turn, "one", "The key was revoked.")
     assert (await now()).state is WebhookState.ACTIVE
+    assert await claim("two") is not None  # it was let go
 
 
 async def test_a_rolled_secret_signs_for_a_day_yet(claim, database, clerk, clock, hook):

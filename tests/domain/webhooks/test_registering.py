@@ -130,6 +130,7 @@ async def test_nobody_is_told_of_webhooks_by_the_feed(database, clerk, create):
         ({"events": ["x"] * 101}, ("events",)),
         ({"query": "bad"}, ("query",)),
         ({"query": "x" * 20_001}, ("query",)),
+        ({"query": " \n "}, ("query",)),
         ({"after": "nonsense"}, ("after",)),
         ({"idempotency_key": "x" * 300}, ("idempotency_key",)),
     ],
@@ -216,6 +217,17 @@ async def test_a_retried_roll_rolls_once(database, clerk, create):
 
     assert first == again
     assert first.secret != made.secret
+
+
+async def test_a_retry_shows_no_secret_that_was_made_since(database, clerk, create):
+    made = await create(idempotency_key="k")
+    id = made.webhook.id
+    await registering.roll_secret(clerk, database, id, idempotency_key="r")
+    assert (await create(idempotency_key="k")).secret is None
+    assert (await registering.roll_secret(clerk, database, id, idempotency_key="r")).secret
+    await registering.roll_secret(clerk, database, id)
+    again = await registering.roll_secret(clerk, database, id, idempotency_key="r")
+    assert (again.webhook.id, again.secret) == (id, None)
 
 
 async def test_who_changes_it_gives_it_their_rights(database, clerk, create, update):

@@ -11,14 +11,14 @@ _KINDS = {
 }
 
 
-def fail_on(monkeypatch, table: str) -> None:
-    """From now on every statement that reads *table* raises."""
+def fail_on(monkeypatch, table: str, error=lambda: RuntimeError("lost")) -> None:
+    """From now on every statement that reads *table* raises an *error*."""
     for kind, dialect in _KINDS.items():
         plain = kind.fetch
 
         async def fetch(self, wanted, plain=plain, dialect=dialect):
             if f"FROM {table}" in wanted.statement.sql(dialect):
-                raise RuntimeError("lost")
+                raise error()
             return await plain(self, wanted)
 
         monkeypatch.setattr(kind, "fetch", fetch)

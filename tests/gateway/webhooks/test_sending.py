@@ -6,6 +6,7 @@ import datetime
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from email.utils import format_datetime
 
@@ -155,7 +156,6 @@ BROKEN = {
     "half a head": b"HTTP/1.1 200 O",
     "a status that is none": b"HTTP/1.1 abc OK\r\n\r\n",
     "two lengths": b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx",
-    "half a body": b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nx",
     "a head without end": b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 50_000,
 }
 
@@ -171,6 +171,107 @@ async def test_a_connection_that_breaks_is_told_in_words(sender, name):
         outcome = await sender.send(f"http://127.0.0.1:{port}/", b"{}", {})
     assert outcome.error == "The connection broke before there was an answer."
     assert outcome.status is None
+
+
+@pytest.mark.parametrize("cut", [True, False])
+async def test_a_status_stands_however_the_rest_of_the_answer_goes(sender, cut, monkeypatch):
+    monkeypatch.setattr(sending, "REST_SECONDS", 0.2)
+
+    async def answer(reader, writer):
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nx")
+        await writer.drain()
+        if not cut:
+            await asyncio.sleep(5)
+
+    async with listening(answer) as (port, _connections):
+        outcome = await sender.send(f"http://127.0.0.1:{port}/", b"{}", {})
+    assert (outcome.status, outcome.error) == (200, None)
+    assert outcome.duration_ms < 3_000
+
+
+@pytest.mark.parametrize("pause", [0, 0.003, 0.02])
+async def test_a_kept_connection_that_is_closed_is_no_failure(sender, pause):
+    """A receiver may close whenever it has answered (RFC 9112, 9.5)."""
+
+    async def answer_and_close(reader, writer):
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        await writer.drain()
+        await asyncio.sleep(pause)
+
+    async with listening(answer_and_close) as (port, _connections):
+        for _ in range(20):
+            outcome = await sender.send(f"http://127.0.0.1:{port}/", b"{}", {})
+            assert outcome.error is None
+            await asyncio.sleep(0.002)
+
+
+async def test_endless_announcements_are_no_answer(sender):
+    sent = 0
+
+    async def announce(reader, writer):
+        nonlocal sent
+        await request_of(reader)
+        while sent < 100_000_000:
+            writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1_000)
+            await writer.drain()
+            sent += 28_000
+
+    async with listening(announce) as (port, _connections):
+        began = time.monotonic()
+        outcome = await sender.send(f"http://127.0.0.1:{port}/", b"{}", {})
+    assert outcome.error == "The connection broke before there was an answer."
+    assert sent < 20_000_000
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    "path", ["/a;tok=1?x=1", "/a;b;c", "/?;x", "/a%3Bb", "//a//b", "/a?b?c", "?x=1", "", "/%C3%A4"]
+)
+async def test_what_is_asked_for_is_the_whole_url(sender, path):
+    heads = []
+
+    async def noted(reader, writer):
+        head, _body = await request_of(reader)
+        heads.append(head)
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await writer.drain()
+
+    async with listening(noted) as (port, _connections):
+        assert (await sender.send(f"http://127.0.0.1:{port}{path}", b"{}", {})).error is None
+    target = path if path.startswith("/") else f"/{path}"
+    assert heads[0].split(b" ")[1].decode() == target
+
+
+async def test_an_address_of_ipv6(sender):
+    async with listening(ok, host="::1") as (port, connections):
+        outcome = await sender.send(f"http://[::1]:{port}/", b"{}", {})
+    assert outcome.error is None
+    assert len(connections) == 1
+
+
+async def test_slow_names_hold_up_nobody_else(sender, monkeypatch):
+    monkeypatch.setattr(sending, "ANSWER_SECONDS", 1.0)
+    real, over = socket.getaddrinfo, threading.Event()
+
+    def slow(host, port, **options):
+        if host.endswith(".slow.example"):
+            over.wait(20)
+        return real(host, port, **options)
+
+    monkeypatch.setattr(sending.socket, "getaddrinfo", slow)
+    waiting = [
+        asyncio.create_task(sender.send(f"https://{n}.slow.example/", b"{}", {}))
+        for n in range(sending.AT_ONCE)
+    ]
+    await asyncio.sleep(0.1)
+    async with listening(ok) as (port, _connections):
+        for host in ("localhost", "127.0.0.1"):
+            assert (await sender.send(f"http://{host}:{port}/", b"{}", {})).error is None
+    for one in waiting:
+        assert "no answer within" in (await one).error
+    over.set()
 
 
 async def test_nobody_listens(sender):

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("due_at", TEXT, nullable=False),
         sa.Column("holder", TEXT),
         sa.Column("held_until", TEXT),
+        sa.Column("edits", sa.Integer(), nullable=False),
         sa.Column("attempts", sa.BigInteger(), nullable=False),
         sa.Column("seal", TEXT, nullable=False),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name="fk_webhook_workspace_id"),
@@ -83,14 +84,15 @@ def upgrade() -> None:
 
 # The role that serves sees one workspace at a time: see 0012. It delivers for all of them.
 ACTIVE = """CREATE FUNCTION casegraph_webhooks() RETURNS TABLE (
-        workspace_id integer, id text, seq bigint, last bigint, due_at text, held_until text
+        workspace_id integer, id text, seq bigint, last bigint, due_at text, holder text,
+        held_until text
     ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
     DECLARE
         before text := current_setting('casegraph.workspace', true);
     BEGIN
         PERFORM set_config('casegraph.workspace', '*', true);
         RETURN QUERY
-            SELECT w.workspace_id, w.id, w.seq, h.seq, w.due_at, w.held_until
+            SELECT w.workspace_id, w.id, w.seq, h.seq, w.due_at, w.holder, w.held_until
             FROM webhook AS w JOIN timeline_head AS h ON h.workspace_id = w.workspace_id
             WHERE w.state = 'active';
         PERFORM set_config('casegraph.workspace', coalesce(before, ''), true);
