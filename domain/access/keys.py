@@ -158,8 +158,10 @@ class KeyRing:
         rows = await self._database.run(lambda db: db.fetch(query), self._pace)
         if not rows:
             raise InvalidKey
+        principal = _principal(id, rows[0])
+        self._note_use(principal, rows[0][-1])
         turns.begin(id)
-        return _principal(id, rows[0])
+        return principal
 
     def _note_use(self, principal: Principal, noted: str | None) -> None:
         """Have the day of a key's last use written, once a day and without waiting for it."""

@@ -20,7 +20,7 @@ from domain.errors import (
 from domain.reading.changes import ChangeList, changes, cursor
 from domain.services import Services
 from domain.webhooks import claims, signing
-from domain.webhooks.claims import Attempt, Turn
+from domain.webhooks.claims import HELD_SECONDS, Attempt, Turn
 from gateway.execution.feeds import BATCH
 from gateway.http.feeding import PACE, Batch, Change, Refused, read
 from gateway.limits.points import metered
@@ -30,7 +30,9 @@ from gateway.webhooks.sending import Sender
 
 NOTED_SECONDS = 0.5
 """How long what was read and delivered is good: then it is noted, and read anew, with the rights
-that the key has by then. With one delivery it must be far less than HELD_SECONDS."""
+that the key has by then."""
+RENEWED_SECONDS = HELD_SECONDS / 3
+"""How long reading may take before the turn is held for longer."""
 BODY_BYTES = 1 << 20
 """How long a body may be."""
 AGAIN_SECONDS = 2.0
@@ -68,6 +70,7 @@ class Telling:
         self._told = turn.webhook.seq
         self._failures = turn.webhook.failures
         self._most = BATCH
+        self._held = time.monotonic()
         self._stopping = False
 
     def stop(self) -> None:
@@ -132,6 +135,11 @@ class Telling:
 
     async def _deliver(self, turn: Turn, listed: ChangeList, batch: Batch, last: int) -> None:
         """Deliver of the changes that were read what there is time for, and note how it went."""
+        if time.monotonic() - self._held > RENEWED_SECONDS:
+            await self._note()
+            if self._turn is None:
+                return
+            turn = self._turn
         began = time.monotonic()
         numbers = [listed.number(change.cursor) for change in batch.changes]
         events: dict[int, tuple[str, str]] = {}
@@ -213,6 +221,7 @@ class Telling:
         assert self._turn is not None
         attempts, self._attempts = self._attempts, []
         before = self._turn
+        self._held = time.monotonic()
         # Were it kept and something went wrong, it would be noted twice.
         self._turn = None
         database = self._services.database

@@ -151,6 +151,19 @@ async def test_all_come_once_and_in_order(api, create, hooked, given_case):
     assert [one.node["databaseId"] for one in hooked.messages] == expected
 
 
+async def test_a_turn_is_held_for_longer_while_much_is_read(
+    api, create, hooked, given_case, monkeypatch
+):
+    monkeypatch.setattr(telling, "RENEWED_SECONDS", 0)
+    await create(hooked.url, events=["case_created"])
+    for number in range(25):
+        await given_case(name=f"Case {number}")
+    await until(lambda: len(hooked.messages) >= 25)
+    ids = [one.node["databaseId"] for one in hooked.messages]
+    assert len(set(ids)) == 25
+    assert ids == sorted(ids)
+
+
 async def test_events_narrow_it(api, create, hooked, given_case):
     made = await create(hooked.url, events=["case_deleted"])
     case = await given_case()

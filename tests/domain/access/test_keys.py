@@ -30,6 +30,24 @@ def seconds(monkeypatch):
     return clock
 
 
+async def test_the_holder_of_a_key_is_found_by_its_id(database, clock):
+    """For webhooks: the use is noted, and a revoked key has none."""
+    _raw, entry = await made(database)
+    ring = KeyRing(database)
+
+    who = await ring.holder(entry.id)
+    await ring.settled()
+    [listed] = await administration.list_keys(database)
+
+    assert (who.key_id, who.key_name, who.scopes) == (entry.id, "web", frozenset(Scope))
+    assert listed.last_used_on == clock.now[:10]
+    await administration.revoke_key(database, entry.id)
+    with pytest.raises(InvalidKey):
+        await ring.holder(entry.id)
+    with pytest.raises(InvalidKey):
+        await ring.holder("no key")
+
+
 async def made(database, name="web", scopes=tuple(Scope), **where):
     raw, entry = await administration.create_key(database, name, scopes, **where)
     return raw, entry
