@@ -80,7 +80,7 @@ async def create_webhook(
     check = Check()
     url = checked_url(check, new.url, terms.networks)
     events = _checked_events(check, new.events)
-    query = _checked_query(check, terms, new.query or terms.query, events)
+    query = _checked_query(check, terms, new.query, events)
     async with idempotency.once(
         who, database, check, idempotency_key, "create_webhook", new
     ) as call:
@@ -144,7 +144,7 @@ async def update_webhook(
         if "events" in values:
             after = replace(after, events=_checked_events(check, values["events"]))
         if "query" in values or "events" in values:
-            query = values.get("query", before.query) or terms.query
+            query = values.get("query", before.query)
             after = replace(after, query=_checked_query(check, terms, query, after.events))
         if "after" in values and values["after"] is not None:
             after = replace(after, seq=await _begin(check, call, who, values["after"]))
@@ -271,8 +271,10 @@ def _checked_events(check: Check, events: Sequence[str] | None) -> tuple[str, ..
     return tuple(dict.fromkeys(words))
 
 
-def _checked_query(check: Check, terms: Terms, query: str, events: Sequence[str] | None) -> str:
-    text = check.prose(query, QUERY_MAX, "query") or ""
+def _checked_query(
+    check: Check, terms: Terms, query: str | None, events: Sequence[str] | None
+) -> str:
+    text = check.prose(terms.query if query is None else query, QUERY_MAX, "query") or ""
     if not check.problems and not text:
         check.wrong("query must not be empty.", "query")
     if not check.problems and (wrong := terms.wrong(text, events)) is not None:

@@ -131,6 +131,7 @@ async def test_nobody_is_told_of_webhooks_by_the_feed(database, clerk, create):
         ({"query": "bad"}, ("query",)),
         ({"query": "x" * 20_001}, ("query",)),
         ({"query": " \n "}, ("query",)),
+        ({"query": ""}, ("query",)),
         ({"after": "nonsense"}, ("after",)),
         ({"idempotency_key": "x" * 300}, ("idempotency_key",)),
     ],
@@ -239,6 +240,13 @@ async def test_who_changes_it_gives_it_their_rights(database, clerk, create, upd
     assert after.key_id == other.key_id
     assert after.events == ("hearing",)
     assert (await update(made.webhook.id, events=None)).events is None
+
+
+async def test_null_is_for_the_usual_query(create, update):
+    own = "subscription { caseChanges { node { id } } }"
+    made = await create(query=own)
+    assert (await update(made.webhook.id, events=["hearing"])).query == own
+    assert (await update(made.webhook.id, query=None)).query == QUERY
 
 
 async def test_pausing_and_resuming(create, update):
