@@ -42,6 +42,7 @@ from domain.storage.tables import (
     staff,
     staff_assignment,
     timeline_event,
+    webhook,
 )
 from domain.upkeep import erasing
 from domain.upkeep.erasing import Event
@@ -68,6 +69,7 @@ TEXTS: dict[Table, tuple[str, ...]] = {
     party: PARTY_FIELDS,
     staff: STAFF_FIELDS,
     api_key: ("name",),
+    webhook: ("url", "query", "reason"),
 }
 """Where people may have written a name; the first key after the workspace is the object's id."""
 
@@ -85,7 +87,7 @@ class Forgotten:
     cases: int
     """Cases that still name the party, which is called "erased" there."""
     mentions: tuple[str, ...]
-    """The ids of cases, other parties, staff and keys whose own texts have the party's name."""
+    """The ids of cases, other parties, staff, keys and webhooks whose own texts have the name."""
 
 
 async def forget_party(

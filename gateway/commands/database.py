@@ -173,7 +173,7 @@ def purge(
     whom no other case names. Of a party go the name in every spelling, its references and what the
     record tells of it; a case that still names it calls it "erased". The timeline keeps that
     something happened, and its chain holds. Names that still stand in the texts of cases, other
-    parties, staff or keys are listed: change these, and purge again with --name.
+    parties, staff, keys or webhooks are listed: change these, and purge again with --name.
 
     The command waits until nobody reads an older state of the file any more. Exit status: 0 all is
     erased, 1 something is left; run it again.
@@ -243,7 +243,8 @@ def _tell(party: str, forgotten: forgetting.Forgotten) -> None:
         out.print(f'{forgotten.cases:,} cases name it, as "erased".')
     if forgotten.mentions:
         err.print(
-            f"The name still stands in texts of {len(forgotten.mentions):,} cases, people or keys: "
+            f"The name still stands in texts of {len(forgotten.mentions):,} cases, people, keys or "
+            "webhooks: "
             f"{', '.join(forgotten.mentions[:SHOWN])}"
             f"{' and more' if len(forgotten.mentions) > SHOWN else ''}. Change them, and purge the "
             "party again with --name and its name."

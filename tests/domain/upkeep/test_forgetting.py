@@ -13,11 +13,13 @@ from domain.inputs import (
     CaseChanges,
     CaseFilter,
     NewParty,
+    NewWebhook,
     PartyChanges,
     PartyRole,
     RoleChanges,
     StaffChanges,
     StaffRole,
+    WebhookChanges,
 )
 from domain.reading import objects, relations
 from domain.storage.sqlite import file
@@ -26,6 +28,8 @@ from domain.upkeep import administration, forgetting
 from domain.upkeep.forgetting import ERASED, FEW, forget_party
 from domain.upkeep.purging import Purged, purge
 from domain.upkeep.verifying import verify
+from domain.webhooks import registering
+from domain.webhooks.registering import Terms
 from domain.writing import cases, merging, register, roles
 
 NAME, OLD, OTHER = "Xaverius Quetzalgroß", "Xaver Qetzal-Kleinert", "X. Q. Zwergauer"
@@ -166,6 +170,7 @@ async def test_names_that_people_wrote_into_cases_are_told_of(database, clerk, p
     assert set(forgotten.mentions) == {one.id, two.id}
 
 
+TERMS = Terms(query="subscription { caseChanges { cursor } }")
 WRITTEN = f"Akte {NAME}"
 """A text that people wrote, with the name in it."""
 
@@ -188,11 +193,13 @@ async def mentioned(database, clerk, party, given_case, given_party, given_staff
         parties=[PartyRole(heirs.id, "heir", f"wg. {NAME}")],
         staff=[StaffRole(member.id, "lead", f"kennt {OLD}")],
     )
-    return case, number, heirs, member, remarked
+    new = NewWebhook("https://hooks.example.org/", query=f"# wegen {NAME}\n{TERMS.query}")
+    hook = (await registering.create_webhook(clerk, database, TERMS, new)).webhook
+    return case, number, heirs, member, remarked, hook
 
 
 async def change_all(database, clerk, mentioned):
-    case, number, heirs, member, remarked = mentioned
+    case, number, heirs, member, remarked, hook = mentioned
     await cases.update_case(clerk, database, case.id, CaseChanges(name="Akte"))
     cleared = CaseChanges(file_number=None, description=None, dezernat="1")
     await cases.update_case(clerk, database, number.id, cleared)
@@ -201,6 +208,8 @@ async def change_all(database, clerk, mentioned):
     plain = RoleChanges(remark="none")
     await roles.update_party_role(clerk, database, (remarked.id, 1), plain)
     await roles.update_staff_role(clerk, database, (remarked.id, 2), plain)
+    usual = WebhookChanges(query=None)
+    await registering.update_webhook(clerk, database, TERMS, hook.id, usual)
 
 
 async def test_texts_that_were_changed_before_are_erased_from_the_record(
