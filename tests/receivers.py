@@ -114,16 +114,23 @@ class Mortal:
         self._file = folder / "received.jsonl"
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+            self._address = free.getsockname()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/hook"
+        return f"http://127.0.0.1:{self._address[1]}/hook"
 
     def start(self) -> None:
-        command = [sys.executable, __file__, str(self._port), str(self._file)]
+        """Start it, and wait until it takes connections."""
+        command = [sys.executable, __file__, str(self._address[1]), str(self._file)]
         self._process = subprocess.Popen(command)
+        until = time.monotonic() + 30
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(self._address, 1):
+                return
+            assert time.monotonic() < until
+            time.sleep(0.02)
 
     def kill(self) -> None:
         if self._process is not None:

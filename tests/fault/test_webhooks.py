@@ -16,6 +16,8 @@ KILLS = int(os.environ.get("CASEGRAPH_HOOK_KILLS", "3"))
 SEED = int(os.environ.get("CASEGRAPH_SEED", "1"))
 CASE = "mutation($name: String!) { createCase(input: {name: $name}) { case { id } } }"
 HOOK = "mutation($url: String!) { createWebhook(input: {url: $url}) { webhook { id } } }"
+RESUME = """mutation($id: ID!) { updateWebhook(input: {id: $id, state: ACTIVE}) {
+  userErrors { message } } }"""
 FEED = """query($after: String) { changes(first: 100, after: $after) {
   nodes { databaseId seq } pageInfo { hasNextPage endCursor } } }"""
 
@@ -93,10 +95,7 @@ def test_who_is_killed_again_and_again_misses_nothing(pair, mortal):
         for _ in range(count):
             number += 1
             gateways = chance.sample(pair, 2)
-            asked(
-                gateways,
-                f'mutation {{ createCase(input: {{name: "Case {number}"}}) {{ case {{ id }} }} }}',
-            )
+            asked(gateways, CASE, name=f"Case {number}")
 
     for kill in range(KILLS):
         write(chance.randint(1, 10))
@@ -113,6 +112,8 @@ def test_who_is_killed_again_and_again_misses_nothing(pair, mortal):
         time.sleep(chance.uniform(0, 1.5))
     write(5)
 
+    # It may have failed so often that it waits: whoever has mended it says so.
+    asked(pair, RESUME, id=hook)
     expected = feed_of(pair)[len(before) :]
     until = time.monotonic() + 120
     while len(first_times(mortal.received())) < len(expected):
@@ -131,9 +132,8 @@ def test_who_is_killed_again_and_again_misses_nothing(pair, mortal):
         assert bad == []
 
 
+@pytest.mark.skipif(KILLS < 10, reason="it takes half a minute: set CASEGRAPH_HOOK_KILLS")
 def test_a_killed_gateway_leaves_its_work_to_the_other(pair, mortal):
-    if KILLS < 10:
-        pytest.skip("it takes half a minute: set CASEGRAPH_HOOK_KILLS")
     before = feed_of(pair)
     asked(pair, HOOK, url=mortal.url)
     for round_ in range(4):
