@@ -1,17 +1,12 @@
 """The real cases, imported, then read through both doors."""
 
-from pathlib import Path
-
 import pytest
 
 from domain.transfer.importing import OnConflict, import_cases
 from domain.upkeep import administration
+from tests import real
 
-REAL_FILE = Path(__file__).parents[3] / "shared" / "data" / "supreme-court-cases.jsonl"
-
-pytestmark = pytest.mark.skipif(
-    not REAL_FILE.exists(), reason="the real cases are not beside this checkout"
-)
+pytestmark = real.needed
 PAGE = """
 query Page($first: Int, $after: String, $last: Int, $before: String, $search: String) {
   cases(first: $first, after: $after, last: $last, before: $before, filter: {search: $search}) {
@@ -26,8 +21,7 @@ query Page($first: Int, $after: String, $last: Int, $before: String, $search: St
 @pytest.fixture
 async def imported(api, owner):
     who = await administration.operator(owner)
-    with REAL_FILE.open("rb") as lines:
-        return await import_cases(who, owner, lines, source="real", on_conflict=OnConflict.SKIP)
+    return await import_cases(who, owner, real.lines(), source="real", on_conflict=OnConflict.SKIP)
 
 
 async def pages(api, *, backwards, meanwhile):
@@ -79,21 +73,21 @@ async def test_all_real_cases_are_paged_alike_while_cases_are_added(api, importe
         assert [id for id in ids if id not in added] == still
 
 
-@pytest.mark.parametrize(
-    ("term", "number"),
-    [
-        ("plessy v.", "1850/210"),
-        ("1940/51", "1940/51"),
-        ("1940 51", "1940/51"),
-        ("SOCIETE nationale", "1986/85-1695"),
-    ],
-)
-async def test_a_known_case_is_found_through_both_doors(api, imported, term, number):
-    graphql = (await api.data(PAGE, {"search": term}))["cases"]
-    asked = {"search": term, "sort": "relevance"}
-    rest = (await api.rest("GET", "/cases", params=asked)).json()["data"]
+KNOWN = {
+    "plessy v.": "1850/210",
+    "1940/51": "1940/51",
+    "1940 51": "1940/51",
+    "SOCIETE nationale": "1986/85-1695",
+}
 
-    names = [case["name"] for case in rest]
-    assert names
-    assert [node["name"] for node in graphql["nodes"]] == names
-    assert number in [case["file_number"] for case in rest]
+
+async def test_known_cases_are_found_through_both_doors(api, imported):
+    for term, number in KNOWN.items():
+        graphql = (await api.data(PAGE, {"search": term}))["cases"]
+        asked = {"search": term, "sort": "relevance"}
+        rest = (await api.rest("GET", "/cases", params=asked)).json()["data"]
+
+        names = [case["name"] for case in rest]
+        assert names, term
+        assert [node["name"] for node in graphql["nodes"]] == names, term
+        assert number in [case["file_number"] for case in rest], term

@@ -3,7 +3,6 @@
 import random
 import re
 import unicodedata
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -14,10 +13,12 @@ from domain.reading.paging import Paging
 from domain.reading.search import MatchField
 from domain.storage.tables import cases
 from domain.transfer.importing import OnConflict, import_cases
+from tests import real as file
 from tests.domain.searching import RULES, has, split
 
 BY_RELEVANCE = CaseOrder(CaseOrderField.RELEVANCE)
-REAL = Path(__file__).parents[4] / "shared" / "data" / "supreme-court-cases.jsonl"
+TRIED = 50 if file.EVERY == 1 else 15
+"""Names, and numbers, that are searched for in every way."""
 EVERY_DAY = {
     "as it is": lambda name: name,
     "in capitals": str.upper,
@@ -48,9 +49,7 @@ AS_TYPED = {
 @pytest.fixture
 async def real(database, clerk):
     """The real cases, by name."""
-    if not REAL.exists():
-        pytest.skip("the real cases are not beside this checkout")
-    lines = REAL.read_bytes().splitlines()
+    lines = file.lines()
     await import_cases(clerk, database, lines, source="real", on_conflict=OnConflict.SKIP)
     async with database.read(clerk.workspace_id) as db:
         # Unordered rows are in whatever order PostgreSQL read them: another sample in each run.
@@ -58,16 +57,17 @@ async def real(database, clerk):
     return random.Random(3).sample([(name, number) for name, number in stored if number], 400)
 
 
+@file.needed
 async def test_real_names_and_numbers_are_found_however_they_are_typed(database, clerk, real):
-    names = [name for name, _ in real if len(split(name)) <= 14 and len(name) < 180][:50]
-    numbers = [number for _, number in real][:50]
+    names = [name for name, _ in real if len(split(name)) <= 14 and len(name) < 180][:TRIED]
+    numbers = [number for _, number in real][:TRIED]
     missed = []
     async with database.read(clerk.workspace_id) as db:
         for texts, variants, field in (
             (names, EVERY_DAY, "name"),
             (numbers, AS_TYPED, "file_number"),
         ):
-            assert len(texts) == 50
+            assert len(texts) == TRIED
             for text in texts:
                 for how, variant in variants.items():
                     query = variant(text)

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +13,8 @@ from domain.reading import lists, lookups, objects, relations
 from domain.reading.paging import Paging
 from domain.transfer.importing import OnConflict, dumped, import_cases
 from domain.writing import cases
+from tests import real
 
-REAL_FILE = Path(__file__).parents[4] / "shared" / "data" / "supreme-court-cases.jsonl"
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 EVENT = {"id": "E-1", "type": "hearing", "occurred_at": "2024-01-01", "title": "Hearing"}
 CASE = {
@@ -519,9 +518,9 @@ async def test_importing_needs_the_scope_to_write(run, database, clerk):
         await run(CASE, who=reader)
 
 
-@pytest.mark.skipif(not REAL_FILE.exists(), reason="the real cases are not beside this checkout")
+@real.needed
 async def test_the_real_file_goes_in_whole(run, database, clerk, raw):
-    lines = REAL_FILE.read_bytes().splitlines()
+    lines = real.lines()
     cases = [json.loads(line) for line in lines]
 
     report, rejects = await run(*lines, source="real")
