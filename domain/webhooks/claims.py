@@ -67,6 +67,15 @@ _EVENTS = Prepared(
         timeline_event.c.seq <= bindparam("last"),
     )
 )
+_FOLLOWING = Prepared(
+    select(timeline_event.c.seq, timeline_event.c.id, timeline_event.c.type)
+    .where(
+        timeline_event.c.workspace_id == bindparam("workspace_id"),
+        timeline_event.c.seq > bindparam("after"),
+    )
+    .order_by(timeline_event.c.seq)
+    .limit(1_000)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +245,16 @@ async def events(
     values = {"workspace_id": workspace_id, "first": first, "last": last}
     found = await database.run(lambda db: db.fetch(Fetch(_EVENTS, values)), _PACE, workspace_id)
     return {seq: (id, type) for seq, id, type in found}
+
+
+async def following(database: Database, turn: Turn, seq: int) -> tuple[int, str, str] | None:
+    """The number, the id and the type of the next event that the webhook may be told of."""
+    values = {"workspace_id": turn.workspace_id, "after": seq}
+    found = await database.run(
+        lambda db: db.fetch(Fetch(_FOLLOWING, values)), _PACE, turn.workspace_id
+    )
+    wanted = turn.webhook.events
+    return next((one for one in found if wanted is None or one[2] in wanted), None)
 
 
 def _turn(found: Stored, now: Instant) -> Turn:

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select
 
+from domain import checks
 from domain.access.principal import Principal, Scope
 from domain.errors import WebhookNotFound
 from domain.models import Delivery, Webhook
@@ -46,7 +47,8 @@ async def webhooks(who: Principal, db: Snapshot) -> list[Webhook]:
 async def webhook_by_id(who: Principal, db: Snapshot, id: str) -> Webhook:
     """One webhook. Raises InsufficientScope, WebhookNotFound."""
     who.require(Scope.WEBHOOKS_WRITE)
-    rows = await db.fetch(Fetch(_ONE, {"workspace_id": who.workspace_id, "id": id}))
+    asked = Fetch(_ONE, {"workspace_id": who.workspace_id, "id": id})
+    rows = await db.fetch(asked) if checks.may_be_id(id) else []
     if not rows:
         raise WebhookNotFound(id)
     return webhook_of(rows[0])

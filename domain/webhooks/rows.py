@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import bindparam, insert, select, update
 
+from domain import checks
 from domain.models import Webhook, WebhookState
 from domain.storage import seals
 from domain.storage.database import Row, Transaction
@@ -47,6 +48,8 @@ class Stored:
 
 async def find(db: Transaction, workspace_id: int, id: str) -> Stored | None:
     """A webhook that nobody else changes before the transaction has ended."""
+    if not checks.may_be_id(id):
+        return None
     row = await db.first(_FIND, {"mine": workspace_id, "its_id": id})
     if row is None:
         return None

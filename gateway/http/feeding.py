@@ -41,8 +41,6 @@ from gateway.schema.refusals import extensions_of, formatted
 from gateway.settings import Settings
 
 PACE = Pace()
-_PASSING = {error.code: error for error in (TimedOut, Unavailable, Damaged)}
-"""Errors that say nothing about the change: it is read again."""
 
 
 class Refused(Exception):
@@ -124,11 +122,13 @@ async def read(
     who: Principal,
     cursor: str,
     most: int = BATCH,
+    *,
+    whole: bool = False,
 ) -> Batch:
     """What comes after a cursor, as it is now: at most so many changes.
 
-    Raises Refused if it cannot be answered; TimedOut, Unavailable or Damaged if it cannot be just
-    now, even in part: it is not to be told of without what could not be read.
+    Raises Refused if it cannot be answered, TimedOut or Unavailable if it cannot be just now; if
+    all answers are to be *whole*, also when only a part could not be read, and Damaged, too.
     """
     read_latest()
     # If nothing up to here is wanted, it is not to be looked through again.
@@ -140,12 +140,15 @@ async def read(
     response = await executed(
         OperationType.QUERY, subscription.operation, subscription.feed.document, asked, context
     )
-    for error in response.get("errors", ()):
-        if (passing := _PASSING.get(error["extensions"]["code"])) is not None:
+    listed = (response.get("data") or {}).get("changes")
+    codes = {error["extensions"]["code"] for error in response.get("errors", ())}
+    for passing in (TimedOut, Unavailable):
+        if passing.code in codes and (whole or listed is None):
             raise passing
+    if whole and Damaged.code in codes:
+        raise Damaged
     reading = READING.get()
     visited = reading.total if reading is not None else 0
-    listed = (response.get("data") or {}).get("changes")
     if listed is None:
         raise Refused(response.get("errors", ()))
     name = subscription.feed.name

@@ -48,6 +48,11 @@ class Meter:
         """Charge a document that was refused, or failed as a whole."""
         self._least = max(self._least, REFUSED_POINTS)
 
+    def waive(self) -> None:
+        """Charge nothing: nothing was asked for, and next to nothing visited."""
+        self.allowance = self._rates.give_back(self._key_id, self._charged)
+        self._charged = 0
+
     def settle(self, visited: int) -> None:
         """Charge what the request has visited, in rows and index entries, and no more than that."""
         owed = max(self._least, points(visited))

@@ -54,6 +54,7 @@ class Deliveries:
         # When each had a turn last, and until when nobody need try it (monotonic seconds).
         self._ended: dict[str, float] = {}
         self._waiting: dict[str, float] = {}
+        self._none_before = 0.0
         self._is_crowded = False
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -137,6 +138,8 @@ class Deliveries:
             for one in found
             if one.is_due and one.id not in self._running and self._waiting.get(one.id, 0.0) <= now
         ]
+        if now < self._none_before:
+            return
         due.sort(key=lambda one: self._ended.get(one.id, 0.0))
         self._is_crowded = False
         for one in due:
@@ -182,6 +185,7 @@ class Deliveries:
         except DomainError:
             # The database is not there: what was not noted is delivered again.
             wait = AGAIN_SECONDS
+            self._none_before = time.monotonic() + wait
         except Exception as error:
             log.error("webhook_failed", webhook=id, error=type(error).__name__, exc_info=error)
             wait = 10 * AGAIN_SECONDS

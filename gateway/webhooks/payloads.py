@@ -51,6 +51,8 @@ class Payloads:
             return str(refusal.errors[0]["message"])
         if wanted.after is not None:
             return "query must not name after: where a webhook begins, its own argument says."
+        if wanted.types == ():
+            return "query must name a type, or leave types out to be told of all changes."
         if wanted.types is not None and events is not None:
             return "query must not name types if events are given."
         return None

@@ -19,6 +19,7 @@ from domain.errors import (
 )
 from domain.reading.changes import ChangeList, changes, cursor
 from domain.services import Services
+from domain.storage.turns import READING
 from domain.webhooks import claims, signing
 from domain.webhooks.claims import HELD_SECONDS, Attempt, Turn
 from gateway.execution.feeds import BATCH
@@ -35,6 +36,8 @@ RENEWED_SECONDS = HELD_SECONDS / 3
 """How long reading may take before the turn is held for longer."""
 BODY_BYTES = 1 << 20
 """How long a body may be."""
+QUIET_SECONDS = 1.0
+"""How long a webhook waits that was told of nothing at its last turn."""
 AGAIN_SECONDS = 2.0
 """How long a webhook waits whose changes could not be read."""
 _REVOKED = "Its API key was revoked or has expired; change the webhook with another key."
@@ -42,6 +45,7 @@ _NARROWED = "Its API key lacks the scope {}; change the webhook with another key
 _UNANSWERABLE = "Its query cannot be answered: {}"
 _TOO_LONG = "A change takes more than 1 MiB; have the query select less."
 _NOT_READ = "What its query selects could not be read in time."
+_DAMAGED = "What its query selects is damaged in the database: run casegraph verify."
 _DEFECT = "What its query selects could not be read: an internal error, which is logged."
 
 
@@ -102,20 +106,34 @@ class Telling:
             except InsufficientScope as refusal:
                 return await self._pause(self._turn, _NARROWED.format(refusal.scope))
             except Refused as refusal:
-                reason = str(refusal.errors[0]["message"])
+                codes = [error.get("extensions", {}).get("code") for error in refusal.errors]
+                if "INTERNAL_ERROR" in codes:
+                    return await self._failed(self._turn, _DEFECT)
+                reason = " ".join(str(error["message"]) for error in refusal.errors[:1])
                 return await self._pause(self._turn, _UNANSWERABLE.format(reason))
             except RateLimited as refusal:
                 # It goes on from where it was; nobody has failed.
                 await self._note(done=True)
                 return refusal.retry_after
             except TimedOut:
-                await self._failed(self._turn, _NOT_READ)
-                return AGAIN_SECONDS
-            except (Unavailable, Damaged):
+                if self._most == 1:
+                    return await self._failed(self._turn, _NOT_READ)
+                # Of so many changes; one may be read in time.
+                self._most = 1
+                await self._note()
+                continue
+            except Damaged:
+                return await self._failed(self._turn, _DAMAGED)
+            except Unavailable:
                 await self._note(done=True)
                 return AGAIN_SECONDS
             except DomainError as refusal:
                 return await self._pause(self._turn, _UNANSWERABLE.format(refusal.message))
+            if not batch.changes and not batch.more:
+                # Not after each change: most who are told of few types wait for something rare.
+                self._told = max(self._told, last)
+                await self._note(done=True)
+                return QUIET_SECONDS
             await self._deliver(self._turn, changes(who), batch, last)
         return 0
 
@@ -128,8 +146,14 @@ class Telling:
         subscription = self._payloads.of(webhook)
         meter = await metered(services.rates, who.key_id)
         last = await services.database.run(listed.last, PACE, who.workspace_id)
-        batch = await read(services, subscription, who, cursor(who, webhook.seq), self._most)
-        meter.settle(batch.visited)
+        try:
+            after = cursor(who, webhook.seq)
+            batch = await read(services, subscription, who, after, self._most, whole=True)
+        finally:
+            reading = READING.get()
+            meter.settle(reading.total if reading is not None else 0)
+        if not batch.changes and meter.charged == 1:
+            meter.waive()
         metrics.POINTS.labels("webhooks").inc(meter.charged)
         return who, batch, last
 
@@ -205,16 +229,14 @@ class Telling:
             is_last=outcome.status == 410,
         )
 
-    async def _failed(self, turn: Turn, error: str) -> None:
+    async def _failed(self, turn: Turn, error: str) -> float:
         """Note that the next change could not be read, as an attempt that failed."""
         database = self._services.database
-        following = await claims.events(
-            database, turn.workspace_id, self._told + 1, self._told + BATCH
-        )
-        for number in sorted(following)[:1]:
-            at = database.clock()
-            self._attempts.append(Attempt(number, *following[number], at, 0, None, error))
+        following = await claims.following(database, turn, self._told)
+        if following is not None:
+            self._attempts.append(Attempt(*following, database.clock(), 0, None, error))
         await self._note(done=True)
+        return AGAIN_SECONDS
 
     async def _note(self, *, done: bool = False) -> None:
         """Note what was delivered; the turn is what to go on with after that."""

@@ -7,13 +7,16 @@ import random
 import pytest
 
 from domain.access.principal import Scope
+from domain.errors import TimedOut
 from domain.inputs import ChangeFilter, DateRange
 from domain.reading import changes
 from domain.upkeep import administration
+from gateway.execution.operations import Operation
 from gateway.http import subscribing
 from gateway.http.parameters import Parameters
 from gateway.http.subscribing import Subscriptions
 from gateway.limits.points import metered
+from tests.gateway.execution.failing_reads import fail_on
 
 FEED = """query Feed($first: Int, $after: String, $last: Int, $before: String, $f: ChangeFilter) {
   changes(first: $first, after: $after, last: $last, before: $before, filter: $f) {
@@ -310,3 +313,50 @@ async def test_a_stream_does_not_look_again_through_what_it_does_not_want(
 
     assert told[0]["data"]["caseChanges"]["node"]["caseUuid"] == last["uuid"]
     assert len(set(cursors)) >= 4
+
+
+async def test_a_stream_tells_of_what_could_be_read_and_goes_on(api, settings, monkeypatch):
+    """As any query that graphql-core executes: what is missing is named, and the rest is told."""
+
+    async def run(self, context, given):
+        return None
+
+    monkeypatch.setattr(Operation, "run", run)
+    subscriptions = Subscriptions(api.services, settings)
+
+    async def authenticate():
+        return await api.services.keys.authenticate(api.keys["all"])
+
+    query = """subscription { caseChanges(types: ["case_created"]) {
+      node { case { name parties(first: 1) { nodes { role } } } } } }"""
+    who = await authenticate()
+    meter = await metered(api.services.rates, who.key_id)
+    subscription = await subscriptions.admitted(Parameters(query, None, None), who, meter)
+    told = []
+
+    async def listen():
+        async for change in subscriptions.answers(subscription, authenticate):
+            if change is not None:
+                told.append(json.loads(change.answer))
+
+    create = "mutation($n: String!) { createCase(input: {name: $n}) { userErrors { code } } }"
+    task = asyncio.create_task(listen())
+    try:
+        with monkeypatch.context() as failing:
+            fail_on(failing, "case_party", TimedOut)
+            await api.data(create, {"n": "First"})
+            async with asyncio.timeout(10):
+                while not told:  # noqa: ASYNC110 - another task reads
+                    await asyncio.sleep(0.02)
+        await api.data(create, {"n": "Second"})
+        async with asyncio.timeout(10):
+            while len(told) < 2:  # noqa: ASYNC110 - another task reads
+                await asyncio.sleep(0.02)
+    finally:
+        task.cancel()
+        await subscriptions.close()
+
+    first, second = told
+    assert {one["extensions"]["code"] for one in first["errors"]} == {"QUERY_TIMEOUT"}
+    assert "errors" not in second
+    assert second["data"]["caseChanges"]["node"]["case"]["name"] == "Second"

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from domain.errors import TimedOut, Unavailable
+from domain.errors import Damaged, TimedOut, Unavailable
 from domain.storage.tables import timeline_event
 from domain.upkeep import administration, purging
 from gateway.execution.operations import Operation
+from gateway.http.feeding import Refused
 from gateway.webhooks import delivering, telling
 from tests.gateway.execution.failing_reads import fail_on
 from tests.receivers import Answer, receiver
@@ -281,6 +282,7 @@ async def test_a_deleted_webhook_is_told_nothing(api, create, hooked, given_case
             ["query"],
             "types",
         ),
+        ({"query": "subscription { caseChanges(types: []) { cursor } }"}, ["query"], "type"),
         ({"events": []}, ["events"], None),
         ({"events": ["No Word!"]}, ["events", "0"], None),
         ({"after": "nonsense"}, ["after"], "cursor"),
@@ -365,6 +367,87 @@ async def test_what_could_not_be_read_in_time_is_told_later_and_whole(
     case = message.node["case"]
     assert (case["name"], case["parties"]["nodes"]) == ("Weiß ./. Müller", [{"role": "client"}])
     assert "errors" not in json.loads(message.body)
+
+
+async def test_a_backlog_that_takes_too_long_at_once_is_read_one_by_one(
+    api, create, given_case, hooked, monkeypatch
+):
+    real = telling.read
+
+    async def read(services, subscription, who, cursor, most, *, whole):
+        if most > 1:
+            raise TimedOut
+        return await real(services, subscription, who, cursor, most, whole=whole)
+
+    monkeypatch.setattr(telling, "read", read)
+    made = await create(hooked.url, events=["case_created"])
+    for _ in range(5):
+        await given_case()
+    await until(lambda: len(hooked.messages) >= 5)
+    shown = await api.data(SHOWN, {"id": made["webhook"]["id"]})
+    assert {one["error"] for one in shown["webhook"]["deliveries"]["nodes"]} <= {None}
+
+
+@pytest.mark.parametrize("error", [Damaged, lambda: RuntimeError("lost")])
+async def test_what_cannot_be_read_at_all_is_tried_again_and_told_of(
+    api, create, hooked, monkeypatch, error
+):
+    """The list of changes itself: damaged, or a defect here."""
+    made = await create(hooked.url, events=["case_created"])
+    real = telling.read
+
+    async def read(*arguments, **options):
+        if (raised := error()).__class__ is RuntimeError:
+            raise Refused([{"message": "x", "extensions": {"code": "INTERNAL_ERROR"}}])
+        raise raised
+
+    async def failed():
+        shown = (await api.data(SHOWN, {"id": made["webhook"]["id"]}))["webhook"]
+        assert shown["state"] == "ACTIVE"
+        return shown["deliveries"]["nodes"]
+
+    monkeypatch.setattr(telling, "read", read)
+    await api.data(NEW)
+    [first, *_rest] = (await until(failed))[::-1]
+    assert (first["type"], first["status"], first["attempt"]) == ("case_created", None, 1)
+    assert "lost" not in first["error"]
+    monkeypatch.setattr(telling, "read", real)
+    await until(lambda: hooked.messages)
+
+
+async def test_what_it_does_not_want_costs_its_key_nothing(
+    api, create, hooked, given_case, monkeypatch
+):
+    monkeypatch.setattr(telling, "QUIET_SECONDS", 0.0)
+    await create(hooked.url, events=["never_happens"], key="all")
+    rates = api.services.rates
+    who = await api.services.keys.authenticate(api.keys["all"])
+    before = rates.spend(who.key_id, 0).remaining
+    for _ in range(5):
+        await given_case(key="all")
+    spent = before - rates.spend(who.key_id, 0).remaining
+    await asyncio.sleep(1.5)
+    assert before - rates.spend(who.key_id, 0).remaining == spent
+
+
+async def test_an_id_that_none_can_have_is_none(api, create, hooked):
+    await create(hooked.url)
+    for id in ("%00", "whk_%00", "%ED%A0%80", "x" * 5_000):
+        for method, path in (
+            ("GET", f"/webhooks/{id}"),
+            ("PUT", f"/webhooks/{id}"),
+            ("DELETE", f"/webhooks/{id}"),
+            ("GET", f"/webhooks/{id}/deliveries"),
+            ("POST", f"/webhooks/{id}/secret"),
+        ):
+            body = {"json": {"state": "paused"}} if method == "PUT" else {}
+            response = await api.rest(method, path, **body)
+            assert response.status_code == 404, (method, path)
+    for id in ("\0", "x" * 5_000):
+        assert (await api.data(SHOWN, {"id": id}))["webhook"] is None
+        for document in (ROLL, DELETE):
+            [payload] = (await api.data(document, {"id": id})).values()
+            assert [one["code"] for one in payload["userErrors"]] == ["WEBHOOK_NOT_FOUND"]
 
 
 async def test_a_defect_is_a_failure_and_nothing_is_left_out(api, create, hooked, monkeypatch):
