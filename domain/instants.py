@@ -26,6 +26,11 @@ def before(instant: Instant, span: timedelta) -> Instant:
     return of(datetime.fromisoformat(instant) - span)
 
 
+def after(instant: Instant, span: timedelta) -> Instant:
+    """The instant *span* later."""
+    return before(instant, -span)
+
+
 def day(instant: Instant) -> str:
     """The day of an instant, as YYYY-MM-DD, in UTC."""
     return instant[:10]

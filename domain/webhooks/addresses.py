@@ -34,7 +34,7 @@ def checked_url(check: Check, value: object, networks: Sequence[Network]) -> str
     if parts is None or parts.scheme not in ("https", "http"):
         check.wrong("url must be a URL like https://hooks.example.org/casegraph.", "url")
     elif parts.username is not None or parts.password is not None or parts.fragment:
-        check.wrong("url must have no name, password or fragment.", "url")
+        check.wrong("url must have no user name, password or fragment.", "url")
     elif parts.scheme == "http" and not networks:
         check.wrong("url must begin with https://: what is delivered is confidential.", "url")
     elif (literal := _literal(parts.hostname or "")) and not is_allowed(
@@ -44,7 +44,7 @@ def checked_url(check: Check, value: object, networks: Sequence[Network]) -> str
     return url
 
 
-NOT_ALLOWED = "The address is not a public one, and none that webhooks may go to."
+NOT_ALLOWED = "The address is neither public nor in a network that webhooks may go to."
 
 
 def is_allowed(address: Address, networks: Sequence[Network], *, encrypted: bool) -> bool:

@@ -266,11 +266,7 @@ def _turn(found: Stored, now: Instant) -> Turn:
 
 
 def _held(db: Transaction) -> Instant:
-    return _later(db.now, HELD_SECONDS)
-
-
-def _later(instant: Instant, seconds: int) -> Instant:
-    return instants.before(instant, -timedelta(seconds=seconds))
+    return instants.after(db.now, timedelta(seconds=HELD_SECONDS))
 
 
 def _after(before: Webhook, attempts: Sequence[Attempt], seq: int, now: Instant) -> Webhook:
@@ -291,7 +287,7 @@ def _after(before: Webhook, attempts: Sequence[Attempt], seq: int, now: Instant)
     wait = RETRIES[min(failures, len(RETRIES)) - 1]
     wait += int(wait * random.uniform(0, _SPREAD))  # noqa: S311 - it is no secret
     wait = max(wait, min(last.retry_after, RETRIES[-1]))
-    return replace(after, due_at=_later(now, wait))
+    return replace(after, due_at=instants.after(now, timedelta(seconds=wait)))
 
 
 def _paused(one: Webhook, reason: str) -> Webhook:

@@ -208,7 +208,7 @@ async def roll_secret(
             return await _shown_again(call, who)
         before = await _found(call.db, who, webhook_id)
         old, new = before.row["secret"], signing.new_secret()
-        until = instants.before(call.db.now, -signing.ROLLED)
+        until = instants.after(call.db.now, signing.ROLLED)
         values = {"secret": new, "old_secret": old, "old_until": until}
         after = await rows.change(call.db, before, values)
         told = Change("secret_digest", signing.digest(old), signing.digest(new))

@@ -33,7 +33,7 @@ _QUERY = (
     "answer is what the webhook gets. It may have fragments and the argument `caseId`, but no "
     "variables without a default. If absent or null, a selection of the change itself."
 )
-_URL = "Where to, like `https://hooks.example.org/casegraph`: a public address, over TLS."
+_URL = "Where to deliver, like `https://hooks.example.org/casegraph`: a public address, over TLS."
 
 
 @strawberry.enum(description="Whether a webhook is told of changes.")

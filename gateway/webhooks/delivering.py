@@ -29,8 +29,6 @@ EVERY_SECONDS = 1.0
 """How long it takes to see a webhook that is new, or due again."""
 PAUSE_SECONDS = 0.05
 """How long one look at all webhooks waits for the next, at least."""
-
-
 OF_ONE = AT_ONCE // 4
 """How many of these may be of one workspace."""
 STOP_SECONDS = 3.0

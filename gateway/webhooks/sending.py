@@ -76,8 +76,8 @@ class Sender:
         began = time.monotonic()
         status, retry_after, error = 0, 0, ""
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                status, retry_after = await self._posted(url, body, headers)
+            async with asyncio.timeout(ANSWER_SECONDS) as limit:
+                status, retry_after = await self._posted(url, body, headers, limit)
         except TimeoutError:
             error = f"There was no answer within {ANSWER_SECONDS:.0f} seconds."
         except _Failed as failure:
@@ -91,7 +91,9 @@ class Sender:
         duration = round((time.monotonic() - began) * 1_000)
         return Outcome(duration, status or None, error or None, retry_after)
 
-    async def _posted(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, int]:
+    async def _posted(
+        self, url: str, body: bytes, headers: dict[str, str], limit: asyncio.Timeout
+    ) -> tuple[int, int]:
         """The status of the answer, and the seconds after which to come again."""
         parts = urlsplit(url)
         # By the parser that has checked it; httpcore's own leaves out a part of some paths.
@@ -123,7 +125,7 @@ class Sender:
                 extensions={"trace": noted},
             )
             try:
-                return await _answered(stream)
+                return await _answered(stream, limit)
             except _BROKEN:
                 # Whoever kept the connection may have closed it at this moment.
                 if connected:
@@ -131,10 +133,11 @@ class Sender:
         raise httpcore.ReadError
 
 
-async def _answered(stream: Any) -> tuple[int, int]:
+async def _answered(stream: Any, limit: asyncio.Timeout) -> tuple[int, int]:
     """The status of an answer, as soon as there is one, and what Retry-After says."""
     async with contextlib.AsyncExitStack() as stack:
         response = await stack.enter_async_context(stream)
+        limit.reschedule(None)
         answered = {name.lower(): value for name, value in response.headers}
         # Read to the end, if it is near: the connection serves the next delivery, too. The status
         # stands, however this goes.

@@ -9,16 +9,21 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
+import httpx2
 import pytest
 from sqlalchemy import select
 
 from domain.errors import Damaged, TimedOut, Unavailable
 from domain.storage.tables import timeline_event
 from domain.upkeep import administration, purging
+from gateway.app import create_app
 from gateway.execution.operations import Operation
 from gateway.http.feeding import Refused
+from gateway.telemetry import metrics
 from gateway.webhooks import delivering, telling
 from tests.gateway.execution.failing_reads import fail_on
 from tests.receivers import Answer, receiver
@@ -27,7 +32,7 @@ CREATE = """mutation($input: CreateWebhookInput!) { createWebhook(input: $input)
   secret userErrors { code message field }
   webhook { id url events query keyId state reason cursor failures failingSince dueAt createdAt }
 } }"""
-SHOWN = """query($id: ID!) { webhook(id: $id) { id state reason failures failingSince cursor
+SHOWN = """query($id: ID!) { webhook(id: $id) { id state reason failures failingSince dueAt cursor
   deliveries(first: 100) { totalCount nodes { eventId type attempt status error durationMs at } }
 } }"""
 UPDATE = """mutation($input: UpdateWebhookInput!) { updateWebhook(input: $input) {
@@ -576,3 +581,95 @@ async def test_a_key_without_the_scope_reads_no_event_of_a_webhook(api, create, 
             key=key,
         )
         assert found == {"node": None, "nodes": [None]}
+
+
+async def shown_of(api, made):
+    return (await api.data(SHOWN, {"id": made["webhook"]["id"]}))["webhook"]
+
+
+async def test_who_is_gone_is_told_no_more(api, create, given_case):
+    with receiver(lambda _number: Answer(410)) as gone:
+        made = await create(gone.url, events=["case_created"])
+        await given_case()
+
+        async def paused():
+            found = await shown_of(api, made)
+            return found if found["state"] == "PAUSED" else None
+
+        assert (await until(paused))["reason"] == "The receiver answered 410 Gone."
+        assert len(gone.messages) == 1
+
+
+async def test_who_wants_to_be_left_alone_is(api, create, given_case):
+    busy = Answer(503, (("Retry-After", "3600"),))
+    with receiver(lambda _number: busy) as away:
+        made = await create(away.url, events=["case_created"])
+        await given_case()
+
+        async def failed():
+            found = await shown_of(api, made)
+            return found if found["failures"] else None
+
+        found = await until(failed)
+        due, since = map(datetime.fromisoformat, (found["dueAt"], found["failingSince"]))
+        assert 3_590 <= (due - since).total_seconds() <= 3_610
+
+
+async def test_deliveries_are_counted(api, create, given_case):
+    def counted():
+        name = "casegraph_webhook_deliveries_total"
+        return [
+            metrics.REGISTRY.get_sample_value(name, {"outcome": one}) or 0
+            for one in ("delivered", "failed")
+        ]
+
+    before = counted()
+    with receiver(lambda number: Answer(503 if number == 0 else 200)) as flaky:
+        await create(flaky.url, events=["case_created"])
+        await given_case()
+        await until(lambda: len(flaky.messages) == 2)
+        await until(lambda: counted() == [before[0] + 1, before[1] + 1])
+
+
+@asynccontextmanager
+async def serving(settings, key):
+    """One more gateway over the same database; how to ask it."""
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+        headers = {"Authorization": f"Bearer {key}"}
+        async with httpx2.AsyncClient(
+            transport=transport, base_url="http://testserver", headers=headers
+        ) as http:
+
+            async def asked(query, **variables):
+                body = {"query": query, "variables": variables}
+                answer = (await http.post("/graphql", json=body)).json()
+                assert "errors" not in answer, answer
+                return answer["data"]
+
+            yield asked
+
+
+async def test_a_gateway_may_deliver_nothing(settings, firms, hooked):
+    async with serving(settings.but(webhooks=False), firms[1]["all"]) as asked:
+        await asked(CREATE, input={"url": hooked.url})
+        await asked(NEW)
+        await asyncio.sleep(1.5)
+    assert hooked.messages == []
+
+
+async def test_a_stop_lets_others_go_on_at_once(settings, firms):
+    """Neither a long answer nor the hold of who has stopped is waited for."""
+    key = firms[1]["all"]
+    with receiver(lambda number: Answer(delay=20 if number == 0 else 0)) as slow:
+        async with serving(settings, key) as asked:
+            await asked(CREATE, input={"url": slow.url, "events": ["case_created"]})
+            await asked(NEW)
+            await until(lambda: slow.messages)
+            began = time.monotonic()
+        assert time.monotonic() - began < 8
+        async with serving(settings, key):
+            await until(lambda: len(slow.messages) >= 2, 8)
+        first, second = slow.messages[:2]
+        assert first.headers["webhook-id"] == second.headers["webhook-id"]

@@ -190,6 +190,22 @@ async def test_a_status_stands_however_the_rest_of_the_answer_goes(sender, cut, 
     assert outcome.duration_ms < 3_000
 
 
+async def test_a_status_at_the_last_moment_is_in_time(sender, monkeypatch):
+    monkeypatch.setattr(sending, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(sending, "REST_SECONDS", 0.6)
+
+    async def answer(reader, writer):
+        await request_of(reader)
+        await asyncio.sleep(0.3)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nx")
+        await writer.drain()
+        await asyncio.sleep(5)
+
+    async with listening(answer) as (port, _connections):
+        outcome = await sender.send(f"http://127.0.0.1:{port}/", b"{}", {})
+    assert (outcome.status, outcome.error) == (200, None)
+
+
 @pytest.mark.parametrize("pause", [0, 0.003, 0.02])
 async def test_a_kept_connection_that_is_closed_is_no_failure(sender, pause):
     """A receiver may close whenever it has answered (RFC 9112, 9.5)."""
