@@ -114,12 +114,22 @@ async def test_who_does_not_answer_in_time(sender, monkeypatch):
     assert "no answer within" in outcome.error
 
 
-async def test_an_answer_that_drips_does_not_last_for_ever(sender, monkeypatch):
+@pytest.mark.parametrize(
+    ("begun", "status"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n", 200),
+        (b"HTTP/1.1 200 OK\r\nx: ", None),
+        (b"HTTP/1.1 ", None),
+    ],
+)
+async def test_an_answer_that_drips_does_not_last_for_ever(sender, monkeypatch, begun, status):
+    """Its status counts, once that is there; before, nothing does."""
     monkeypatch.setattr(sending, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(sending, "REST_SECONDS", 0.5)
 
     async def drip(reader, writer):
         await request_of(reader)
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+        writer.write(begun)
         while True:
             writer.write(b"x")
             await writer.drain()
@@ -129,7 +139,8 @@ async def test_an_answer_that_drips_does_not_last_for_ever(sender, monkeypatch):
         began = time.monotonic()
         outcome = await sender.send(f"http://127.0.0.1:{port}/", b"{}", {})
     assert time.monotonic() - began < 2
-    assert outcome.error
+    assert outcome.status == status
+    assert (outcome.error is None) == (status == 200)
 
 
 async def test_a_long_answer_is_not_read_to_its_end(sender):
