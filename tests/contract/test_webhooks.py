@@ -17,9 +17,11 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
+from domain.access.keys import change_key
 from domain.errors import Damaged, TimedOut, Unavailable
 from domain.storage.tables import timeline_event
 from domain.upkeep import administration, purging
+from domain.webhooks import claims
 from gateway.app import create_app
 from gateway.execution.operations import Operation
 from gateway.http.feeding import Refused
@@ -177,6 +179,7 @@ async def test_events_narrow_it(api, create, hooked, given_case):
     await until(lambda: hooked.messages)
     assert [one.node["type"] for one in hooked.messages] == ["case_deleted"]
     # What it is not told of is noted as well.
+    await given_case()
     page = await api.data("{ changes(last: 1) { pageInfo { endCursor } } }")
     end = page["changes"]["pageInfo"]["endCursor"]
 
@@ -604,6 +607,10 @@ async def test_who_wants_to_be_left_alone_is(api, create, given_case):
     busy = Answer(503, (("Retry-After", "3600"),))
     with receiver(lambda _number: busy) as away:
         made = await create(away.url, events=["case_created"])
+        # Answers that were asked for before are none that are kept.
+        for _ in range(3):
+            listed = "{ webhooks { failures } }"
+            assert (await api.data(listed))["webhooks"] == [{"failures": 0}]
         await given_case()
 
         async def failed():
@@ -612,6 +619,7 @@ async def test_who_wants_to_be_left_alone_is(api, create, given_case):
 
         found = await until(failed)
         due, since = map(datetime.fromisoformat, (found["dueAt"], found["failingSince"]))
+        assert (await api.data(listed))["webhooks"] == [{"failures": 1}]
         assert 3_590 <= (due - since).total_seconds() <= 3_610
 
 
@@ -673,3 +681,53 @@ async def test_a_stop_lets_others_go_on_at_once(settings, firms):
             await until(lambda: len(slow.messages) >= 2, 8)
         first, second = slow.messages[:2]
         assert first.headers["webhook-id"] == second.headers["webhook-id"]
+
+
+async def test_a_stop_begins_no_delivery_any_more(settings, firms):
+    with receiver(lambda _number: Answer(delay=0.3)) as slow:
+        async with serving(settings, firms[1]["all"]) as asked:
+            await asked(CREATE, input={"url": slow.url, "events": ["case_created"]})
+            for _ in range(12):
+                await asked(NEW)
+            await until(lambda: slow.messages)
+            count, began = len(slow.messages), time.monotonic()
+        assert time.monotonic() - began < 2
+        assert len(slow.messages) <= count + 1
+
+
+async def test_a_key_that_was_narrowed_pauses_its_webhook(api, create, hooked, given_case, owner):
+    raw, key = await administration.create_key(
+        owner, "guest", ["cases:read", "webhooks:write"], slug="default"
+    )
+    made = await create(hooked.url, key=raw)
+    async with owner.write(1) as db:
+        await change_key(db, 1, key.id, scopes="cases:read")
+    await given_case()
+
+    async def paused():
+        return (await shown_of(api, made))["reason"]
+
+    assert "lacks the scope webhooks:write" in await until(paused)
+    assert hooked.messages == []
+
+
+async def test_what_is_erased_since_it_was_read_is_left_out(
+    api, create, hooked, given_case, monkeypatch
+):
+    real, left_out = claims.events, []
+
+    async def events(*arguments):
+        found = await real(*arguments)
+        if found and not left_out:
+            left_out.append(found.pop(min(found))[0])
+        return found
+
+    monkeypatch.setattr(claims, "events", events)
+    await create(hooked.url, events=["case_created"])
+    for _ in range(3):
+        await given_case()
+    await until(lambda: len(hooked.messages) >= 2)
+    await asyncio.sleep(0.5)
+    told = [one.node["databaseId"] for one in hooked.messages]
+    assert len(left_out) == 1
+    assert left_out[0] not in told[:1]
