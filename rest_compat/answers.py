@@ -100,8 +100,8 @@ async def case_page(
 ) -> Response:
     """A page of full case objects, if *matched* each with its matches; with the facets of the whole
     list, if any are asked for."""
-    listing = await asked.settled(db)
-    rows = await db.fetch(listing.page(paging, CASE, keyed=True))
+    listing = await asked.settled(db, paging, CASE)
+    [rows] = await db.fetch_each([listing.page(paging, CASE, keyed=True)])
     more = len(rows) > paging.limit
     del rows[paging.limit :]
     # Each row starts with the sort keys for its cursor; the columns follow.

@@ -85,7 +85,9 @@ class ChangeList:
         """One row: the number of events in the whole list."""
         return Fetch(_count(self._shape), self.values)
 
-    async def settled(self, db: Snapshot) -> "ChangeList":
+    async def settled(
+        self, db: Snapshot, _paging: Paging | None = None, _columns: tuple[str, ...] = ()
+    ) -> "ChangeList":
         """The same list, with the numbers between which a span of time lies.
 
         No event is recorded earlier than its predecessor, so that they are found without reading

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import orjson
-from sqlalchemy import ColumnElement, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, false, func, select, true
 
 from domain.access.principal import Principal, Scope
 from domain.inputs import CaseFilter, CaseOrder, CaseOrderField
@@ -21,14 +20,15 @@ from domain.reading.filters import Compiled, Shape
 from domain.reading.lookups import Kind
 from domain.reading.paging import Paging, Window, outside, page_values
 from domain.reading.search import Wanted
-from domain.storage.database import Snapshot
-from domain.storage.spellings import aside, each
+from domain.storage import turns
+from domain.storage.database import Row, Snapshot
+from domain.storage.spellings import each
 from domain.storage.statements import Fetch, Known, Prepared
 
 FEW = 500
-"""Hits of a search that are found at once; more are met when the list is walked in its order."""
+"""Hits of a search that are put in order; more are met when the list is walked in its order."""
 MANY = 20_000
-"""Hits that are found at once for a list by relevance, which cannot be walked: three megabytes."""
+"""Hits that are put in order for a list by relevance, which cannot be walked."""
 NEWEST_FIRST = CaseOrder()
 _BY_NAME = CaseOrder(CaseOrderField.NAME, descending=False)
 _BY_RELEVANCE = CaseOrder(CaseOrderField.RELEVANCE)
@@ -45,6 +45,21 @@ _KEY_TYPES = (str, str)
 
 
 @dataclass(frozen=True, slots=True)
+class Hits:
+    """What a search that leads to few items has found: how many they are, and a page of them.
+
+    The rows have the key, then *columns*, and there is up to one beyond the page. *outside* tells
+    of each cursor whether anything is at it or beyond it.
+    """
+
+    total: int
+    paging: Paging | None
+    columns: tuple[str, ...]
+    rows: list[Row]
+    outside: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
 class RootList:
     """The workspace's cases, parties or staff that match a filter, in one order."""
 
@@ -54,8 +69,8 @@ class RootList:
     order: CaseOrder
     found: Compiled | None = None
     """The filter with what is known of its search; cursors do not depend on it."""
-    matches: Sequence[tuple[str, str]] | None = None
-    """The keys of all its items, in its order, if they are known."""
+    hits: Hits | None = None
+    """What its search has found, if that is few."""
 
     key_width = len(_KEY_TYPES)
 
@@ -81,20 +96,16 @@ class RootList:
 
     def page(
         self, paging: Paging, columns: tuple[str, ...], *, keyed: bool = False, ahead: int = 1
-    ) -> Fetch:
+    ) -> Fetch | Known:
         """Rows: the key if *keyed*, then *columns*; up to *ahead* rows beyond the page.
 
         Raises Invalid for a cursor from another list.
         """
-        window = Window.of(paging)
+        if (hits := self.hits) is not None and (hits.paging, hits.columns) == (paging, columns):
+            rows = hits.rows[: paging.limit + ahead]
+            return Known(rows if keyed else [row[self.key_width :] for row in rows])
         values = self.values | page_values(paging, self.seal, _KEY_TYPES, ahead)
-        shape = self.conditions.shape
-        if self.matches is not None:
-            shape = THESE
-            values["these"] = orjson.dumps(self._within(window, values)).decode()
-            window = Window(after=False, before=False, backwards=window.backwards)
-        sorting = Sorting(self.kind, self.order, shape, self.ranking)
-        return Fetch(_page(sorting, window, columns, keyed=keyed), values)
+        return Fetch(_page(self._sorting, Window.of(paging), columns, keyed=keyed), values)
 
     def outside(self, paging: Paging, name: str) -> Fetch | Known | None:
         """A row if anything is at the cursor *name*, "after" or "before", or beyond it.
@@ -103,71 +114,71 @@ class RootList:
         """
         if getattr(paging, name) is None:
             return None
+        if self.hits is not None and self.hits.paging == paging:
+            return Known([(1,)] if self.hits.outside[name] else [])
         values = self.values | page_values(paging, self.seal, _KEY_TYPES)
-        if self.matches is not None:
-            bound = values[f"{name}_0"], values[f"{name}_1"]
-            beyond = name == "after" if self.order.descending else name == "before"
-            there = any(key >= bound if beyond else key <= bound for key in self.matches)
-            return Known([(1,)] if there else [])
-        sorting = Sorting(self.kind, self.order, self.conditions.shape, self.ranking)
-        return Fetch(_outside(sorting, name), values)
+        return Fetch(_outside(self._sorting, name), values)
 
     def count(self) -> Fetch | Known:
         """One row: the number of items in the whole list."""
-        if self.matches is not None:
-            return Known([(len(self.matches),)])
+        if self.hits is not None:
+            return Known([(self.hits.total,)])
         return Fetch(_count(self.kind, self.conditions.shape), self.values)
 
     @property
     def seeking(self) -> Wanted | None:
         """Its search by the index, if there is one, until it is settled."""
-        if self.matches is not None or self.found is not None:
+        if self.found is not None:
             return None
         wanted = self.compiled.search
         return wanted if wanted is not None and wanted.indexed else None
 
-    async def settled(self, db: Snapshot) -> "RootList":
-        """The same list; if its search leads to few items, they are found now, for page and total.
+    async def settled(
+        self, db: Snapshot, paging: Paging | None = None, columns: tuple[str, ...] = ()
+    ) -> "RootList":
+        """The same list; if its search leads to few items, they are found now: their number, and
+        a page with *columns*, if any is asked for.
 
         If there are many, walking the list in its order until enough of them were met takes less,
-        but not by relevance.
+        but not by relevance. Raises Invalid for a cursor from another list.
         """
         wanted = self.seeking
         if wanted is None:
             return self
         wanted = await search.ordered(db, wanted, self.values, FEW)
-        keys = await db.fetch(self.first_matches(wanted))
-        if len(keys) > self.at_once:
-            return replace(self, found=self.compiled.with_modes(wanted))
-        return self.with_matches([(first, id) for first, id in keys])
+        found = self.compiled.with_modes(wanted)
+        rows = await db.fetch(self.first_hits(wanted, paging, columns))
+        total, after, before = rows[0][:_TOLD]
+        turns.met(total)
+        if total > self.at_once:
+            return replace(self, found=found)
+        page = [row[_TOLD:] for row in rows if row[_TOLD] is not None] if paging else []
+        outside = {"after": bool(after), "before": bool(before)}
+        return replace(self, found=found, hits=Hits(total, paging, columns, page, outside))
 
-    def first_matches(self, wanted: Wanted) -> Fetch:
-        """Rows: the keys of the first items that its search leads to, one more than at once."""
-        shape = self.compiled.with_modes(wanted).shape
-        sorting = Sorting(self.kind, self.order, shape, self.ranking)
-        return Fetch(_first_matches(sorting, wanted), {**self.values, "limit": self.at_once + 1})
+    def first_hits(
+        self, wanted: Wanted, paging: Paging | None = None, columns: tuple[str, ...] = ()
+    ) -> Fetch:
+        """At least one row: the number of items that its search leads to, up to one more than are
+        found at once; whether any is outside the page, by either cursor; the key and *columns* of
+        an item of the page.
+        """
+        values = {**self.values, "most": self.at_once + 1}
+        window = None
+        if paging is not None:
+            window = Window.of(paging)
+            values |= page_values(paging, self.seal, _KEY_TYPES)
+        sorting = self._sorting._replace(shape=self.compiled.with_modes(wanted).shape)
+        return Fetch(_first_hits(sorting, wanted, window, columns), values)
 
     @property
     def at_once(self) -> int:
         """How many items are found at once."""
         return MANY if self.ranking is not None else FEW
 
-    def with_matches(self, keys: Sequence[tuple[str, str]]) -> "RootList":
-        """The same list, which has the items with these keys and no others."""
-        return replace(self, matches=sorted(keys, reverse=self.order.descending))
-
-    def _within(self, window: Window, values: Mapping[str, Any]) -> list[str]:
-        """The ids on a page whose items are known, and up to one beyond it for each ahead."""
-        assert self.matches is not None
-        keys = self.matches
-        for name in ("after", "before"):
-            if getattr(window, name):
-                bound = values[f"{name}_0"], values[f"{name}_1"]
-                less = (name == "after") == self.order.descending
-                keys = [key for key in keys if (key < bound if less else key > bound)]
-        limit = values["limit"]
-        chosen = keys[-limit:] if window.backwards else keys[:limit]
-        return [id for _first, id in chosen]
+    @property
+    def _sorting(self) -> "Sorting":
+        return Sorting(self.kind, self.order, self.conditions.shape, self.ranking)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -265,8 +276,7 @@ class Sorting(NamedTuple):
         c = self.kind.table.c
         if self.ranking is not None:
             return [search.score(self.ranking, c.id).concat(c.created_at), c.id]
-        first = c[_ordered_by(self.kind, self.order)]
-        return [aside(first) if _hits(self.shape) else first, c.id]
+        return [c[_ordered_by(self.kind, self.order)], c.id]
 
 
 @lru_cache(maxsize=512)
@@ -282,18 +292,52 @@ def _page(sorting: Sorting, window: Window, columns: tuple[str, ...], *, keyed: 
     return matching(statement.limit(bindparam("limit")), sorting.kind, sorting.shape)
 
 
-@lru_cache(maxsize=128)
-def _first_matches(sorting: Sorting, wanted: Wanted) -> Prepared:
-    """Both parts of the keys of up to *limit* items, in no order."""
-    kind, shape = sorting.kind, sorting.shape
-    first, id = sorting.key
-    statement = select(first, id).limit(bindparam("limit"))
+_TOLD = 3
+"""How many columns of each row of first_hits() are not the page's."""
+
+
+@lru_cache(maxsize=256)
+def _first_hits(
+    sorting: Sorting, wanted: Wanted, window: Window | None, columns: tuple[str, ...]
+) -> Prepared:
+    kind, shape, descending = sorting.kind, sorting.shape, sorting.order.descending
+    key = [one.label(f"key{n}") for n, one in enumerate(sorting.key)]
+    shown = [kind.table.c[name].label(f"column{n}") for n, name in enumerate(columns)]
+    statement = select(*key, *shown).limit(bindparam("most"))
+
+    def among(found: Select[Any]) -> Select[Any]:
+        met = found.cte("met").prefix_with("MATERIALIZED")
+        of_met = [met.c.key0, met.c.key1]
+        beyond = [
+            exists(select(1).where(outside(of_met, name, descending=descending)[0]))
+            if window is not None and getattr(window, name)
+            else false()
+            for name in ("after", "before")
+        ]
+        count = func.count().label("total")
+        named = [one.label(name) for one, name in zip(beyond, ("after", "before"), strict=True)]
+        told = select(count, *named).select_from(met).subquery("told")
+        if window is None:
+            return select(told)
+        order = window.order(of_met, descending=descending)
+        conditions = window.conditions(of_met, descending=descending)
+        page = (
+            select(met)
+            .where(*conditions)
+            .order_by(*order)
+            .limit(bindparam("limit"))
+            .subquery("page")
+        )
+        both = told.outerjoin(page, true())
+        order = window.order([page.c.key0, page.c.key1], descending=descending)
+        return select(told, page).select_from(both).order_by(*order)
+
     # PostgreSQL looks up the hits, each by its id, and at nothing else.
     hits = rows_of(kind.table, search.hits(wanted).subquery("sought"))
     rest = tuple(part for part in shape if part != wanted)
     return Prepared(
-        _conditioned(statement, kind, shape),
-        postgresql=_conditioned(statement, kind, rest).add_cte(hits),
+        among(_conditioned(statement, kind, shape)),
+        postgresql=among(_conditioned(statement, kind, rest).add_cte(hits)),
     )
 
 
@@ -331,10 +375,6 @@ def matching(statement: Select[Any], kind: Kind, shape: Shape) -> Prepared:
         _conditioned(statement, kind, shape),
         postgresql=_conditioned(statement, kind, rest).add_cte(found),
     )
-
-
-THESE: Shape = ("all", ("hits", "these"))
-"""What is on a page of which the ids are known."""
 
 
 def _hits(shape: Shape) -> Shape | None:

@@ -56,9 +56,14 @@ def search(who: Principal, query: str, types: Collection[SearchType] | None = No
     return MixedList(found if seeking else [], seal)
 
 
-async def settled(db: Snapshot, asked: MixedList) -> MixedList:
-    """The same list, whose hits are found now if they are not very many."""
-    return replace(asked, lists=[await one.settled(db) for one in asked.lists])
+async def settled(db: Snapshot, asked: MixedList, paging: Paging) -> MixedList:
+    """The same list, whose hits are found now for a page, if they are not very many.
+
+    Raises Invalid for a bad cursor.
+    """
+    place = asked.place(paging)
+    found = [await one.settled(db, _window(one, paging, place), one.columns) for one in asked.lists]
+    return replace(asked, lists=found)
 
 
 async def page(db: Snapshot, asked: MixedList, paging: Paging) -> Page[Any]:

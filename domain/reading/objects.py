@@ -100,8 +100,8 @@ async def staff(
 
 async def page(db: Snapshot, asked: RootList | ChangeList, paging: Paging) -> Page[Any]:
     """A page of a root list."""
-    asked = await asked.settled(db)
-    rows = await db.fetch(asked.page(paging, asked.columns, keyed=True))
+    asked = await asked.settled(db, paging, asked.columns)
+    [rows] = await db.fetch_each([asked.page(paging, asked.columns, keyed=True)])
     build, sealed, width = asked.build, asked.seal(), asked.key_width
     return page_of([Edge(build(row[width:]), row[:width], sealed) for row in rows], paging)
 

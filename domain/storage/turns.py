@@ -56,6 +56,12 @@ READING: ContextVar[Reading | None] = ContextVar("reading", default=None)
 """The request that this task answers; None for the operator's commands."""
 
 
+def met(rows: int) -> None:
+    """Count rows that a statement has found, and not returned."""
+    if (reading := READING.get()) is not None:
+        reading.visited += 2 * rows
+
+
 class Crowd:
     """Whether several keys have asked for something in the last second."""
 

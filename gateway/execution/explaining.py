@@ -126,12 +126,13 @@ def _fetches(layer: Layer, variables: VariableValues) -> tuple[int, list[Fetchab
     match load:
         case RootPage():
             listing = load.ask(NOBODY)
-            hits = None
+            paging = load.paging if layer.listed else None
+            hits = page = count = None
             if isinstance(listing, RootList) and (wanted := listing.seeking):
-                hits = listing.first_matches(wanted)
-                listing = listing.with_matches([])
-            page = listing.page(load.paging, columns, keyed=layer.keyed) if layer.listed else None
-            count = listing.count() if layer.counted else None
+                hits = listing.first_hits(wanted, paging, columns)
+            else:
+                page = listing.page(paging, columns, keyed=layer.keyed) if paging else None
+                count = listing.count() if layer.counted else None
             facets = [
                 fetch
                 for request, _when in layer.facets

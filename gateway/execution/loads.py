@@ -66,7 +66,8 @@ class RootPage:
 
     async def resolve(self, context: Context, _root: Any) -> Listing:
         db = await context.snapshot()
-        listing = await self.ask(context.who).settled(db)
+        asked = self.ask(context.who)
+        listing = await asked.settled(db, self.paging, asked.columns)
         page = await objects.page(db, listing, self.paging)
 
         async def count() -> int:
@@ -130,7 +131,7 @@ class MixedPage:
 
     async def resolve(self, context: Context, _root: Any) -> Listing:
         db = await context.snapshot()
-        listing = await mixed.settled(db, self.ask(context.who))
+        listing = await mixed.settled(db, self.ask(context.who), self.paging)
         page = await mixed.page(db, listing, self.paging)
 
         async def count() -> int:

@@ -158,7 +158,8 @@ class _Writer:
                 self._line(f"load{n} = request{n}(variables)")
                 self._line(f"asked{n} = load{n}.ask(who)")
                 if layer.request.names & {"filter", "search"}:
-                    self._line(f"asked{n} = await asked{n}.settled(db)")
+                    of = f"db, load{n}.paging, columns{n}" if layer.listed or bounded else "db"
+                    self._line(f"asked{n} = await asked{n}.settled({of})")
                 if layer.listed or bounded:
                     self._line(f"fetch{n} = asked{n}.page(load{n}.paging, {page})")
                 if layer.counted:
