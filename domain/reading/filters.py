@@ -6,7 +6,7 @@ differ only in values share a shape, and therefore a statement.
 
 import json
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -79,9 +79,11 @@ class Compiled:
         parts = self.shape[1:] if self.shape[0] == "all" else ()
         return next((part for part in parts if isinstance(part, Wanted)), None)
 
-    def with_modes(self, changed: Wanted) -> "Compiled":
-        """The same, with the search of the same name as it is in *changed*."""
-        return self._with(changed.name, changed)
+    def with_search(self, changed: Wanted, values: Mapping[str, Any]) -> "Compiled":
+        """The same, with the search of the same name as it is in *changed*, and its *values*."""
+        known = self._with(changed.name, changed)
+        known.values = {**self.values, **values}
+        return known
 
     def with_hits(self, name: str, ids: Sequence[str]) -> "Compiled":
         """The same, if the search of this name has these hits and no others."""

@@ -142,23 +142,20 @@ class RootList:
         If there are many, walking the list in its order until enough of them were met takes less,
         but not by relevance. Raises Invalid for a cursor from another list.
         """
-        wanted = self.seeking
-        if wanted is None:
+        if (wanted := self.seeking) is None:
             return self
-        wanted = await search.ordered(db, wanted, self.values, FEW)
-        found = self.compiled.with_modes(wanted)
-        rows = await db.fetch(self.first_hits(wanted, paging, columns))
+        ordered = await search.ordered(db, wanted, self.values, FEW)
+        asked = replace(self, found=self.compiled.with_search(*ordered))
+        rows = await db.fetch(asked.first_hits(paging, columns))
         total, after, before = rows[0][:_TOLD]
         turns.met(total)
         if total > self.at_once:
-            return replace(self, found=found)
+            return asked
         page = [row[_TOLD:] for row in rows if row[_TOLD] is not None] if paging else []
         outside = {"after": bool(after), "before": bool(before)}
-        return replace(self, found=found, hits=Hits(total, paging, columns, page, outside))
+        return replace(asked, hits=Hits(total, paging, columns, page, outside))
 
-    def first_hits(
-        self, wanted: Wanted, paging: Paging | None = None, columns: tuple[str, ...] = ()
-    ) -> Fetch:
+    def first_hits(self, paging: Paging | None = None, columns: tuple[str, ...] = ()) -> Fetch:
         """At least one row: the number of items that its search leads to, up to one more than are
         found at once; whether any is outside the page, by either cursor; the key and *columns* of
         an item of the page.
@@ -168,8 +165,9 @@ class RootList:
         if paging is not None:
             window = Window.of(paging)
             values |= page_values(paging, self.seal, _KEY_TYPES)
-        sorting = self._sorting._replace(shape=self.compiled.with_modes(wanted).shape)
-        return Fetch(_first_hits(sorting, wanted, window, columns), values)
+        wanted = self.conditions.search
+        assert wanted is not None
+        return Fetch(_first_hits(self._sorting, wanted, window, columns), values)
 
     @property
     def at_once(self) -> int:
@@ -205,11 +203,11 @@ async def sought(db: Snapshot, asked: RootList) -> RootList:
     wanted = asked.compiled.search
     if wanted is None or not wanted.indexed:
         return asked
-    wanted = await search.ordered(db, wanted, asked.values, FEW)
-    values = {**asked.values, "limit": MANY + 1}
+    wanted, known = await search.ordered(db, wanted, asked.values, FEW)
+    values = {**asked.values, **known, "limit": MANY + 1}
     hits = [id for (id,) in await db.fetch(Fetch(search.first_hits(wanted), values))]
     if len(hits) > MANY:
-        return replace(asked, found=asked.compiled.with_modes(wanted))
+        return replace(asked, found=asked.compiled.with_search(wanted, known))
     return replace(asked, found=asked.compiled.with_hits(wanted.name, hits))
 
 

@@ -4,11 +4,13 @@ What is sought is in terms.py; how the index keeps a text, in domain/words.py. O
 statements and the values of their parameters agree by their names.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import (
     ColumnElement,
     Integer,
@@ -22,6 +24,7 @@ from sqlalchemy import (
     exists,
     false,
     func,
+    intersect,
     literal,
     or_,
     select,
@@ -31,7 +34,7 @@ from sqlalchemy import (
 from domain.reading import terms
 from domain.reading.terms import Score, Sought
 from domain.storage.database import Snapshot
-from domain.storage.spellings import Asked, counted_by_index, found_by_index, holds
+from domain.storage.spellings import Asked, candidates, found_by_index, holds
 from domain.storage.statements import Fetch, Prepared
 from domain.storage.tables import case_party, search_entry, staff_assignment
 
@@ -44,6 +47,8 @@ MOST_VISITS = 50_000
 """What any other search is taken to visit at most, so that the largest firm can make a few."""
 MUCH_MORE = 3
 """How many times as many entries a term may have as the rarest, and still be found by the index."""
+MOST_KNOWN = 2_000
+"""Entries of a term that the index is not asked for again."""
 _ID = 36
 """Characters in the id of a case."""
 _ENTRIES = Prepared(
@@ -76,6 +81,8 @@ class Mode(StrEnum):
 
     INDEX = "index"
     """Those that the index finds."""
+    KNOWN = "known"
+    """Those of what the index has found: see ordered()."""
     SCAN = "scan"
     """All entries are compared."""
     CHECK = "check"
@@ -245,32 +252,40 @@ def found(wanted: Wanted, id: ColumnElement[Any]) -> ColumnElement[bool]:
     )
 
 
-async def ordered(db: Snapshot, wanted: Wanted, values: Mapping[str, Any], few: int) -> Wanted:
-    """The same search, in which the terms that more entries have are checked of what others found.
+async def ordered(
+    db: Snapshot, wanted: Wanted, values: Mapping[str, Any], few: int
+) -> tuple[Wanted, dict[str, Any]]:
+    """The same search, in which the terms that more entries have are checked of what others found,
+    and the values of its parameters beside *values*.
 
-    To find all objects with such a term takes longer than to look at those few.
+    To find all objects with such a term takes longer than to look at those few. What the index has
+    found for the others, it is not asked for again.
     """
-    found = [n for n, mode in enumerate(wanted.modes) if mode is Mode.INDEX]
-    if len(found) < 2:
-        return wanted
-    [counts] = await db.fetch(Fetch(_counts(wanted), {**values, "limit": few + 1}))
+    asked = [n for n, mode in enumerate(wanted.modes) if mode is Mode.INDEX]
+    if len(asked) < 2:
+        return wanted, {}
+    [found] = await db.fetch(Fetch(_candidates(wanted), {**values, "limit": MOST_KNOWN + 1}))
+    counts = [len(orjson.loads(numbers)) for numbers in found]
     least = min(counts)
-    if least > few:
-        return wanted
-    rare = {n for n, count in zip(found, counts, strict=True) if count <= MUCH_MORE * least}
-    return wanted._replace(
-        modes=tuple(Mode.INDEX if n in rare else Mode.CHECK for n in range(len(wanted.modes)))
-    )
+    most = MUCH_MORE * least if least <= few else math.inf
+    modes, known = list(wanted.modes), {}
+    for n, numbers, count in zip(asked, found, counts, strict=True):
+        if count > most:
+            modes[n] = Mode.CHECK
+        elif count <= MOST_KNOWN:
+            modes[n] = Mode.KNOWN
+            known[f"{wanted.name}_{n}_known"] = numbers
+    return wanted._replace(modes=tuple(modes)), known
 
 
 @lru_cache(maxsize=64)
-def _counts(wanted: Wanted) -> Prepared:
-    """One row: of each term that is found by the index, how many entries it has, up to *limit*."""
+def _candidates(wanted: Wanted) -> Prepared:
+    """One row: for each term that the index finds, the entries that may have it, up to *limit*."""
     limit = bindparam("limit", type_=Integer)
     return Prepared(
         select(
             *(
-                counted_by_index(_asked(wanted, n), limit)
+                candidates(_asked(wanted, n), limit)
                 for n, mode in enumerate(wanted.modes)
                 if mode is Mode.INDEX
             )
@@ -286,11 +301,14 @@ def first_hits(wanted: Wanted) -> Prepared:
 
 def hits(wanted: Wanted) -> Select[Any]:
     """The ids of the objects that have all terms, each once, in the column *value*."""
-    first, *rest = [n for n, mode in enumerate(wanted.modes) if mode is not Mode.CHECK]
+    firsts = [n for n, mode in enumerate(wanted.modes) if mode is not Mode.CHECK]
     others = [n for n, mode in enumerate(wanted.modes) if mode is Mode.CHECK]
-    found = _having(wanted, first).subquery("hits")
-    conditions: list[ColumnElement[bool]] = [found.c.id.in_(_having(wanted, n)) for n in rest]
-    conditions += [_has(wanted, n, found.c.id) for n in others]
+    having = [_having(wanted, n) for n in firsts]
+    # PostgreSQL, which does not know how many there are, would compare all of each with all of the
+    # others for IN.
+    both = [select(one.subquery(f"having{n}").c.id) for n, one in zip(firsts, having, strict=True)]
+    found = (intersect(*both) if len(both) > 1 else both[0]).subquery("hits")
+    conditions = [_has(wanted, n, found.c.id) for n in others]
     return select(found.c.id.label("value")).distinct().where(*conditions)
 
 
@@ -390,7 +408,7 @@ def _once(found: Select[Any], name: str) -> Any:
 
 def _entries(wanted: Wanted, n: int) -> Select[Any]:
     """The kind and the id of the entries that have the term *n*."""
-    if wanted.modes[n] is Mode.INDEX:
+    if wanted.modes[n] in (Mode.INDEX, Mode.KNOWN):
         by_index: Select[Any] = found_by_index.of(_asked(wanted, n))
         return by_index
     e = search_entry.alias("compared")
@@ -407,6 +425,7 @@ def _asked(wanted: Wanted, n: int) -> Asked:
         [_value(f"{wanted.name}_{source.kind}") for source in wanted.sources],
         {source.kind: _tests(wanted, n, source) for source in wanted.sources},
         exact=_is_exact(wanted.sources),
+        candidates=_value(f"{wanted.name}_{n}_known") if wanted.modes[n] is Mode.KNOWN else None,
     )
 
 

@@ -50,7 +50,7 @@ class Asked(NamedTuple):
 
     *query* is for SQLite's index; PostgreSQL's has the *scopes*. *tests* are, for each kind of
     entries, columns, and parameters with the texts that one of these has to have. If the query is
-    *exact*, SQLite need not compare them.
+    *exact*, SQLite need not compare them. *candidates* is what candidates() found, if it was asked.
     """
 
     workspace_id: Any
@@ -58,6 +58,7 @@ class Asked(NamedTuple):
     scopes: Sequence[Any]
     tests: Mapping[str, Sequence[tuple[str, str]]]
     exact: bool = False
+    candidates: Any = None
 
     @property
     def texts(self) -> list[Any]:
@@ -67,13 +68,14 @@ class Asked(NamedTuple):
 
 
 class found_by_index(FunctionElement[Any]):
-    """The kind and the id of the entries that the trigram index finds."""
+    """The kind and the id of the entries that the trigram index finds, or that it has found."""
 
     name = "found_by_index"
     inherit_cache = False
 
     def __init__(self, asked: Asked) -> None:
-        super().__init__(asked.workspace_id, asked.query, *asked.scopes, *asked.texts)
+        known = [] if asked.candidates is None else [asked.candidates]
+        super().__init__(asked.workspace_id, asked.query, *asked.scopes, *asked.texts, *known)
         self.asked = asked
 
     @classmethod
@@ -89,12 +91,17 @@ def _found_sqlite(element: found_by_index, compiler: SQLCompiler, **options: Any
     asked = element.asked
     # Clauses that are not needed are not compiled, so that they do not become parameters. They are
     # compiled in the order in which they stand there.
-    query, workspace = _each_argument([asked.query, asked.workspace_id], compiler, options)
+    if asked.candidates is None:
+        [query] = _each_argument([asked.query], compiler, options)
+        numbers = f"SELECT rowid FROM search_index WHERE search_index MATCH {query}"  # noqa: S608
+    else:
+        [known] = _each_argument([asked.candidates], compiler, options)
+        numbers = f"SELECT value FROM json_each({known})"  # noqa: S608
+    [workspace] = _each_argument([asked.workspace_id], compiler, options)
     tests = "" if asked.exact else f" AND ({_compared(asked.tests, 'instr', compiler, options)})"
     # The + 0 keeps the planner from scanning all entries of the workspace instead of the matches.
     return (
-        "(SELECT one.kind, one.id FROM search_entry AS one WHERE one.entry IN "  # noqa: S608
-        f"(SELECT rowid FROM search_index WHERE search_index MATCH {query}) "
+        f"(SELECT one.kind, one.id FROM search_entry AS one WHERE one.entry IN ({numbers}) "  # noqa: S608
         f"AND one.workspace_id + 0 = {workspace}{tests})"
     )
 
@@ -102,23 +109,31 @@ def _found_sqlite(element: found_by_index, compiler: SQLCompiler, **options: Any
 @compiles(found_by_index, "postgresql")
 def _found_postgresql(element: found_by_index, compiler: SQLCompiler, **options: Any) -> str:
     asked = element.asked
+    if asked.candidates is None:
+        numbers, number = _candidates(asked, compiler, options), "given.entry"
+    else:
+        [known] = _each_argument([asked.candidates], compiler, options)
+        numbers, number = f"jsonb_array_elements_text(({known})::jsonb)", "given.entry::bigint"
     [workspace] = _each_argument([asked.workspace_id], compiler, options)
     # Each match is looked up by itself: it would scan all entries of the workspace instead.
     # The trigrams have a table of their own: see the migration 0008.
     return (
-        f"(SELECT one.kind, one.id FROM {_candidates(asked, compiler, options)} AS given(entry), "  # noqa: S608
-        "LATERAL (SELECT * FROM search_entry WHERE entry = given.entry OFFSET 0) AS one "
+        f"(SELECT one.kind, one.id FROM {numbers} AS given(entry), "  # noqa: S608
+        f"LATERAL (SELECT * FROM search_entry WHERE entry = {number} OFFSET 0) AS one "
         f"WHERE one.workspace_id = {workspace} "
         f"AND ({_compared(asked.tests, 'strpos', compiler, options)}))"
     )
 
 
-class counted_by_index(FunctionElement[int]):
-    """How many entries found_by_index() finds, up to *limit*, before they are compared."""
+class candidates(FunctionElement[str]):
+    """A JSON array of the numbers of the entries that the index finds, up to *limit* of them.
 
-    name = "counted_by_index"
+    They are not compared yet.
+    """
+
+    name = "candidates"
     inherit_cache = False
-    type = Integer()
+    type = Text
 
     def __init__(self, asked: Asked, limit: Any) -> None:
         super().__init__(limit, asked.query, *asked.scopes, *asked.texts)
@@ -126,20 +141,23 @@ class counted_by_index(FunctionElement[int]):
         self.limit = limit
 
 
-@compiles(counted_by_index, "sqlite")
-def _counted_sqlite(element: counted_by_index, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(candidates, "sqlite")
+def _candidates_sqlite(element: candidates, compiler: SQLCompiler, **options: Any) -> str:
     query, limit = _each_argument([element.asked.query, element.limit], compiler, options)
     return (
-        "(SELECT count(*) FROM (SELECT 1 FROM search_index "  # noqa: S608
+        "(SELECT json_group_array(rowid) FROM (SELECT rowid FROM search_index "  # noqa: S608
         f"WHERE search_index MATCH {query} LIMIT {limit}))"
     )
 
 
-@compiles(counted_by_index, "postgresql")
-def _counted_postgresql(element: counted_by_index, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(candidates, "postgresql")
+def _candidates_postgresql(element: candidates, compiler: SQLCompiler, **options: Any) -> str:
     found = _candidates(element.asked, compiler, options)
     [limit] = _each_argument([element.limit], compiler, options)
-    return f"(SELECT count(*) FROM (SELECT 1 FROM {found} LIMIT {limit}) AS counted)"  # noqa: S608
+    return (
+        "(SELECT coalesce(jsonb_agg(given.entry)::text, '[]') "  # noqa: S608
+        f"FROM (SELECT entry FROM {found} AS found(entry) LIMIT {limit}) AS given)"
+    )
 
 
 def _candidates(asked: Asked, compiler: SQLCompiler, options: Mapping[str, Any]) -> str:

@@ -128,8 +128,8 @@ def _fetches(layer: Layer, variables: VariableValues) -> tuple[int, list[Fetchab
             listing = load.ask(NOBODY)
             paging = load.paging if layer.listed else None
             hits = page = count = None
-            if isinstance(listing, RootList) and (wanted := listing.seeking):
-                hits = listing.first_hits(wanted, paging, columns)
+            if isinstance(listing, RootList) and listing.seeking:
+                hits = listing.first_hits(paging, columns)
             else:
                 page = listing.page(paging, columns, keyed=layer.keyed) if paging else None
                 count = listing.count() if layer.counted else None

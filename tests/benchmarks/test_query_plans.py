@@ -20,6 +20,9 @@ QUERIES = {
     if work.document and not work.writes and work.name not in ("Q1p", "Q7")
 }
 
+OF_A_SEARCH = ("found_", "having", "hits", "met", "told", "page", "CONSTANT")
+"""What a search has found is a list, for a moment."""
+
 
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory):
@@ -45,5 +48,5 @@ def test_no_table_is_read_from_one_end_to_the_other(connection, document):
         values = [None] * statement.count("?")
         found = connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
         scanned = {row[3].split()[1] for row in found if row[3].startswith("SCAN ")}
-        scanned = {name for name in scanned if not name.startswith(("found_", "CONSTANT"))}
+        scanned = {name for name in scanned if not name.startswith(OF_A_SEARCH)}
         assert scanned <= MAY_BE_SCANNED, statement

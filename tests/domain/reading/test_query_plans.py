@@ -317,10 +317,10 @@ def test_few_hits_are_put_in_order_and_no_case_is_walked(plan, clerk):
     asked = lists.cases(clerk, CaseFilter(search="case 1", status=["active"]))
     by_score = lists.cases(clerk, CaseFilter(search="case 1", status=["active"]), None)
     for wanted in (
-        asked.first_hits(asked.seeking),
-        asked.first_hits(asked.seeking, Paging(20), ("id",)),
-        by_score.first_hits(by_score.seeking),
-        by_score.first_hits(by_score.seeking, Paging(20), ("id",)),
+        asked.first_hits(),
+        asked.first_hits(Paging(20), ("id",)),
+        by_score.first_hits(),
+        by_score.first_hits(Paging(20), ("id",)),
         by_score.page(Paging(20), ("id",)),
     ):
         steps = plan(wanted.statement, wanted.values)
