@@ -47,8 +47,9 @@ MOST_VISITS = 50_000
 """What any other search is taken to visit at most, so that the largest firm can make a few."""
 MUCH_MORE = 3
 """How many times as many entries a term may have as the rarest, and still be found by the index."""
-MOST_KNOWN = 2_000
-"""Entries of a term that the index is not asked for again."""
+MOST_KNOWN = 500
+"""Up to so many entries of a term are kept while it is found out which term has the fewest, on
+PostgreSQL forty times as many: see spellings.candidates."""
 _ID = 36
 """Characters in the id of a case."""
 _ENTRIES = Prepared(
@@ -264,15 +265,15 @@ async def ordered(
     asked = [n for n, mode in enumerate(wanted.modes) if mode is Mode.INDEX]
     if len(asked) < 2:
         return wanted, {}
-    [found] = await db.fetch(Fetch(_candidates(wanted), {**values, "limit": MOST_KNOWN + 1}))
-    counts = [len(orjson.loads(numbers)) for numbers in found]
+    [found] = await db.fetch(Fetch(_candidates(wanted), {**values, "limit": MOST_KNOWN}))
+    counts = [len(orjson.loads(numbers)) if numbers else math.inf for numbers in found]
     least = min(counts)
     most = MUCH_MORE * least if least <= few else math.inf
     modes, known = list(wanted.modes), {}
     for n, numbers, count in zip(asked, found, counts, strict=True):
         if count > most:
             modes[n] = Mode.CHECK
-        elif count <= MOST_KNOWN:
+        elif numbers is not None:
             modes[n] = Mode.KNOWN
             known[f"{wanted.name}_{n}_known"] = numbers
     return wanted._replace(modes=tuple(modes)), known
@@ -280,7 +281,7 @@ async def ordered(
 
 @lru_cache(maxsize=64)
 def _candidates(wanted: Wanted) -> Prepared:
-    """One row: for each term that the index finds, the entries that may have it, up to *limit*."""
+    """One row: for each term that the index finds, the entries that may have it, if few may."""
     limit = bindparam("limit", type_=Integer)
     return Prepared(
         select(

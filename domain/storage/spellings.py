@@ -126,9 +126,10 @@ def _found_postgresql(element: found_by_index, compiler: SQLCompiler, **options:
 
 
 class candidates(FunctionElement[str]):
-    """A JSON array of the numbers of the entries that the index finds, up to *limit* of them.
+    """A JSON array of the numbers of the entries that the index finds, before they are compared.
 
-    They are not compared yet.
+    NULL if there are more than *limit*, on PostgreSQL forty times as many: there they are all found
+    in any case, and SQLite finds one after another.
     """
 
     name = "candidates"
@@ -143,10 +144,11 @@ class candidates(FunctionElement[str]):
 
 @compiles(candidates, "sqlite")
 def _candidates_sqlite(element: candidates, compiler: SQLCompiler, **options: Any) -> str:
-    query, limit = _each_argument([element.asked.query, element.limit], compiler, options)
+    limit = element.limit
+    most, query, more = _each_argument([limit, element.asked.query, limit], compiler, options)
     return (
-        "(SELECT json_group_array(rowid) FROM (SELECT rowid FROM search_index "  # noqa: S608
-        f"WHERE search_index MATCH {query} LIMIT {limit}))"
+        f"(SELECT CASE WHEN count(*) <= {most} THEN json_group_array(rowid) END "  # noqa: S608
+        f"FROM (SELECT rowid FROM search_index WHERE search_index MATCH {query} LIMIT {more} + 1))"
     )
 
 
@@ -155,8 +157,9 @@ def _candidates_postgresql(element: candidates, compiler: SQLCompiler, **options
     found = _candidates(element.asked, compiler, options)
     [limit] = _each_argument([element.limit], compiler, options)
     return (
-        "(SELECT coalesce(jsonb_agg(given.entry)::text, '[]') "  # noqa: S608
-        f"FROM (SELECT entry FROM {found} AS found(entry) LIMIT {limit}) AS given)"
+        f"(SELECT CASE WHEN count(*) <= {limit} * 40 "  # noqa: S608
+        "THEN coalesce(jsonb_agg(given.entry)::text, '[]') END "
+        f"FROM (SELECT entry FROM {found} AS found(entry) LIMIT {limit} * 40 + 1) AS given)"
     )
 
 

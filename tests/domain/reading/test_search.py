@@ -435,15 +435,22 @@ async def test_what_is_at_a_cursor_of_a_search_is_outside_of_the_page(
         await given_case(f"Müller {n}")
     async with database.read(clerk.workspace_id) as db:
         for order in (None, CaseOrder(CaseOrderField.NAME, descending=False)):
-            asked = await lists.cases(clerk, CaseFilter(search="muller"), order).settled(db)
-            page = await objects.page(db, asked, Paging(3))
+            asked = lists.cases(clerk, CaseFilter(search="muller"), order)
+            counted = await asked.settled(db)
+            page = await objects.page(db, counted, Paging(3))
             first, last = page.start_cursor, page.end_cursor
-            outside = [
-                await objects.outside(db, asked, Paging(1, after=first)),
-                await objects.outside(db, asked, Paging(1, before=last)),
-                await objects.outside(db, asked, Paging(1)),
-            ]
-            assert outside == [(True, False), (False, True), (False, False)], order
+            for paging, expected in (
+                (Paging(1, after=first), (True, False)),
+                (Paging(1, before=last), (False, True)),
+                (Paging(1), (False, False)),
+                (Paging(1, after=last), (True, False)),  # an empty page
+            ):
+                paged = await asked.settled(db, paging, asked.columns)
+                assert await objects.outside(db, counted, paging) == expected, order
+                assert await objects.outside(db, paged, paging) == expected, order
+                assert await objects.count(db, paged) == 3
+                found = list(await objects.page(db, paged, paging))
+                assert found == list(await objects.page(db, counted, paging))
 
 
 async def test_ranges_are_counted_as_javascript_counts(database, clerk, given_case):

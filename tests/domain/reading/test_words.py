@@ -19,7 +19,7 @@ from domain.inputs import (
     StaffFilter,
     StaffRole,
 )
-from domain.reading import lists, lookups, matches, objects
+from domain.reading import lists, lookups, matches, objects, search
 from domain.reading.paging import Paging
 from domain.reading.search import DEFAULT_FIELDS, MatchField
 from tests.domain.searching import (
@@ -169,10 +169,11 @@ async def found(database, clerk, wanted, order=BY_RELEVANCE, size=100):
             cursor = page.end_cursor
 
 
-@pytest.mark.parametrize("few", [0, 5, 500])
+@pytest.mark.parametrize(("few", "known"), [(0, 0), (5, 3), (500, 2_000)])
 async def test_an_oracle_says_what_is_found_and_in_which_order(
-    database, clerk, firm, monkeypatch, few
+    database, clerk, firm, monkeypatch, few, known
 ):
+    monkeypatch.setattr(search, "MOST_KNOWN", known)
     monkeypatch.setattr(lists, "FEW", few)
     monkeypatch.setattr(lists, "MANY", 2 * few)
     chance = random.Random(few)
