@@ -6,22 +6,25 @@ from typing import Annotated
 
 import typer
 
-from domain.errors import DomainError
-from gateway.commands import (
-    cases,
-    completion,
-    copying,
-    database,
-    doctor,
-    explain,
-    keys,
-    records,
-    schema,
-    serve,
-    settings,
-)
-from gateway.commands.terminal import INTERRUPTED, err, hinted, out
-from gateway.settings import BadSetting
+from gateway.loading import uncollected
+
+with uncollected():
+    from domain.errors import DomainError
+    from gateway.commands import (
+        cases,
+        completion,
+        copying,
+        database,
+        doctor,
+        explain,
+        keys,
+        records,
+        schema,
+        serve,
+        settings,
+    )
+    from gateway.commands.terminal import INTERRUPTED, err, hinted, out
+    from gateway.settings import BadSetting
 
 app = typer.Typer(
     name="casegraph",

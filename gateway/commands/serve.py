@@ -20,6 +20,7 @@ from domain.transfer import importing
 from domain.upkeep import administration
 from gateway.commands import terminal
 from gateway.commands.terminal import DatabaseUrl, err, out, progress
+from gateway.loading import uncollected
 from gateway.settings import DESCRIPTIONS, Settings
 from gateway.telemetry import tracing
 
@@ -202,10 +203,11 @@ def _run(settings: Settings, listener: socket.socket) -> None:
     for name in (SHARED, SHARED.lower()):
         os.environ.pop(name, None)
     # Imported here so that other commands need not load the server.
-    import uvicorn
+    with uncollected():
+        import uvicorn
 
-    from gateway.server.connection import Connection
-    from gateway.server.process import GRACEFUL_SECONDS, Server, Supervisor
+        from gateway.server.connection import Connection
+        from gateway.server.process import GRACEFUL_SECONDS, Server, Supervisor
 
     os.environ.update(settings.environment())
     _allow_open_files(settings.connections + OTHER_FILES)
@@ -226,6 +228,8 @@ def _run(settings: Settings, listener: socket.socket) -> None:
     )
     server = Server(config)
     if settings.workers == 1:
+        with uncollected():
+            config.load()
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped by then
             server.run(sockets=[listener])
         if not server.started:
