@@ -15,7 +15,7 @@ from domain.inputs import ChangeFilter, DateRange
 from domain.models import EventSource, TimelineEvent
 from domain.reading import changes, objects
 from domain.storage.database import Pace
-from rest_compat import documentation
+from rest_compat import models
 from rest_compat.answers import answer, event
 from rest_compat.documentation import LINE, documented
 from rest_compat.door import Domain, Door, Reader
@@ -40,7 +40,7 @@ def _some(name: str, text: str) -> tuple[str, Any, str]:
         "Timeline",
         "List what changed in the workspace, oldest first",
         "cases:read",
-        model=documentation.Changes,
+        model=models.Changes,
         parameters=[
             _some("case_id", "Only changes of this case, a deleted or erased one included."),
             _some("party_id", "Only changes of this party, and of the cases it has a role in."),

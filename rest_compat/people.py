@@ -19,7 +19,7 @@ from domain.reading.lookups import Kind
 from domain.reading.relations import Relation
 from domain.services import Services
 from domain.storage.database import Pace, Snapshot
-from rest_compat import documentation
+from rest_compat import models
 from rest_compat.answers import answer, firm_party, firm_staff, page_answer, party_case, staff_case
 from rest_compat.documentation import LINE, documented
 from rest_compat.door import Domain, Door, Reader
@@ -69,7 +69,7 @@ _STAFF = _Register(
         "Parties",
         "List the firm's parties, by name",
         _READ,
-        model=documentation.FirmParties,
+        model=models.FirmParties,
         parameters=[_SEARCH],
         paged=True,
     ),
@@ -80,7 +80,7 @@ async def list_parties(request: Request, who: Reader, services: Domain) -> Respo
 
 @router.get(
     "/parties/{party_id}",
-    **documented("getParty", "Parties", "Get a party", _READ, 404, model=documentation.FirmParty),
+    **documented("getParty", "Parties", "Get a party", _READ, 404, model=models.FirmParty),
 )
 async def get_party(_request: Request, party_id: str, who: Reader, services: Domain) -> Response:
     return await _get(party_id, who, services, _PARTIES)
@@ -94,7 +94,7 @@ async def get_party(_request: Request, party_id: str, who: Reader, services: Dom
         "List a party's roles in cases, the newest case first",
         _READ,
         404,
-        model=documentation.PartyCases,
+        model=models.PartyCases,
         parameters=[_ROLE],
         paged=True,
     ),
@@ -112,7 +112,7 @@ async def list_party_cases(
         "Staff",
         "List the firm's staff, by name",
         _READ,
-        model=documentation.FirmStaffList,
+        model=models.FirmStaffList,
         parameters=[_SEARCH],
         paged=True,
     ),
@@ -123,9 +123,7 @@ async def list_staff(request: Request, who: Reader, services: Domain) -> Respons
 
 @router.get(
     "/staff/{staff_id}",
-    **documented(
-        "getStaff", "Staff", "Get a staff member", _READ, 404, model=documentation.FirmStaff
-    ),
+    **documented("getStaff", "Staff", "Get a staff member", _READ, 404, model=models.FirmStaff),
 )
 async def get_staff(_request: Request, staff_id: str, who: Reader, services: Domain) -> Response:
     return await _get(staff_id, who, services, _STAFF)
@@ -139,7 +137,7 @@ async def get_staff(_request: Request, staff_id: str, who: Reader, services: Dom
         "List a staff member's roles in cases, the newest case first",
         _READ,
         404,
-        model=documentation.StaffCases,
+        model=models.StaffCases,
         parameters=[_ROLE],
         paged=True,
     ),

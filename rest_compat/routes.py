@@ -34,7 +34,7 @@ from domain.services import Services
 from domain.storage.database import Pace, Snapshot
 from domain.writing import cases, links, roles
 from domain.writing.showing import shown
-from rest_compat import bodies, documentation
+from rest_compat import bodies, models
 from rest_compat.answers import (
     CASE,
     GIVEN,
@@ -141,7 +141,7 @@ _LIST: list[tuple[str, dict[str, Any], str]] = [
         "Cases",
         "List cases",
         _READ,
-        model=documentation.Cases,
+        model=models.Cases,
         paged=True,
         parameters=_LIST,
     ),
@@ -177,7 +177,7 @@ async def list_cases(request: Request, who: Reader, services: Domain) -> Respons
         404,
         409,
         ok=201,
-        model=documentation.Case,
+        model=models.Case,
         body="case",
         headers=_IDEMPOTENT,
     ),
@@ -200,7 +200,7 @@ async def create_case(request: Request, who: Writer, services: Domain) -> Respon
         304,
         404,
         412,
-        model=documentation.Case,
+        model=models.Case,
         headers=("If-Match", "If-None-Match"),
     ),
 )
@@ -240,7 +240,7 @@ async def get_case(request: Request, case_id: str, who: Reader, services: Domain
         404,
         409,
         412,
-        model=documentation.Case,
+        model=models.Case,
         body="changes",
         headers=_BELOW,
     ),
@@ -294,7 +294,7 @@ async def delete_case(request: Request, case_id: str, who: Deleter, services: Do
         "List a case's parties",
         _READ,
         404,
-        model=documentation.Parties,
+        model=models.Parties,
         paged=True,
     ),
 )
@@ -313,7 +313,7 @@ async def list_parties(request: Request, case_id: str, who: Reader, services: Do
         409,
         412,
         ok=201,
-        model=documentation.Parties,
+        model=models.Parties,
         body="parties",
         headers=_BELOW,
     ),
@@ -341,7 +341,7 @@ async def add_parties(request: Request, case_id: str, who: Writer, services: Dom
         _WRITE,
         404,
         412,
-        model=documentation.Parties,
+        model=models.Parties,
         body="replacement",
         headers=_BELOW,
     ),
@@ -369,7 +369,7 @@ async def replace_parties(
         "List a case's staff",
         _READ,
         404,
-        model=documentation.StaffList,
+        model=models.StaffList,
         paged=True,
     ),
 )
@@ -388,7 +388,7 @@ async def list_staff(request: Request, case_id: str, who: Reader, services: Doma
         409,
         412,
         ok=201,
-        model=documentation.StaffList,
+        model=models.StaffList,
         body="staff",
         headers=_BELOW,
     ),
@@ -457,7 +457,7 @@ async def unassign_staff(request: Request, case_id: str, who: Writer, services: 
         "List a case's timeline, newest first",
         _READ,
         404,
-        model=documentation.Timeline,
+        model=models.Timeline,
         paged=True,
     ),
 )
@@ -476,7 +476,7 @@ async def list_timeline(request: Request, case_id: str, who: Reader, services: D
         409,
         412,
         ok=201,
-        model=documentation.Link,
+        model=models.Link,
         body="link",
         headers=_BELOW,
     ),
@@ -506,7 +506,7 @@ async def link_cases(request: Request, case_id: str, who: Writer, services: Doma
         "List a case's links",
         _READ,
         404,
-        model=documentation.Links,
+        model=models.Links,
         paged=True,
     ),
 )

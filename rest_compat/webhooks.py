@@ -16,7 +16,7 @@ from domain.services import Services
 from domain.storage.database import Pace, Snapshot
 from domain.webhooks import listing, registering
 from domain.webhooks.registering import Made
-from rest_compat import bodies, documentation
+from rest_compat import bodies, models
 from rest_compat.answers import answer, delivery, nothing, page_answer, webhook
 from rest_compat.documentation import documented
 from rest_compat.door import Domain, Door, Manager
@@ -36,7 +36,7 @@ _WRITES: dict[str, Any] = {
 
 @router.get(
     "/webhooks",
-    **documented("listWebhooks", _TAG, "List the webhooks", _SCOPE, model=documentation.Webhooks),
+    **documented("listWebhooks", _TAG, "List the webhooks", _SCOPE, model=models.Webhooks),
 )
 async def list_webhooks(_request: Request, who: Manager, services: Domain) -> Response:
     found = await services.database.run(
@@ -54,7 +54,7 @@ async def list_webhooks(_request: Request, who: Manager, services: Domain) -> Re
         "Tell an address of what changes",
         _SCOPE,
         ok=201,
-        model=documentation.WebhookWithSecret,
+        model=models.WebhookWithSecret,
         body="webhook",
         **_WRITES,
     ),
@@ -70,7 +70,7 @@ async def create_webhook(request: Request, who: Manager, services: Domain) -> Re
 
 @router.get(
     "/webhooks/{webhook_id}",
-    **documented("getWebhook", _TAG, "Get a webhook", _SCOPE, 404, model=documentation.Webhook),
+    **documented("getWebhook", _TAG, "Get a webhook", _SCOPE, 404, model=models.Webhook),
 )
 async def get_webhook(
     _request: Request, webhook_id: str, who: Manager, services: Domain
@@ -86,7 +86,7 @@ async def get_webhook(
         "Change, pause or resume a webhook",
         _SCOPE,
         404,
-        model=documentation.Webhook,
+        model=models.Webhook,
         body="webhook changes",
         **_WRITES,
     ),
@@ -133,7 +133,7 @@ async def delete_webhook(
         "Give a webhook a new secret; the old one signs beside it for 24 hours",
         _SCOPE,
         404,
-        model=documentation.WebhookWithSecret,
+        model=models.WebhookWithSecret,
         **_WRITES,
     ),
 )
@@ -154,7 +154,7 @@ async def roll_secret(
         "List the last 1,000 attempts of a webhook, newest first",
         _SCOPE,
         404,
-        model=documentation.WebhookDeliveries,
+        model=models.WebhookDeliveries,
         paged=True,
     ),
 )

@@ -56,7 +56,7 @@ FLOORS = {
         {
             "domain.reading": "lists changes following facets lookups relations narrowing related"
             " objects"
-            " revisions filters"
+            " revisions filters conditions"
             " terms search matches mixed paging cursors anchors sizes kept fences"
         },
         {
@@ -67,7 +67,7 @@ FLOORS = {
         {
             "domain.transfer": "importing batches lines links marks formats kinds exporting",
             "domain.upkeep": "administration comparing copying diagnosing erasing forgetting"
-            " purging replaying restoring verifying",
+            " redacting purging replaying restoring verifying",
             "domain.demo": "firm words",
             "domain": "services",
         },
@@ -101,7 +101,7 @@ FLOORS = {
     ],
     "rest_compat": [
         {
-            "rest_compat": "answers application bodies conditions documentation door errors"
+            "rest_compat": "answers application bodies conditions documentation models door errors"
             " explorer"
             " changes parameters people equivalents routes schemas webhooks"
         }

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from domain.access.principal import Principal, Scope
 from domain.errors import invalid
 from domain.inputs import ChangeFilter
-from domain.reading import cursors, filters
+from domain.reading import conditions, cursors, filters
 from domain.reading.cursors import Seal
 from domain.reading.filters import Compiled, Shape
 from domain.reading.lookups import OF_OPERATORS
@@ -220,7 +220,7 @@ def _condition(part: Shape) -> ColumnElement[bool]:
     name, *rest = part
     match name:
         case "seq":
-            return filters.compared(_e.seq, *rest)
+            return conditions.compared(_e.seq, *rest)
         case "case":
             # Of a case that was erased for good, there is only an event that tells that.
             listed = select(each.value(bindparam(rest[0])).c.value)
@@ -228,7 +228,7 @@ def _condition(part: Shape) -> ColumnElement[bool]:
             return or_(_e.case_id.in_(listed), purged)
         case "party":
             return _e.seq.in_(_of_party(rest[0]))
-    return filters.event_condition(part, timeline_event)
+    return conditions.event_condition(part, timeline_event)
 
 
 def _of_party(parameter: str) -> Any:

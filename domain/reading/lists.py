@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, exists, false, func, se
 
 from domain.access.principal import Principal, Scope
 from domain.inputs import CaseFilter, CaseOrder, CaseOrderField
-from domain.reading import cursors, filters, lookups, search
+from domain.reading import conditions, cursors, filters, lookups, search
 from domain.reading.cursors import Seal
 from domain.reading.fences import rows_of
 from domain.reading.filters import Compiled, Shape
@@ -365,7 +365,7 @@ def matching(statement: Select[Any], kind: Kind, shape: Shape) -> Prepared:
     ids = (
         each.value(bindparam(parameter))
         if kind_of_few == "hits"
-        else filters.filed(parameter).subquery("found")
+        else conditions.filed(parameter).subquery("found")
     )
     found = rows_of(kind.table, ids)
     rest = tuple(part for part in shape if part is not few)
@@ -387,9 +387,9 @@ def _number(shape: Shape) -> Shape | None:
 
 def _conditioned(statement: Select[Any], kind: Kind, shape: Shape) -> Select[Any]:
     matches: ColumnElement[bool] = (
-        filters.condition(shape)
+        conditions.condition(shape)
         if kind is lookups.CASE
-        else filters.searched(kind.name, kind.table, shape)
+        else conditions.searched(kind.name, kind.table, shape)
     )
     mine = kind.table.c.workspace_id == bindparam("workspace_id")
     return statement.where(mine, *kind.visible(kind.table), matches)

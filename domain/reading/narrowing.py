@@ -11,6 +11,7 @@ from domain.access.principal import Principal
 from domain.checks import Check
 from domain.inputs import CaseFilter, EventFilter
 from domain.reading import filters
+from domain.reading.conditions import condition, event_condition
 from domain.reading.filters import Shape
 from domain.reading.relations import Relation
 
@@ -73,7 +74,7 @@ def conditions(
             case "only":
                 found.append(edges.c[relation.only] == bindparam("only"))
             case "case":
-                found.append(filters.condition(part[1], cases))
+                found.append(condition(part[1], cases))
             case _:
-                found.append(filters.event_condition(part, edges))
+                found.append(event_condition(part, edges))
     return found

@@ -5,7 +5,6 @@ of others. What people wrote into texts that still stand is theirs to change: it
 record keeps it until then. (Regulation (EU) 2016/679, Article 17: the right to erasure.)
 """
 
-import re
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 import orjson
 from sqlalchemy import (
     BigInteger,
-    Table,
     bindparam,
     cast,
     delete,
@@ -33,50 +31,31 @@ from domain.reading import search
 from domain.storage.database import Database, Row, Snapshot, Transaction
 from domain.storage.spellings import each, holds
 from domain.storage.tables import (
-    api_key,
     case_party,
-    cases,
     idempotency_key,
     imported,
     party,
-    staff,
-    staff_assignment,
     timeline_event,
-    webhook,
 )
 from domain.upkeep import erasing
 from domain.upkeep.erasing import Event
+from domain.upkeep.redacting import (
+    CHOICES,
+    ERASED,
+    TEXTS,
+    Standing,
+    left_of,
+    mentions_one,
+    names_in,
+    own_left,
+)
 from domain.writing import register, rows, timeline
-from domain.writing.cases import CASE_FIELDS
-from domain.writing.register import PARTY_FIELDS, STAFF_FIELDS
-from domain.writing.role_rows import PARTY_ROLES, STAFF_ROLES
 from domain.writing.timeline import NewEvent
 
-ERASED = "erased"
-"""What stands in place of a name."""
 ABSORBED = "party_absorbed"
-SHORT = 4
-"""Characters of a name below which it may well be a part of other words."""
 BLOCK = 1_000
 FEW = 20
 """So few ids are looked for by the database."""
-CHOICES = ("status", "type", "kind")
-"""The fields that are no texts."""
-TEXTS: dict[Table, tuple[str, ...]] = {
-    cases: CASE_FIELDS,
-    case_party: (PARTY_ROLES.remark,),
-    staff_assignment: (STAFF_ROLES.remark,),
-    party: PARTY_FIELDS,
-    staff: STAFF_FIELDS,
-    api_key: ("name",),
-    webhook: ("url", "query", "reason"),
-}
-"""Where people may have written a name; the first key after the workspace is the object's id."""
-
-WRITTEN = {name for names in TEXTS.values() for name in names} - set(CHOICES)
-
-Standing = set[tuple[str, str]]
-"""Texts that have the name, each with the id of the object that has it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +117,7 @@ async def _scanned(
     async for block in _candidates(db, who):
         last = block[-1]["seq"]
         # As if no text stood: more than what forget() will erase.
-        seqs += [one["seq"] for one in block if _left(one, wanted.ids, wanted.spellings, set())]
+        seqs += [one["seq"] for one in block if left_of(one, wanted.ids, wanted.spellings, set())]
     return Scan(wanted.ids, wanted.spellings, last, seqs)
 
 
@@ -161,7 +140,7 @@ async def forget(
     own, found = wanted.own, wanted.found
     named = await _unnamed(db, who, ids)
     standing = await _standing(db, who, spellings, ids) if texts else None
-    left = [changed for event in own if (changed := _own_left(event))]
+    left = [changed for event in own if (changed := own_left(event))]
     seen = {event["seq"] for event in own}
     if not (texts and spellings):
         candidates = _candidates(db, who, _naming(ids))
@@ -173,7 +152,8 @@ async def forget(
         candidates = _candidates(db, who)
     async for block in candidates:
         others = (event for event in block if event["seq"] not in seen)
-        left += [changed for event in others if (changed := _left(event, ids, spellings, standing))]
+        redacted = (left_of(event, ids, spellings, standing) for event in others)
+        left += [event for event in redacted if event]
     erased = await erasing.replace_events(db, who, sorted(left, key=lambda event: event["seq"]))
     await _drop_marks(db, who, ids | set(named))
     events: list[NewEvent] = []
@@ -206,7 +186,7 @@ async def _wanted(
     known = {row[0] for row in found} | {event["subject_id"] for event in own}
     if unknown := sorted(parties - known):
         raise PartyNotFound(unknown[0])
-    all_names = _names(own) | {row[2] for row in found} | set(names)
+    all_names = names_in(own) | {row[2] for row in found} | set(names)
     spellings = {folding.plain(name) for name in all_names if name != ERASED} - {""}
     return _Search(parties, ids, spellings, own, found)
 
@@ -259,102 +239,6 @@ async def _rename_or_remove(
         events.append(NewEvent("party_erased", subject_id=gone.id))
     else:
         await register.remove(db, who, "party", nameless, events)
-
-
-def _names(own: Collection[Event]) -> set[str]:
-    """Every name that the recorded events of parties tell; an import might claim any other."""
-    return {
-        value
-        for event in own
-        if event["source"] == EventSource.RECORDED
-        for change in orjson.loads(event["changes"])
-        if change["field"] == "name"
-        for value in (change["before"], change["after"])
-        if isinstance(value, str)
-    }
-
-
-def _own_left(event: Event) -> Event | None:
-    """What is left of an event of the party's own; None if nothing has to go."""
-    if event["source"] == EventSource.IMPORTED:
-        return _emptied(event)
-    changes = orjson.loads(event["changes"])
-    for change in changes:
-        if change["field"] == "name":
-            for side in ("before", "after"):
-                change[side] = None if change[side] is None else ERASED
-    return _changed(event, changes)
-
-
-def _left(
-    event: Event, ids: set[str], spellings: set[str], standing: Standing | None
-) -> Event | None:
-    """What is left of an event that may name the party; None if it does not."""
-    changes = orjson.loads(event["changes"])
-    if event["source"] == EventSource.IMPORTED:
-        told = [event["title"], event["claimed_actor"], *_texts(changes)]
-        folded = [folding.plain(text) for text in told if text]
-        if ids & set(told) or any(_mentions_one(text, spellings) for text in folded):
-            return _emptied(event)
-        return None
-    for change in changes:
-        for side in ("before", "after"):
-            role = change[side]
-            if change["field"] == "parties" and isinstance(role, dict) and role.get("id") in ids:
-                role |= {"name": ERASED, "reference": None}
-    if standing is not None:
-        _erase_texts(event["case_id"] or event["subject_id"], changes, spellings, standing)
-    return _changed(event, changes)
-
-
-def _erase_texts(
-    object_id: str, changes: list[Any], spellings: set[str], standing: Standing
-) -> None:
-    """Erase the texts that have one of the names, but for those that stand: rows follow them."""
-
-    def erase(told: dict[str, Any], name: str) -> None:
-        text = told.get(name)
-        if (
-            isinstance(text, str)
-            and _mentions_one(folding.plain(text), spellings)
-            and not {(object_id, text), (told.get("id"), text)} & standing
-        ):
-            told[name] = ERASED
-
-    for change in changes:
-        for side in ("before", "after"):
-            if change["field"] in WRITTEN:
-                erase(change, side)
-            elif isinstance(change[side], dict):
-                for name in ("name", PARTY_ROLES.remark, STAFF_ROLES.remark):
-                    erase(change[side], name)
-
-
-def _mentions_one(text: str, spellings: Collection[str]) -> bool:
-    """Whether a folded text has one of the names; a short one counts as a word only."""
-    return any(
-        one in text and (len(one) >= SHORT or re.search(rf"(?<!\w){re.escape(one)}(?!\w)", text))
-        for one in spellings
-    )
-
-
-def _emptied(event: Event) -> Event | None:
-    emptied = event | erasing.EMPTIED
-    return None if emptied == event else emptied
-
-
-def _changed(event: Event, changes: list[Any]) -> Event | None:
-    told = orjson.dumps(changes).decode()
-    return None if told == event["changes"] else event | {"changes": told}
-
-
-def _texts(value: Any) -> list[str]:
-    """All strings in a JSON value, names of fields included."""
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for pair in value.items() for one in pair for text in _texts(one)]
-    return [text for one in value for text in _texts(one)] if isinstance(value, list) else []
 
 
 def _naming(ids: set[str]) -> Any:
@@ -419,7 +303,7 @@ async def _standing(
                 for row in block
                 if row[0] not in ids
                 for text in row[len(keys) :]
-                if text and _mentions_one(folding.plain(text), spellings)
+                if text and mentions_one(folding.plain(text), spellings)
             }
             last = tuple_(*block[-1][: len(keys)])
             block = await db.rows(statement.where(tuple_(*keys) > last))

@@ -3,6 +3,7 @@
 Every transaction names its workspace: the schema's row-level policies hide the rows of all others
 (PostgreSQL, 5.9). Writes to one workspace take turns on the head of its timeline, which gives
 them the same semantics as SQLite's single writer. Writes to different workspaces run in parallel.
+One file, since it is one class: what Database asks of a server.
 """
 
 import asyncio

@@ -25,8 +25,9 @@ from domain.reading import objects, relations
 from domain.storage.sqlite import file
 from domain.transfer.importing import dumped, import_cases
 from domain.upkeep import administration, forgetting
-from domain.upkeep.forgetting import ERASED, FEW, forget_party
+from domain.upkeep.forgetting import FEW, forget_party
 from domain.upkeep.purging import Purged, purge
+from domain.upkeep.redacting import ERASED
 from domain.upkeep.verifying import verify
 from domain.webhooks import registering
 from domain.webhooks.registering import Terms
