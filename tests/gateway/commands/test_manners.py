@@ -128,9 +128,12 @@ def test_a_log_in_a_file_has_no_colours(casegraph, tmp_path, style):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    time.sleep(2)
-    process.send_signal(signal.SIGTERM)
-    logged = process.communicate(timeout=40)[1]
+    logged = b""
+    for line in process.stderr:
+        logged += line
+        if b"startup complete" in line:
+            process.send_signal(signal.SIGTERM)
+    assert process.wait(40) in (0, -signal.SIGTERM)
 
     assert b"Started server process" in logged
     assert b"\x1b[" not in logged

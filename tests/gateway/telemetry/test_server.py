@@ -67,9 +67,12 @@ def test_several_workers_tell_of_all_of_them_even_of_one_that_died(tmp_path):
             rb"PROMETHEUS_MULTIPROC_DIR=([^\0]+)",
             Path(f"/proc/{workers_of(server.process)[0]}/environ").read_bytes(),
         )
+        assert shared
+        # What a worker leaves for a moment when it begins.
+        Path(os.fsdecode(shared[1]), "counter_1.db").touch()
+        assert sample(page(), "workers") > 0
         server.stop()
 
-    assert shared
     assert not os.path.exists(shared[1])
 
 
