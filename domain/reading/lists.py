@@ -304,7 +304,7 @@ def _first_hits(
     statement = select(*key, *shown).limit(bindparam("most"))
 
     def among(found: Select[Any]) -> Select[Any]:
-        met = found.cte("met").prefix_with("MATERIALIZED")
+        met = found.cte("met").prefix_with("MATERIALIZED", dialect="postgresql")
         of_met = [met.c.key0, met.c.key1]
         beyond = [
             exists(select(1).where(outside(of_met, name, descending=descending)[0]))
