@@ -271,3 +271,11 @@ async def test_a_mixed_search_refuses_what_a_list_refuses(api, files):
     answer = await api.graphql(SEARCH, {"query": "x", "types": []}, key="write")
     assert answer["errors"][0]["extensions"]["code"] == "AUTH_INSUFFICIENT_SCOPE"
     assert {one.name for one in SearchType} == {"CASE", "PARTY", "STAFF"}
+
+
+async def test_a_page_without_its_end_has_no_more_than_was_asked_for(api, files):
+    query = '{ cases(first: 1, filter: {search: "müller"}) { nodes { name } totalCount } }'
+    found = (await api.data(query))["cases"]
+
+    assert len(found["nodes"]) == 1
+    assert found["totalCount"] > 1

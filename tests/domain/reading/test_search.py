@@ -13,6 +13,7 @@ from domain.inputs import (
 )
 from domain.reading import lists, matches, objects
 from domain.reading.paging import Paging
+from domain.storage import turns
 from domain.writing import cases, register
 
 
@@ -479,3 +480,14 @@ async def test_people_of_one_name_are_each_a_match(
 
     assert sorted(one.field for one in told) == ["parties", "parties", "staff", "staff"]
     assert len({(one.party or one.staff).id for one in told}) == 4
+
+
+async def test_all_hits_are_counted_as_visited_though_one_is_shown(database, clerk, given_case):
+    for n in range(40):
+        await given_case(f"Müller {n}")
+    turns.begin("key")
+    async with database.read(clerk.workspace_id) as db:
+        found = await objects.cases(clerk, db, CaseFilter(search="muller"), paging=Paging(1))
+
+    assert len(list(found)) == 1
+    assert turns.READING.get().visited >= 80

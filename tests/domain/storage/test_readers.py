@@ -66,7 +66,7 @@ async def test_other_requests_go_on_while_a_long_one_is_read(impatient):
 
     with pytest.raises(TimedOut):
         await long
-    assert done > 10
+    assert done > 2  # one, if they had waited for it; how many fit in depends on the machine
 
 
 async def test_a_long_read_is_done_in_a_thread_and_that_is_remembered(database):
