@@ -146,9 +146,10 @@ class RootList:
             return self
         ordered = await search.ordered(db, wanted, self.values, FEW)
         asked = replace(self, found=self.compiled.with_search(*ordered))
+        visited = turns.visited()
         rows = await db.fetch(asked.first_hits(paging, columns))
         total, after, before = rows[0][:_TOLD]
-        turns.met(total)
+        turns.met(total, visited)
         if total > self.at_once:
             return asked
         page = [row[_TOLD:] for row in rows if row[_TOLD] is not None] if paging else []

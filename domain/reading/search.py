@@ -49,7 +49,7 @@ MUCH_MORE = 3
 """How many times as many entries a term may have as the rarest, and still be found by the index."""
 MOST_KNOWN = 500
 """Up to so many entries of a term are kept while it is found out which term has the fewest, on
-PostgreSQL forty times as many: see spellings.candidates."""
+PostgreSQL many times as many: see spellings.candidates."""
 _ID = 36
 """Characters in the id of a case."""
 _ENTRIES = Prepared(
@@ -246,11 +246,8 @@ def _has_numbers(source: Source) -> bool:
 
 def found(wanted: Wanted, id: ColumnElement[Any]) -> ColumnElement[bool]:
     """The condition that the object *id* has all terms."""
-    firsts = [n for n, mode in enumerate(wanted.modes) if mode is not Mode.CHECK]
     others = [n for n, mode in enumerate(wanted.modes) if mode is Mode.CHECK]
-    return and_(
-        *(id.in_(_having(wanted, n)) for n in firsts), *(_has(wanted, n, id) for n in others)
-    )
+    return and_(id.in_(_having_firsts(wanted)), *(_has(wanted, n, id) for n in others))
 
 
 async def ordered(
@@ -302,13 +299,8 @@ def first_hits(wanted: Wanted) -> Prepared:
 
 def hits(wanted: Wanted) -> Select[Any]:
     """The ids of the objects that have all terms, each once, in the column *value*."""
-    firsts = [n for n, mode in enumerate(wanted.modes) if mode is not Mode.CHECK]
     others = [n for n, mode in enumerate(wanted.modes) if mode is Mode.CHECK]
-    having = [_having(wanted, n) for n in firsts]
-    # PostgreSQL, which does not know how many there are, would compare all of each with all of the
-    # others for IN.
-    both = [select(one.subquery(f"having{n}").c.id) for n, one in zip(firsts, having, strict=True)]
-    found = (intersect(*both) if len(both) > 1 else both[0]).subquery("hits")
+    found = _having_firsts(wanted).subquery("hits")
     conditions = [_has(wanted, n, found.c.id) for n in others]
     return select(found.c.id.label("value")).distinct().where(*conditions)
 
@@ -393,6 +385,19 @@ def score(wanted: Wanted, id: ColumnElement[Any]) -> ColumnElement[str]:
         select(best).where(*mine).correlate_except(e).scalar_subquery(), other, type_=Text
     )
     return scored
+
+
+def _having_firsts(wanted: Wanted) -> SelectBase:
+    """The ids of the objects that have all terms but those that are checked of what others found.
+
+    For IN with each term, PostgreSQL, which does not know how many objects have it, would compare
+    all of each with all of the others.
+    """
+    firsts = [n for n, mode in enumerate(wanted.modes) if mode is not Mode.CHECK]
+    if len(firsts) == 1:
+        return _having(wanted, firsts[0])
+    having = (_having(wanted, n).subquery(f"having{n}") for n in firsts)
+    return intersect(*(select(one.c.id) for one in having))
 
 
 def _having(wanted: Wanted, n: int) -> SelectBase:

@@ -128,9 +128,11 @@ def _found_postgresql(element: found_by_index, compiler: SQLCompiler, **options:
 class candidates(FunctionElement[str]):
     """A JSON array of the numbers of the entries that the index finds, before they are compared.
 
-    NULL if there are more than *limit*, on PostgreSQL forty times as many: there they are all found
-    in any case, and SQLite finds one after another.
+    NULL if there are more than *limit*, on PostgreSQL ON_SERVER times as many: there they are all
+    found in any case, and SQLite finds one after another.
     """
+
+    ON_SERVER = 40
 
     name = "candidates"
     inherit_cache = False
@@ -156,10 +158,11 @@ def _candidates_sqlite(element: candidates, compiler: SQLCompiler, **options: An
 def _candidates_postgresql(element: candidates, compiler: SQLCompiler, **options: Any) -> str:
     found = _candidates(element.asked, compiler, options)
     [limit] = _each_argument([element.limit], compiler, options)
+    most = f"{limit} * {element.ON_SERVER}"
     return (
-        f"(SELECT CASE WHEN count(*) <= {limit} * 40 "  # noqa: S608
+        f"(SELECT CASE WHEN count(*) <= {most} "  # noqa: S608
         "THEN coalesce(jsonb_agg(given.entry)::text, '[]') END "
-        f"FROM (SELECT entry FROM {found} AS found(entry) LIMIT {limit} * 40 + 1) AS given)"
+        f"FROM (SELECT entry FROM {found} AS found(entry) LIMIT {most} + 1) AS given)"
     )
 
 

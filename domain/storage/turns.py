@@ -56,10 +56,18 @@ READING: ContextVar[Reading | None] = ContextVar("reading", default=None)
 """The request that this task answers; None for the operator's commands."""
 
 
-def met(rows: int) -> None:
-    """Count rows that a statement has found, and not returned."""
+def visited() -> int:
+    """The rows and index entries that this task's request has visited."""
+    return 0 if (reading := READING.get()) is None else reading.visited
+
+
+def met(rows: int, before: int) -> None:
+    """Count rows that were found, and not returned, since the request had visited *before*.
+
+    What was told of them already is not counted twice.
+    """
     if (reading := READING.get()) is not None:
-        reading.visited += 2 * rows
+        reading.visited = max(reading.visited, before + 2 * rows + 1)
 
 
 class Crowd:

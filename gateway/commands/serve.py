@@ -204,14 +204,12 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         os.environ.pop(name, None)
     # Imported here so that other commands need not load the server.
     with uncollected():
-        import uvicorn
-
         from gateway.server.connection import Connection
-        from gateway.server.process import GRACEFUL_SECONDS, Server, Supervisor
+        from gateway.server.process import GRACEFUL_SECONDS, Configuration, Server, Supervisor
 
     os.environ.update(settings.environment())
     _allow_open_files(settings.connections + OTHER_FILES)
-    config = uvicorn.Config(
+    config = Configuration(
         "gateway.app:from_environment",
         factory=True,
         http=Connection,
@@ -228,8 +226,6 @@ def _run(settings: Settings, listener: socket.socket) -> None:
     )
     server = Server(config)
     if settings.workers == 1:
-        with uncollected():
-            config.load()
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped by then
             server.run(sockets=[listener])
         if not server.started:

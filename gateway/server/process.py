@@ -19,6 +19,7 @@ from uvicorn.config import Config
 from uvicorn.supervisors import multiprocess
 
 from gateway import settings
+from gateway.loading import uncollected
 from gateway.server.connection import Connection, State
 from gateway.telemetry import metrics
 
@@ -56,6 +57,14 @@ def open_no_more(listener: socket.socket) -> None:
     wanted = struct.pack("HP", len(_NO_OPENING) // 8, ctypes.addressof(program))
     with contextlib.suppress(OSError):
         listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, wanted)
+
+
+class Configuration(Config):
+    """Loads the application, in each worker, as quickly as it can."""
+
+    def load(self) -> None:
+        with uncollected():
+            super().load()
 
 
 class Server(uvicorn.Server):

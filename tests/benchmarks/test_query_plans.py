@@ -20,7 +20,7 @@ QUERIES = {
     if work.document and not work.writes and work.name not in ("Q1p", "Q7")
 }
 
-OF_A_SEARCH = ("found_", "having", "hits", "met", "told", "page", "CONSTANT")
+OF_A_SEARCH = ("found_", "met", "told", "page", "CONSTANT")
 """What a search has found is a list, for a moment."""
 
 

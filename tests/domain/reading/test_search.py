@@ -490,4 +490,16 @@ async def test_all_hits_are_counted_as_visited_though_one_is_shown(database, cle
         found = await objects.cases(clerk, db, CaseFilter(search="muller"), paging=Paging(1))
 
     assert len(list(found)) == 1
-    assert turns.READING.get().visited >= 80
+    assert turns.visited() >= 80
+
+
+@pytest.mark.parametrize(("told", "counted"), [(10, 86), (300, 305)])
+def test_hits_are_not_counted_twice(told, counted):
+    turns.begin("key")
+    turns.READING.get().visited = 5
+    before = turns.visited()
+    turns.READING.get().visited += told
+
+    turns.met(40, before)
+
+    assert turns.visited() == counted
