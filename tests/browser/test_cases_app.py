@@ -9,8 +9,9 @@ import httpx2
 import pytest
 
 from gateway.http import single_page
+from tests import forking
 from tests.browser.pages import Page
-from tests.fault.servers import COMMAND, Gateway, wait_until_ready
+from tests.fault.servers import Gateway, wait_until_ready
 
 pytestmark = pytest.mark.skipif(
     not single_page.example_is_built(),
@@ -116,8 +117,8 @@ def test_the_list_fits_every_screen(page, office, screenshots):
 
 def test_the_demonstration_shows_it(page, tmp_path):
     office = Gateway(tmp_path)
-    with subprocess.Popen(
-        [*COMMAND, "demo", "--cases", "30", "--port", "0"],
+    with forking.launch(
+        ["demo", "--cases", "30", "--port", "0"],
         cwd=tmp_path,
         env=office.environment,
         stdout=subprocess.PIPE,

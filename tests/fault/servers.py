@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,8 +19,8 @@ import httpx2
 from domain.access.principal import Scope
 from domain.storage.opening import opened
 from domain.upkeep import administration
+from tests import forking
 
-COMMAND = (sys.executable, "-m", "gateway")
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -71,7 +70,7 @@ class Gateway:
             "COLUMNS": "200",
             **{f"CASEGRAPH_{name.upper()}": str(value) for name, value in settings.items()},
         }
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: forking.Running | None = None
         self.url = ""
         self.key = ""
         self._keys = 0
@@ -81,16 +80,7 @@ class Gateway:
 
         *popen* goes to subprocess.Popen.
         """
-        done = subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            cwd=self._folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            **popen,  # type: ignore[call-overload]
-        )
+        done = forking.run(arguments, cwd=self._folder, env=self.environment, **popen)
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr
 
@@ -128,16 +118,16 @@ class Gateway:
             time.sleep(0.03)
         raise AssertionError(self.logged())
 
-    def launch(self, *options: object, **popen: object) -> subprocess.Popen[bytes]:
+    def launch(self, *options: object, **popen: object) -> forking.Running:
         """Start it, and wait for nothing. *popen* goes to subprocess.Popen."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*COMMAND, "serve", "--port", "0", *map(str, options)],
+            self.process = forking.launch(
+                ["serve", "--port", "0", *options],
                 cwd=self._folder,
                 env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                **popen,  # type: ignore[call-overload]
+                **popen,
             )
         return self.process
 

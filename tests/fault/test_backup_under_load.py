@@ -5,11 +5,11 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 import time
 
 import pytest
 
+from tests import forking
 from tests.fault.ledgers import Ledger
 from tests.fault.loads import Load
 from tests.fault.servers import gateway
@@ -75,10 +75,8 @@ def test_a_copy_that_is_killed_is_not_there_and_the_next_one_is_whole(server, wr
     target = tmp_path / "copy.db"
     killed = 0
     for extra in (0, 0.005, 0.01, 0.02):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "backup", target],
-            env=server.environment,
-            stdout=subprocess.DEVNULL,
+        process = forking.launch(
+            ["backup", target], env=server.environment, stdout=subprocess.DEVNULL
         )
         partial = tmp_path / f".copy.db.{process.pid}.partial"
         while not partial.exists() and process.poll() is None:
@@ -104,10 +102,7 @@ def test_a_copy_that_is_killed_is_not_there_and_the_next_one_is_whole(server, wr
 def test_an_older_copy_stays_until_the_new_one_is_whole(server, tmp_path):
     target = tmp_path / "copy.db"
     target.write_bytes(b"precious")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gateway", "backup", "--overwrite", target],
-        env=server.environment,
-    )
+    process = forking.launch(["backup", "--overwrite", target], env=server.environment)
     partial = tmp_path / f".copy.db.{process.pid}.partial"
     while not partial.exists():
         assert process.poll() is None

@@ -24,9 +24,10 @@ from domain.transfer.importing import dumped, import_cases
 from domain.upkeep import administration
 from domain.upkeep.verifying import verify
 from domain.writing import cases
+from tests import forking
 from tests.conftest import DATABASES
 from tests.databases import fresh_database
-from tests.fault.servers import COMMAND, Gateway
+from tests.fault.servers import Gateway
 
 KILLS = int(os.environ.get("CASEGRAPH_COMMAND_KILLS", "2"))
 SEED = int(os.environ.get("CASEGRAPH_SEED", "0")) or time.time_ns() % 1_000_000
@@ -50,8 +51,8 @@ def office(tmp_path):
 
 def killed(office, delay, *arguments):
     """Run a command, and kill it after so many seconds; whether it was still running."""
-    process = subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
+    process = forking.launch(
+        arguments,
         cwd=office.database.parent,
         env=office.environment,
         stdout=subprocess.DEVNULL,
@@ -65,10 +66,10 @@ def killed(office, delay, *arguments):
 
 
 def delays(duration):
-    """When to kill, if the command takes *duration* seconds; a second of it is only starting."""
+    """When to kill, if the command takes *duration* seconds; some .1 s of it is only starting."""
     chance = random.Random(SEED)
     print("seed", SEED)
-    return [chance.uniform(0.3 * duration, duration) for _ in range(KILLS)]
+    return [chance.uniform(0.1 * duration, duration) for _ in range(KILLS)]
 
 
 def sound(office):
@@ -87,7 +88,7 @@ def counted(office, statement):
 def test_an_import(office):
     lines = office.database.parent / "cases.jsonl"
     interrupted = 0
-    for number, delay in enumerate(delays(1.5)):
+    for number, delay in enumerate(delays(0.5)):
         made = [
             {"name": f"Case {number}.{n}", "parties": [{"name": f"P {n % 97}", "role": "client"}]}
             for n in range(LINES)
@@ -124,7 +125,7 @@ async def _deleted(office, number):
 
 def test_a_purge(office):
     interrupted = 0
-    for number, delay in enumerate(delays(1.5)):
+    for number, delay in enumerate(delays(0.5)):
         asyncio.run(_deleted(office, number))
         interrupted += killed(office, delay, "purge", "--yes")
         office.command("purge", "--yes")
@@ -145,7 +146,7 @@ def test_a_backup(office):
     office.command("import", lines)
     copy = office.database.parent / "copy.db"
     interrupted = 0
-    for delay in delays(1.2):
+    for delay in delays(0.25):
         interrupted += killed(office, delay, "backup", copy, "--overwrite")
         office.command("backup", copy, "--overwrite")
         assert [path.name for path in copy.parent.glob(".*")] == []
@@ -166,19 +167,11 @@ def test_a_copy(office, request):
     lines.write_text("\n".join(map(json.dumps, made)))
     office.command("import", lines)
     interrupted = 0
-    for number, delay in enumerate(delays(2.5)):
+    for number, delay in enumerate(delays(1.8)):
         with target_of(number, office, request) as url:
             arguments = ("copy", "--from", f"sqlite:///{office.database}", "--to", url)
             interrupted += killed(office, delay, *arguments)
-            again = subprocess.run(
-                [*COMMAND, *arguments],
-                cwd=office.database.parent,
-                env=office.environment,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
+            again = forking.run(arguments, cwd=office.database.parent, env=office.environment)
             # It may have been killed after it had copied everything.
             told = "The copy is verified." if again.returncode == 0 else "casegraph verify"
             assert told in again.stdout + again.stderr
@@ -198,7 +191,7 @@ def test_an_upgrade(office):
     lines.write_text("\n".join(map(json.dumps, made)))
     office.command("import", lines)
     interrupted = 0
-    for delay in delays(1.8):
+    for delay in delays(0.6):
         before_words(office.database)
         interrupted += killed(office, delay, "init")
         entries = counted(office, "SELECT count(*) FROM search_entry")

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from gateway.settings import (
     from_environment,
     unknown,
 )
+from tests import forking
 
 
 @pytest.fixture
@@ -32,15 +31,7 @@ def gateway_run(tmp_path):
     clean["PYTHONPATH"] = str(Path(__file__).parents[2])
 
     def run(*arguments, **variables):
-        return subprocess.run(
-            [sys.executable, "-m", "gateway", *arguments],
-            cwd=tmp_path,
-            env=clean | variables,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return forking.run(arguments, cwd=tmp_path, env=clean | variables)
 
     return run
 

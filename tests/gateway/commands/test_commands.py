@@ -21,10 +21,10 @@ from typer.testing import CliRunner
 
 from gateway.__main__ import app, main
 from gateway.commands import terminal
+from tests import forking
 from tests.postgresql import APP_ROLE
 
 ROOT = Path(__file__).parents[3]
-COMMAND = [sys.executable, "-m", "gateway"]
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def running(tmp_path, environment):
     started = []
 
     def start(*arguments):
-        process = subprocess.Popen(
-            [*COMMAND, *map(str, arguments), "--port", "0"],
+        process = forking.launch(
+            [*arguments, "--port", "0"],
             cwd=tmp_path,
             env=environment,
             stdout=subprocess.PIPE,
@@ -195,15 +195,8 @@ def test_a_file_that_is_compressed_is_decompressed(casegraph, tmp_path):
 @pytest.mark.parametrize("packed", [False, True])
 def test_nothing_that_comes_through_a_pipe_is_lost(casegraph, environment, tmp_path, packed):
     content = gzip.compress(CASES) if packed else CASES
-    done = subprocess.run(
-        [*COMMAND, "import", "-", "--source", "s"],
-        cwd=tmp_path,
-        env=environment,
-        input=content,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    arguments = ["import", "-", "--source", "s"]
+    done = forking.run(arguments, cwd=tmp_path, env=environment, input=content)
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     with ThreadPoolExecutor(1) as thread:
@@ -212,7 +205,7 @@ def test_nothing_that_comes_through_a_pipe_is_lost(casegraph, environment, tmp_p
         writing.result()
 
     assert done.returncode == 3, done.stderr
-    assert b"2 cases imported" in done.stderr
+    assert "2 cases imported" in done.stderr
     assert (tmp_path / "s.rejects.jsonl").read_bytes() == b'{"name": ""}\n'
     assert "2 unchanged" in again.stderr
 

@@ -6,7 +6,6 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from contextlib import closing
@@ -16,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from domain.demo.firm import demo_cases
+from tests import forking
 
 ROOT = Path(__file__).parents[3]
-COMMAND = [sys.executable, "-m", "gateway"]
 
 
 @pytest.fixture
@@ -27,15 +26,8 @@ def casegraph(tmp_path):
 
     def run(*arguments, status=0, **variables):
         kept = {name: text for name, text in os.environ.items() if "CASEGRAPH" not in name}
-        done = subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            cwd=tmp_path,
-            env=kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "80"} | variables,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        environment = kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "80"} | variables
+        done = forking.run(arguments, cwd=tmp_path, env=environment)
         assert done.returncode == status, done.stdout + done.stderr
         return done
 
@@ -91,8 +83,8 @@ def test_an_import_that_is_interrupted_says_how_to_go_on(casegraph, tmp_path):
     (tmp_path / "cases.jsonl").write_text(lines)
     casegraph("init")
     database = tmp_path / "casegraph.db"
-    process = subprocess.Popen(
-        [*COMMAND, "import", "cases.jsonl"],
+    process = forking.launch(
+        ["import", "cases.jsonl"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
@@ -102,9 +94,9 @@ def test_an_import_that_is_interrupted_says_how_to_go_on(casegraph, tmp_path):
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    told = process.communicate(timeout=30)[1]
 
-    assert process.returncode == 130
+    assert process.wait(30) == 130
+    told = process.stderr.read()
     found = re.search(r"Interrupted: of the first ([\d,]+) lines all is in", told)
     assert found, told
     assert "Traceback" not in told
@@ -122,8 +114,8 @@ def count(database):
 
 @pytest.mark.parametrize("style", ["text", "json"])
 def test_a_log_in_a_file_has_no_colours(casegraph, tmp_path, style):
-    process = subprocess.Popen(
-        [*COMMAND, "serve", "--port", "0"],
+    process = forking.launch(
+        ["serve", "--port", "0"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "CASEGRAPH_LOG_FORMAT": style},
         stdout=subprocess.DEVNULL,
@@ -145,8 +137,8 @@ def test_a_log_in_a_file_has_no_colours(casegraph, tmp_path, style):
 
 def test_a_demo_that_is_kept_has_one_live_key(casegraph, tmp_path):
     for _ in range(2):
-        process = subprocess.Popen(
-            [*COMMAND, "demo", "--keep", "demo.db", "--cases", "3", "--port", "0"],
+        process = forking.launch(
+            ["demo", "--keep", "demo.db", "--cases", "3", "--port", "0"],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
@@ -156,7 +148,7 @@ def test_a_demo_that_is_kept_has_one_live_key(casegraph, tmp_path):
             if line.startswith("Key"):
                 break
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=40)
+        process.wait(40)
     casegraph("keys", "create", "mine", "--database", "sqlite:///demo.db")
 
     keys = json.loads(casegraph("keys", "list", "--json", "--database", "sqlite:///demo.db").stdout)
