@@ -24,6 +24,7 @@ from domain.storage.opening import opened
 from domain.upkeep import administration
 from gateway.app import create_app
 from gateway.settings import Settings
+from tests import cells
 from tests.databases import fresh_database
 from tests.postgresql import APP_ROLE, TEMPLATE, Server, migrate, postgresql
 
@@ -85,8 +86,9 @@ ROOM = 4 << 30
 """Bytes that must be free there."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes longest comes first, so that no worker waits for it at the end."""
+    config.hook.pytest_deselected(items=cells.leave_out(items))
     items.sort(key=lambda item: SLOW.isdisjoint(item.path.parts))
 
 
@@ -97,12 +99,13 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Keep the databases of tests in memory: most of their time went into copying and fsync.
 
     What is killed loses nothing by it: only a machine that stops would. The tests also start
     hundreds of processes, which must not each compile the same files anew.
     """
+    cells.choose(config)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     if os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ROOM:
