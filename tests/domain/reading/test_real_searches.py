@@ -48,8 +48,8 @@ AS_TYPED = {
 
 @pytest.fixture
 async def real(database, clerk):
-    """The real cases, by name."""
-    lines = file.lines()
+    """Real cases, by name."""
+    lines = file.some()
     await import_cases(clerk, database, lines, source="real", on_conflict=OnConflict.SKIP)
     async with database.read(clerk.workspace_id) as db:
         # Unordered rows are in whatever order PostgreSQL read them: another sample in each run.

@@ -519,8 +519,8 @@ async def test_importing_needs_the_scope_to_write(run, database, clerk):
 
 
 @real.needed
-async def test_the_real_file_goes_in_whole(run, database, clerk, raw):
-    lines = real.lines()
+async def test_real_cases_go_in_whole(run, database, clerk, raw):
+    lines = real.some("McCulloch v. Maryland")
     cases = [json.loads(line) for line in lines]
 
     report, rejects = await run(*lines, source="real")
@@ -529,7 +529,9 @@ async def test_the_real_file_goes_in_whole(run, database, clerk, raw):
 
     numbers = Counter(case["file_number"] for case in cases if case["file_number"])
     assert len(rejects) == sum(count - 1 for count in numbers.values()) == 16
-    assert (report.imported, again.unchanged, again.imported) == (5480, 5480, 0)
+    new = len(lines) - len(rejects)
+    assert (report.imported, again.unchanged, again.imported) == (new, new, 0)
+    assert new == 5480 or real.EVERY > 1
     assert (rest.updated, rest.rejected) == (16, 0)
     rejected = {number for number, _reason in rejects}
     kept = [case for number, case in enumerate(cases, start=1) if number not in rejected]
