@@ -94,8 +94,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish() -> None:
     """What was collected stays: the collector need not look through it again and again."""
-    gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000, 20, 50)
 
 
@@ -105,6 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
     What is killed loses nothing by it: only a machine that stops would. The tests also start
     hundreds of processes, which must not each compile the same files anew.
     """
+    gc.disable()  # until the tests are collected
     cells.choose(config)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False

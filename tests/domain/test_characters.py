@@ -1,6 +1,7 @@
 """What lines lose that nobody sees, and what keys do not tell apart."""
 
 import unicodedata
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -9,16 +10,22 @@ from hypothesis import strategies as st
 from domain import characters, checks, folding
 from domain.checks import Check
 
-EVERY = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
 UNSEEN = st.sampled_from(sorted(characters.DEFAULT_IGNORABLE))
 
 
-FOLDED = [
-    one
-    for one in EVERY
-    if unicodedata.normalize("NFKD", one.casefold()) != one or one in characters.DEFAULT_IGNORABLE
-]
-"""Those of which another spelling may be left."""
+def every():
+    return (chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000)
+
+
+@cache
+def folded():
+    """Those of which another spelling may be left."""
+    ignorable = characters.DEFAULT_IGNORABLE
+    return [
+        one
+        for one in every()
+        if unicodedata.normalize("NFKD", one.casefold()) != one or one in ignorable
+    ]
 
 
 def line(text):
@@ -28,13 +35,13 @@ def line(text):
 
 
 def test_every_dash_that_python_knows_is_listed():
-    assert {one for one in EVERY if unicodedata.category(one) == "Pd"} <= characters.DASHES
+    assert {one for one in every() if unicodedata.category(one) == "Pd"} <= characters.DASHES
 
 
 @pytest.mark.parametrize("key", [folding.plain, lambda text: folding.number_key(text) or ""])
 def test_folding_any_character_twice_or_after_nfkc_is_folding_it_once(key):
-    assert [one for one in FOLDED if key(key(one)) != key(one)] == []
-    assert [one for one in FOLDED if key(unicodedata.normalize("NFKC", one)) != key(one)] == []
+    assert [one for one in folded() if key(key(one)) != key(one)] == []
+    assert [one for one in folded() if key(unicodedata.normalize("NFKC", one)) != key(one)] == []
 
 
 @settings(max_examples=500, deadline=None)
