@@ -205,7 +205,13 @@ def _run(settings: Settings, listener: socket.socket) -> None:
     # Imported here so that other commands need not load the server.
     with uncollected():
         from gateway.server.connection import Connection
-        from gateway.server.process import GRACEFUL_SECONDS, Configuration, Server, Supervisor
+        from gateway.server.process import (
+            GRACEFUL_SECONDS,
+            START_SECONDS,
+            Configuration,
+            Server,
+            Supervisor,
+        )
 
     os.environ.update(settings.environment())
     _allow_open_files(settings.connections + OTHER_FILES)
@@ -223,6 +229,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        timeout_worker_healthcheck=START_SECONDS,
     )
     server = Server(config)
     if settings.workers == 1:

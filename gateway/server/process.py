@@ -25,6 +25,9 @@ from gateway.telemetry import metrics
 
 GRACEFUL_SECONDS = 30
 """After this long the server stops, whatever it is doing."""
+START_SECONDS = 20
+"""How long a worker may take until it answers its supervisor: to start, on a busy machine. One that
+hangs is replaced after as long."""
 
 CHECK_TICKS = 5
 """Tenths of a second between two checks of all connections' deadlines."""
@@ -144,6 +147,11 @@ class Worker(multiprocess.Process):
             self._server = Server(self.config)
         return self._server
 
+    def join(self) -> None:
+        super().join()
+        # However it ended: its gauges go, and what it has counted stays.
+        mark_process_dead(self.pid)  # type: ignore[no-untyped-call]
+
 
 class Supervisor(multiprocess.Multiprocess):
     """Several server processes on one socket."""
@@ -152,15 +160,6 @@ class Supervisor(multiprocess.Multiprocess):
         # uvicorn creates processes in four places and takes no other class for them.
         multiprocess.Process = Worker  # type: ignore[misc]
         super().init_processes()
-        self._seen: set[int | None] = {one.pid for one in self.processes}
-
-    def keep_subprocess_alive(self) -> None:
-        super().keep_subprocess_alive()
-        there = {one.pid for one in self.processes}
-        for gone in self._seen - there:  # however it ended
-            # Its gauges; what it has counted stays.
-            mark_process_dead(gone)  # type: ignore[no-untyped-call]
-        self._seen = there
 
     def terminate_all(self) -> None:
         # Otherwise connections would wait here for a worker and be reset when this process ends.

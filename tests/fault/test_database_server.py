@@ -28,8 +28,8 @@ KILLS = int(os.environ.get("CASEGRAPH_BACKEND_KILLS", "6"))
 SEED = int(os.environ.get("CASEGRAPH_SEED", "20261128"))
 WRITERS = 6
 LONGEST = 2 * ABANDONED_SECONDS + 3
-"""Seconds in which a frozen gateway may hold up writers: one of its writes has the turn, and another
-may get it just before it would have waited too long. Then the server ends that one, too."""
+"""Seconds in which a frozen gateway may hold up writers: one of its writes has the turn,
+another may get it just before it would have waited too long, and the server ends each."""
 QUERY_SECONDS = 3
 PAUSE = 0.01
 """Seconds that a writer waits when it was refused; without end to that, nobody else would run."""

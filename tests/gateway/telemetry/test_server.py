@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import httpx2
+from prometheus_client.mmap_dict import MmapedDict
 
 from tests.fault.servers import Gateway, gateway
 
@@ -31,11 +32,19 @@ def workers_of(process):
     ]
 
 
-def until(condition):
+def folder_of(server):
+    """Where its workers share what they count."""
+    environment = Path(f"/proc/{workers_of(server.process)[0]}/environ").read_bytes()
+    found = re.search(rb"PROMETHEUS_MULTIPROC_DIR=([^\0]+)", environment)
+    assert found
+    return Path(os.fsdecode(found[1]))
+
+
+def until(condition, every=0.1):
     end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 def test_several_workers_tell_of_all_of_them_even_of_one_that_died(tmp_path):
@@ -63,17 +72,13 @@ def test_several_workers_tell_of_all_of_them_even_of_one_that_died(tmp_path):
 
         until(lambda: sample(page(), "requests_total", **asked) == 60)
         assert sample(page(), "request_seconds_count", operation="Mine") == 60
-        shared = re.search(
-            rb"PROMETHEUS_MULTIPROC_DIR=([^\0]+)",
-            Path(f"/proc/{workers_of(server.process)[0]}/environ").read_bytes(),
-        )
-        assert shared
         # What a worker leaves for a moment when it begins.
-        Path(os.fsdecode(shared[1]), "counter_1.db").touch()
+        folder = folder_of(server)
+        (folder / "counter_1.db").touch()
         assert sample(page(), "workers") > 0
         server.stop()
 
-    assert not os.path.exists(shared[1])
+    assert not folder.exists()
 
 
 def test_a_line_of_the_log_tells_what_was_asked_and_what_it_took(tmp_path):
@@ -150,22 +155,39 @@ def test_workers_that_are_replaced_leave_no_gauges(tmp_path):
 
         until(lambda: workers() == 2)
         before = set(workers_of(server.process))
-        asked = 0
-
-        def replaced():
-            # uvicorn gives a worker five seconds to begin, and if that is too little, says so.
-            nonlocal asked
-            if server.logged().count("aborting the restart") == asked:
-                asked += 1
-                server.process.send_signal(signal.SIGHUP)
-            return not before & set(workers_of(server.process))
-
-        until(replaced)
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: not before & set(workers_of(server.process)))
         until(lambda: len(workers_of(server.process)) == 2 and workers() == 2)
         server.process.send_signal(signal.SIGTTIN)
         until(lambda: workers() == 3)
         server.process.send_signal(signal.SIGTTOU)
         until(lambda: workers() == 2)
+
+
+def test_a_worker_that_ends_before_it_is_ready_leaves_no_gauges(tmp_path):
+    with gateway(tmp_path, workers=2) as server:
+        until(lambda: sample(httpx2.get(f"{server.url}/metrics").text, "workers") == 2)
+        before = set(workers_of(server.process))
+        folder = folder_of(server)
+
+        def killed():
+            """Whether a new one was killed as soon as it counted itself."""
+            for pid in set(workers_of(server.process)) - before:
+                for file in folder.glob(f"gauge_live*_{pid}.db"):
+                    told = MmapedDict.read_all_values_from_file(file)
+                    if any(
+                        "casegraph_workers" in key and value for key, value, _at, _place in told
+                    ):
+                        os.kill(pid, signal.SIGKILL)
+                        return True
+            return False
+
+        server.process.send_signal(signal.SIGHUP)
+        until(killed, every=0.002)
+        until(lambda: "aborting the restart" in server.logged())
+
+        assert set(workers_of(server.process)) == before
+        assert sample(httpx2.get(f"{server.url}/metrics").text, "workers") == 2
 
 
 def test_a_late_body_is_one_refusal(tmp_path):
