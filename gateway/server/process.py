@@ -7,6 +7,7 @@ established but not yet accepted. A request sent at that moment would be lost.
 import asyncio
 import contextlib
 import ctypes
+import multiprocessing
 import socket
 import struct
 import sys
@@ -81,6 +82,10 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         if counter % CHECK_TICKS == 0:
             self._check()
+            supervisor = multiprocessing.parent_process()
+            if supervisor is not None and not supervisor.is_alive():
+                # Killed. Nobody would stop this worker, and it would keep the port.
+                self.should_exit = True
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

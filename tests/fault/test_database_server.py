@@ -215,7 +215,7 @@ def test_commits_whose_answer_is_lost_are_told_of(tmp_path, machine, url, fate):
                         time.sleep(0.01)
 
             told = under_load(one, spoil)
-            compare(one, told, machine, url)
+            compare(one, told, machine, url, least=10)
             assert told.doubtful
         finally:
             one.kill()

@@ -13,11 +13,14 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import httpx2
+import pytest
+
 from domain.storage.opening import opened
 from domain.upkeep.verifying import verify
 from tests.fault.ledgers import Ledger, compare
 from tests.fault.loads import Load
-from tests.fault.servers import Gateway
+from tests.fault.servers import Gateway, gateway
 
 KILLS = int(os.environ.get("CASEGRAPH_KILLS", "6"))
 SEED = int(os.environ.get("CASEGRAPH_SEED", "0")) or time.time_ns() % 1_000_000
@@ -49,7 +52,7 @@ class Killed:
         """Start it, write, kill it at the *moment*, and look at what it left."""
         if moment == "while starting":
             self.server.launch(start_new_session=True)
-            time.sleep(chance.uniform(0.02, 1.1))
+            time.sleep(chance.uniform(0.01, 0.5))
             self.kill()
             if not self.server.key:
                 return  # it was the first start, and there may be no tables yet
@@ -65,7 +68,7 @@ class Killed:
         self.examine(moment)
 
     def kill(self) -> None:
-        """End all its processes at once; a supervisor would leave its workers behind."""
+        """End all its processes at once: workers would finish what they are doing."""
         process = self.server.process
         if process is not None:
             family = [process.pid, *_children_of(process.pid)]
@@ -187,3 +190,17 @@ def test_whatever_was_acknowledged_before_a_kill_is_there(tmp_path):
         )
 
     assert sum(one.acknowledged for one in done) > 20 * KILLS
+
+
+def test_workers_end_after_their_supervisor_was_killed(tmp_path):
+    with gateway(tmp_path, workers=2) as server:
+        workers = [*filter(_is_worker, _children_of(server.process.pid))]
+        assert len(workers) == 2
+        server.kill()
+        until = time.monotonic() + 20
+        while any(map(_is_alive, workers)):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(f"{server.url}/healthz")

@@ -40,10 +40,11 @@ def folder_of(server):
     return Path(os.fsdecode(found[1]))
 
 
-def until(condition, every=0.1):
+def until(condition, every=0.1, told=lambda: ""):
+    """Wait until *condition* holds; if it never does, show what is *told*."""
     end = time.monotonic() + 60
     while not condition():
-        assert time.monotonic() < end
+        assert time.monotonic() < end, told()
         time.sleep(every)
 
 
@@ -156,7 +157,7 @@ def test_workers_that_are_replaced_leave_no_gauges(tmp_path):
         until(lambda: workers() == 2)
         before = set(workers_of(server.process))
         server.process.send_signal(signal.SIGHUP)
-        until(lambda: not before & set(workers_of(server.process)))
+        until(lambda: not before & set(workers_of(server.process)), told=server.logged)
         until(lambda: len(workers_of(server.process)) == 2 and workers() == 2)
         server.process.send_signal(signal.SIGTTIN)
         until(lambda: workers() == 3)
