@@ -138,8 +138,8 @@ SHARING = {
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many workers again as there are cores: many tests wait for a server or a deadline."""
-    return max(1, (os.cpu_count() or 1) * 3 // 2)
+    """Twice as many workers as there are cores: many tests wait for a server or a deadline."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 FILE = Path(__file__).parents[2] / "shared" / "data" / "supreme-court-cases.jsonl"
-EVERY = int(os.environ.get("CASEGRAPH_REAL", "10"))
+EVERY = int(os.environ.get("CASEGRAPH_REAL", "25"))
 """One of how many is tried where each takes a while; 1 for all of them."""
 needed = pytest.mark.skipif(not FILE.exists(), reason="the real cases are not beside this checkout")
 

@@ -1,5 +1,6 @@
 """The benchmark answers rightly; how fast anything is, is not for a test to say."""
 
+import os
 import subprocess
 import sys
 from contextlib import closing
@@ -21,6 +22,8 @@ from domain.storage.opening import opened
 from domain.upkeep.verifying import verify
 
 ROOT = Path(__file__).parent.parent.parent
+LONG = "CASEGRAPH_BENCHMARKS" in os.environ
+"""Whether all servers are tried."""
 BY_HAND = [work for work in WORKS if SERVERS["floor"].knows(work)]
 
 
@@ -76,7 +79,10 @@ def floor(copy):
 
 @pytest.mark.parametrize(
     ("options", "servers"),
-    [((), 7), (("--database", "postgresql", "--firms", "2", "--servers", "casegraph,floor"), 2)],
+    [
+        (() if LONG else ("--servers", "casegraph,floor,stock"), 7 if LONG else 3),
+        (("--database", "postgresql", "--firms", "2", "--servers", "casegraph,floor"), 2),
+    ],
     ids=["files", "postgresql"],
 )
 def test_all_servers_give_the_right_answers_to_all_works(tmp_path, options, servers):

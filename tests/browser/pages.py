@@ -14,7 +14,8 @@ PATIENCE = 10
 HEIGHTS = {1440: 900, 768: 1024, 390: 844}
 SCREENS = [(width, dark) for dark in (False, True) for width in HEIGHTS]
 """Widths in CSS pixels, and whether the colours are dark."""
-if "CASEGRAPH_SCREENS" not in os.environ:  # each width once, and both colours
+EVERY_SCREEN = "CASEGRAPH_SCREENS" in os.environ
+if not EVERY_SCREEN:  # each width once, and both colours
     SCREENS = [(width, dark) for width, dark in SCREENS if dark == (width == 768)]
 
 

@@ -6,8 +6,10 @@ import urllib.parse
 import pytest
 
 from rest_compat.application import Application
-from tests.browser.pages import Page
+from tests.browser.pages import EVERY_SCREEN, Page
 
+LISTS = ("listCases", "listParties", "listStaff")[: 3 if EVERY_SCREEN else 1]
+"""The routes that are tried out: Swagger UI takes seconds to show an answer."""
 ROUTES = sum(len(methods) for methods in Application().openapi()["paths"].values())
 
 
@@ -62,7 +64,7 @@ def test_routes_can_be_tried_out_again_and_again(page, plain):
     page.open(plain.url)
     page.authorize(plain.key)
 
-    for operation in ("listCases", "listParties", "listStaff"):
+    for operation in LISTS:
         for _ in range(2):
             answer = page.try_out(operation)
             assert len(answer["data"]) == 2

@@ -16,7 +16,7 @@ from tests.proxies import Proxy
 
 pytestmark = npm.needed
 
-CHANGES = int(os.environ.get("CASEGRAPH_CHANGES", "600"))
+CHANGES = int(os.environ.get("CASEGRAPH_CHANGES", "250"))
 """About how many changes four writers make; 2,000 in a long run."""
 CLIENTS = 20
 WRITERS = 4

@@ -1,6 +1,6 @@
 """Two processes write at random and read right after each acknowledged write: nothing is stale.
 
-CASEGRAPH_READS is how many reads there are (2,000 unless it is set), CASEGRAPH_SEED repeats a run
+CASEGRAPH_READS is how many reads there are (600 unless it is set), CASEGRAPH_SEED repeats a run
 as far as that goes.
 """
 
@@ -21,7 +21,7 @@ from tests.fault.exchanges import Line, Request
 from tests.fault.pairs import two_gateways
 from tests.fault.servers import Gateway
 
-READS = int(os.environ.get("CASEGRAPH_READS", "1500"))
+READS = int(os.environ.get("CASEGRAPH_READS", "600"))
 SEED = int(os.environ.get("CASEGRAPH_SEED", "20261128"))
 WRITERS = 4
 KILLS = 5

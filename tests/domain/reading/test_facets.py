@@ -26,7 +26,7 @@ from domain.transfer.importing import dumped, import_cases
 from domain.writing import cases, register
 
 CASES = 90
-FILTERS = int(os.environ.get("CASEGRAPH_FACETS", "60"))
+FILTERS = int(os.environ.get("CASEGRAPH_FILTERS", "30"))
 """Of random filters, for each database."""
 
 

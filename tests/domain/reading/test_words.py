@@ -33,7 +33,7 @@ from tests.domain.searching import (
 )
 
 BY_RELEVANCE = CaseOrder(CaseOrderField.RELEVANCE)
-SEARCHES = int(os.environ.get("CASEGRAPH_SEARCHES", "30"))
+SEARCHES = int(os.environ.get("CASEGRAPH_SEARCHES", "15"))
 """Random ones, for each database."""
 
 
