@@ -152,6 +152,11 @@ class Worker(multiprocess.Process):
             self._server = Server(self.config)
         return self._server
 
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        # Two threads could each make one, and the one that never starts be asked if it is ready.
+        assert self.server
+        super().target(sockets)
+
     def join(self) -> None:
         super().join()
         # However it ended: its gauges go, and what it has counted stays.

@@ -16,8 +16,9 @@ from domain.transfer.importing import dumped, import_cases
 pytestmark = pytest.mark.postgresql
 
 CASES = 1_500
-MORE, MUCH_MORE = 1.3, 2.0
-"""How much more may be read for the works of the benchmark, and for other documents."""
+MORE, MUCH_MORE = 1.3, 3.0
+"""How much more may be read for the works of the benchmark, and for other documents: what ANALYZE
+tells depends on the rows that it happens to look at."""
 FREE = 5
 """Pages that do not matter: the roots of indexes, and what is small anyway."""
 MOST = 6_000

@@ -7,8 +7,9 @@ import socket
 import sys
 
 import pytest
+from uvicorn.supervisors import multiprocess
 
-from gateway.server.process import open_no_more
+from gateway.server.process import Configuration, Server, Worker, open_no_more
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such filters")
 
@@ -33,3 +34,22 @@ def test_who_waits_is_accepted_and_who_comes_later_is_refused_not_reset():
         assert accepted.recv(100) == b"request"
         select.select([], [later], [], 10)
         assert later.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+
+
+def test_a_worker_has_its_server_before_its_supervisor_may_ask_for_it(monkeypatch):
+    """Otherwise two threads could each make one: the one that never starts would be asked."""
+    worker = Worker(Configuration("gateway.app:from_environment", factory=True), [])
+    made = []
+
+    class Asking:
+        def __init__(self, target, daemon):
+            pass
+
+        def start(self):
+            made.append(worker._server)
+
+    monkeypatch.setattr(multiprocess.threading, "Thread", Asking)
+    monkeypatch.setattr(Server, "run", lambda _self, _sockets: None)
+    worker.target([])
+
+    assert made == [worker.server]
