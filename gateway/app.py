@@ -36,6 +36,7 @@ from gateway.http.endpoint import Endpoint
 from gateway.http.introspection import schema_file
 from gateway.http.manifests import trusted
 from gateway.http.persisted import Persisted
+from gateway.http.repeats import Repeated
 from gateway.http.sockets import Socket
 from gateway.http.subscribing import Subscriptions
 from gateway.server.anchoring import anchored
@@ -195,6 +196,7 @@ def create_app(chosen: Settings, traces: Tracing | None = None) -> Starlette:
         middleware=[
             *([Middleware(Traced, traces)] if traces is not None else []),
             Middleware(Envelope, chosen.rate_limit),
+            Middleware(Repeated, REST_ROOT + "/"),
             *_cors(chosen),
             Middleware(Compressed, REST_ROOT + "/"),
             Middleware(WellFormed),

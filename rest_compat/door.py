@@ -64,6 +64,8 @@ class Door(APIRoute):
                 question = await services.kept.ask(caller, "rest", *_asked(request.scope))
                 request.scope["state"]["kept"] = question.kept is not None
                 if question.kept is not None and (same := held(request, question.kept.answer)):
+                    # For whoever keeps the answer as it is sent.
+                    request.scope["state"]["question"] = question
                     _settle(request, services, caller, question.kept.visited)
                     return same
             visited = 0

@@ -90,6 +90,7 @@ FLOORS = {
         {
             "gateway.http": "endpoint accept parameters persisted manifests pipeline "
             "introspection graphiql single_page telling subscribing feeding pacing events sockets"
+            " repeats"
         },
         {"gateway.webhooks": "payloads sending telling delivering"},
         {

@@ -125,11 +125,9 @@ class KeyRing:
             raise InvalidKey
         if len(raw) > _LONGEST or not raw.isascii():
             raise await self._failed(address)
+        if (known := self.known(raw)) is not None:
+            return known
         digest = key_digest(raw)
-        until, principal = self._cached.get(digest, (0.0, None))
-        if principal is not None and time.monotonic() < until:
-            turns.begin(principal.key_id)
-            return principal
         turns.READING.set(None)
         id = key_id(raw)
         if id is None:
@@ -145,6 +143,17 @@ class KeyRing:
             self._cached.clear()
         self._cached[digest] = (time.monotonic() + CACHED_SECONDS, principal)
         turns.begin(id)
+        return principal
+
+    def known(self, raw: str) -> Principal | None:
+        """The principal that holds the key *raw*, if the database said so a moment ago.
+
+        What this task reads from here on is counted in READING.
+        """
+        until, principal = self._cached.get(key_digest(raw), (0.0, None))
+        if principal is None or time.monotonic() >= until:
+            return None
+        turns.begin(principal.key_id)
         return principal
 
     async def holder(self, id: str) -> Principal:

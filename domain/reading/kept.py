@@ -36,10 +36,14 @@ class Question(NamedTuple):
     Without *head*, the end of the timeline before, the answer will not be kept.
     """
 
-    key: Hashable
+    key: tuple[Hashable, ...]
     workspace_id: int
     head: str | None = None
     kept: Kept | None = None
+
+    def in_other_words(self, question: tuple[Hashable, ...]) -> "Question":
+        """The question of the same caller at the same moment that is put like this."""
+        return self._replace(key=(*self.key[:2], question), kept=None)
 
 
 @dataclass(slots=True)

@@ -46,6 +46,7 @@ from gateway.http.parameters import (
 )
 from gateway.http.persisted import Persisted
 from gateway.http.pipeline import answer
+from gateway.http.repeats import QUESTION
 from gateway.http.subscribing import Authenticate, Subscriptions, is_subscription
 from gateway.http.telling import answer_of, operation_of
 from gateway.limits.points import Meter, metered
@@ -61,6 +62,8 @@ _OF_EVENTS = (
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # for proxies that would keep events back
 )
+
+
 _MUTATION = b'"mutation'
 """What a body has that holds a mutation, nearly always: no answer to it will be kept."""
 
@@ -187,6 +190,7 @@ class Endpoint:
             state["kept"] = question.kept is not None
         if question is not None and question.kept is not None:
             (body, facts), rows, visited = question.kept
+            state[QUESTION] = question
             state.update(facts)
             state["rows"] = visited
             await meter.admit(rows, 0)
