@@ -1,9 +1,12 @@
 """What the contract tests start from: a case with everything, made over GraphQL."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+
+from tests.conftest import Api
+from tests.contract.worlds import world
 
 CREATE = """
 mutation Create($input: CreateCaseInput!) {
@@ -75,8 +78,28 @@ async def hook(api) -> str:
 
 
 @pytest.fixture
-async def linked(api) -> dict[str, str]:
+def firms(
+    database_kind: str, request: pytest.FixtureRequest
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """The URL of a new database with two firms, and their keys."""
+    if "linked" not in request.fixturenames:
+        yield request.getfixturevalue("firms")
+        return
+    with world(database_kind, request, _linked) as (url, keys, ids):
+        request.node.stash[LINKED] = ids
+        yield url, keys
+
+
+LINKED = pytest.StashKey[dict[str, str]]()
+
+
+@pytest.fixture
+def linked(firms: tuple[str, dict[str, str]], request: pytest.FixtureRequest) -> dict[str, str]:
     """Global ids: two linked cases, the people and roles of the first, and who is in none."""
+    return dict(request.node.stash[LINKED])
+
+
+async def _linked(api: Api) -> dict[str, str]:
     made = [(await api.data(SETUP, {"n": n, "f": f"AZ-{n}"}))["createCase"]["case"] for n in "AB"]
     link = await api.data(LINK, {"a": made[0]["id"], "b": made[1]["id"]})
     case, other = made
