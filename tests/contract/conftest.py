@@ -27,16 +27,21 @@ def given_case(api) -> Callable[..., Awaitable[dict[str, Any]]]:
     """Creates a case; unless told otherwise it has one party and one staff member."""
 
     async def create(*, key: str = "all", **values: Any) -> dict[str, Any]:
-        new = {
-            "name": "Müller ./. Weiß",
-            "parties": [{"new": {"name": "Jörg Müller"}, "role": "client"}],
-            "staff": [{"new": {"name": "Dr. Anna Groß"}, "role": "lead_attorney"}],
-        } | values
-        payload = (await api.data(CREATE, {"input": new}, key=key))["createCase"]
-        assert payload["userErrors"] == []
-        return payload["case"]
+        return await opened_case(api, key, **values)
 
     return create
+
+
+async def opened_case(api: Api, key: str = "all", **values: Any) -> dict[str, Any]:
+    """A new case, which has one party and one staff member unless *values* say otherwise."""
+    new = {
+        "name": "Müller ./. Weiß",
+        "parties": [{"new": {"name": "Jörg Müller"}, "role": "client"}],
+        "staff": [{"new": {"name": "Dr. Anna Groß"}, "role": "lead_attorney"}],
+    } | values
+    payload = (await api.data(CREATE, {"input": new}, key=key))["createCase"]
+    assert payload["userErrors"] == []
+    return payload["case"]
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ of the key, the firm's sandbox, another firm's, or none, because the id was neve
 import base64
 import uuid
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -19,6 +20,9 @@ from domain.upkeep import administration
 from gateway.globalids import KINDS
 from gateway.schema.assembled import schema
 from rest_compat.application import Application
+from tests.conftest import Api
+from tests.contract.conftest import opened_case
+from tests.contract.worlds import world
 
 READ, WRITE, DELETE, HOOKS = "read", "write", "delete", "hooks"
 EVERY = frozenset((READ, WRITE, DELETE, HOOKS))
@@ -215,7 +219,7 @@ class Office:
     api: Any
     keys: dict[str, str]
     objects: Callable[[str], Awaitable[Ids]]
-    _kept: dict[str, Ids] = field(default_factory=dict)
+    _kept: dict[str, Ids]
 
     async def ids(self, whose: str, *, fresh: bool = False) -> Ids:
         """Plain ids, by place, of objects in a workspace, or of none if it is "missing"."""
@@ -242,52 +246,68 @@ class Office:
 
 
 @pytest.fixture
-async def office(api, owner, given_case) -> Office:
+def firms(database_kind, request):
+    """The URL of a new database with two firms, and objects of each and of a sandbox; the keys."""
+    with world(database_kind, request, _objects_of_all) as (url, keys, ids):
+        request.node.stash[THERE] = ids
+        yield url, keys
+
+
+THERE = pytest.StashKey[dict[str, Ids]]()
+
+
+@pytest.fixture
+async def office(api, owner, request) -> Office:
     revoked, entry = await administration.create_key(owner, "revoked", list(Scope))
     await administration.revoke_key(owner, entry.id)
+    there = {whose: dict(ids) for whose, ids in request.node.stash[THERE].items()}
+    return Office(api, api.keys | {"revoked": revoked}, partial(objects, api), there)
 
-    async def objects(whose: str) -> Ids:
-        if whose == "missing":
-            return MISSING
-        key = WORKSPACES[whose]
-        case, linked = await given_case(key=key), await given_case(key=key)
-        wanted = {"case_id": linked["uuid"], "type": "related"}
-        link = await api.rest("POST", f"/cases/{case['uuid']}/links", key=key, json=wanted)
-        events = await api.rest("GET", f"/cases/{case['uuid']}/timeline", key=key)
-        return {
-            "case": case["uuid"],
-            "linked": linked["uuid"],
-            "party": case["parties"]["nodes"][0]["party"]["databaseId"],
-            "staff": case["staff"]["nodes"][0]["staff"]["databaseId"],
-            "link": link.json()["id"],
-            "event": events.json()["data"][0]["id"],
-            "case_party": f"{case['uuid']}/1",
-            "case_staff": f"{case['uuid']}/2",
-            "webhook": await webhook(key),
-            **await idle(key),
-        }
 
-    async def webhook(key: str) -> str:
-        made = await api.rest("POST", "/webhooks", key=key, json={"url": "https://hooks.invalid/"})
-        return made.json()["id"]
+async def _objects_of_all(api: Api) -> dict[str, Ids]:
+    return {whose: await objects(api, whose) for whose in WORKSPACES}
 
-    async def idle(key: str) -> Ids:
-        """Who is in no case, and a case that was deleted."""
-        gone = await given_case(key=key)
-        data = await api.data(
-            'mutation($gone: ID!) { createParty(input: {name: "I"}) { party { databaseId } }'
-            ' createStaff(input: {name: "I"}) { staff { databaseId } }'
-            " deleteCase(input: {id: $gone}) { deletedCaseId } }",
-            {"gone": gone["id"]},
-            key=key,
-        )
-        return {
-            "idle_party": data["createParty"]["party"]["databaseId"],
-            "idle_staff": data["createStaff"]["staff"]["databaseId"],
-            "deleted": gone["uuid"],
-        }
 
-    return Office(api, api.keys | {"revoked": revoked}, objects)
+async def objects(api: Api, whose: str) -> Ids:
+    """Plain ids, by place, of new objects in a workspace."""
+    if whose == "missing":
+        return MISSING
+    key = WORKSPACES[whose]
+    case, linked = await opened_case(api, key), await opened_case(api, key)
+    wanted = {"case_id": linked["uuid"], "type": "related"}
+    link = await api.rest("POST", f"/cases/{case['uuid']}/links", key=key, json=wanted)
+    events = await api.rest("GET", f"/cases/{case['uuid']}/timeline", key=key)
+    url = {"url": "https://hooks.invalid/"}
+    webhook = await api.rest("POST", "/webhooks", key=key, json=url)
+    return {
+        "case": case["uuid"],
+        "linked": linked["uuid"],
+        "party": case["parties"]["nodes"][0]["party"]["databaseId"],
+        "staff": case["staff"]["nodes"][0]["staff"]["databaseId"],
+        "link": link.json()["id"],
+        "event": events.json()["data"][0]["id"],
+        "case_party": f"{case['uuid']}/1",
+        "case_staff": f"{case['uuid']}/2",
+        "webhook": webhook.json()["id"],
+        **await idle(api, key),
+    }
+
+
+async def idle(api: Api, key: str) -> Ids:
+    """Who is in no case, and a case that was deleted."""
+    gone = await opened_case(api, key)
+    data = await api.data(
+        'mutation($gone: ID!) { createParty(input: {name: "I"}) { party { databaseId } }'
+        ' createStaff(input: {name: "I"}) { staff { databaseId } }'
+        " deleteCase(input: {id: $gone}) { deletedCaseId } }",
+        {"gone": gone["id"]},
+        key=key,
+    )
+    return {
+        "idle_party": data["createParty"]["party"]["databaseId"],
+        "idle_staff": data["createStaff"]["staff"]["databaseId"],
+        "deleted": gone["uuid"],
+    }
 
 
 MISSING = {
