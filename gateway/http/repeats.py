@@ -7,18 +7,22 @@ key, what the key has left, and whether anything was written.
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.access.positions import HEADER
+from domain.access.principal import Principal
 from domain.errors import DomainError
-from domain.reading.kept import Kept, Question
+from domain.reading.kept import Kept
 from domain.services import Services
 from gateway.limits.points import metered
 from gateway.server.caps import BODY_TO_COME
 
+Fields = tuple[tuple[bytes, bytes], ...]
+Asked = tuple[str, bytes, str, Fields]
+"""The method, the body or the path and the query string, the id of the key, and the head."""
 QUESTION = "question"
 """In the state of a request that got a kept answer: the question, by that name."""
 _LONGEST = 64 * 1024
@@ -64,16 +68,32 @@ class Repeated:
             return
         known = hash(words)
         if known in self._known:
-            asked = (scope["method"], words, *scope["headers"])
-            if await _answered(scope, asked, send):
-                return
-            await self._app(scope, receive, _kept(scope, asked, send))
+            services: Services = scope["app"].state.services
+            key, fields = _parted(scope["headers"])
+            if (who := services.keys.known(key)) is not None:
+                asked = scope["method"], words, who.key_id, fields
+                if await _answered(services, who, asked, scope["state"], send):
+                    return
+                send = _kept(services, asked, scope["state"], send)
+            await self._app(scope, receive, send)
             return
         await self._app(scope, receive, send)
         if QUESTION in scope["state"]:
             self._known[known] = None
             if len(self._known) > _KNOWN:
                 self._known.popitem(last=False)
+
+
+def _parted(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, Fields]:
+    """The key, which is not to stay in memory, and the other fields of the head."""
+    key, fields = "", []
+    for field in headers:
+        if field[0] == b"authorization":
+            scheme, _, given = field[1].decode("latin-1").partition(" ")
+            key = given.strip() if scheme.lower() == "bearer" else ""
+        else:
+            fields.append(field)
+    return key, tuple(fields)
 
 
 def _again(received: list[Message], receive: Receive) -> Receive:
@@ -86,22 +106,13 @@ def _again(received: list[Message], receive: Receive) -> Receive:
     return receive_again
 
 
-async def _answered(scope: Scope, asked: tuple[Hashable, ...], send: Send) -> bool:
+async def _answered(
+    services: Services, who: Principal, asked: Asked, state: dict[str, Any], send: Send
+) -> bool:
     """Whether there is an answer, which is sent then. If not, nothing is charged."""
-    services: Services = scope["app"].state.services
-    key = position = None
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            key = value.decode("latin-1")
-        elif name == _POSITION:
-            position = value.decode("latin-1")
-    if key is None or key[:7].lower() != "bearer ":
-        return False
-    who = services.keys.known(key[7:].strip())
-    if who is None:
-        return False
+    given = [value.decode("latin-1") for name, value in asked[-1] if name == _POSITION]
     try:
-        services.positions.begin(who.key_id, position)
+        services.positions.begin(who.key_id, given[0] if given else None)
         kept = (await services.kept.ask(who, *asked)).kept
         if kept is None:
             return False
@@ -115,7 +126,6 @@ async def _answered(scope: Scope, asked: tuple[Hashable, ...], send: Send) -> bo
         return False  # the surface says what it is, in its own words
     meter.settle(kept.visited)
     status, headers, body, told = kept.answer
-    state: dict[str, Any] = scope["state"]
     state.update(told)
     state["key_id"] = who.key_id
     state["kept"] = True
@@ -127,35 +137,22 @@ async def _answered(scope: Scope, asked: tuple[Hashable, ...], send: Send) -> bo
     return True
 
 
-def _kept(scope: Scope, asked: tuple[Hashable, ...], send: Send) -> Send:
+def _kept(services: Services, asked: Asked, state: dict[str, Any], send: Send) -> Send:
     """Sends an answer, and keeps it if it was a kept one and is sent in one piece."""
     status, headers = 0, []
 
     async def send_kept(message: Message) -> None:
         nonlocal status, headers
-        state = scope["state"]
         if message["type"] == "http.response.start":
             status, headers = message["status"], list(message.get("headers", ()))
         elif (question := state.get(QUESTION)) and not message.get("more_body", False):
             body = message.get("body", b"")
             told = {name: state[name] for name in _TOLD if name in state}
-            _keep(scope, question, asked, (status, headers, body, told))
+            kept = Kept((status, headers, body, told), question.kept.rows, question.kept.visited)
+            size = sum(len(name) + len(value) for name, value in (*headers, *asked[-1]))
+            if any(name == b"content-encoding" for name, _value in headers):
+                size += len(body)  # else it is the kept answer's own, which is counted already
+            services.kept.keep(question.in_other_words(asked), kept, size)
         await send(message)
 
     return send_kept
-
-
-def _keep(
-    scope: Scope,
-    question: Question,
-    asked: tuple[Hashable, ...],
-    answer: tuple[int, list[tuple[bytes, bytes]], bytes, dict[str, Any]],
-) -> None:
-    assert question.kept is not None
-    _status, headers, body, _told = answer
-    size = sum(len(name) + len(value) for name, value in (*headers, *scope["headers"]))
-    if any(name == b"content-encoding" for name, _value in headers):
-        size += len(body)  # else it is the kept answer's own, which is counted already
-    services: Services = scope["app"].state.services
-    kept = Kept(answer, question.kept.rows, question.kept.visited)
-    services.kept.keep(question.in_other_words(asked), kept, size)

@@ -153,6 +153,18 @@ async def test_no_surface_sees_what_is_asked_again_in_the_same_words(
     assert (await over_get(api, query="{ __typename }")).status_code == 500
 
 
+async def test_no_key_is_kept_with_an_answer(api, given_case):
+    await given_case()
+    for _ in range(AGAIN):
+        await listed(api)
+        await graphql(api)
+
+    kept = repr(api.services.kept._answers)
+
+    assert "/api/v1/cases" in kept
+    assert api.keys["all"] not in kept
+
+
 async def test_a_key_that_was_revoked_gets_nothing_a_moment_later(api, owner, given_case):
     await given_case()
     raw, entry = await administration.create_key(owner, "second", list(Scope))
