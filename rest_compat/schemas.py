@@ -86,7 +86,9 @@ WebhookQuery = Annotated[
     str,
     _text(
         QUERY_MAX,
-        r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$",
+        # With something to see: an empty one is refused.
+        r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*[!-~]"
+        r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$",
         "subscription { caseChanges { cursor node { type case { uuid name } } } }",
     ),
 ]
