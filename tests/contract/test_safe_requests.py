@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.contract.test_scopes import FIELDS, ROUTES, filled, globally, office
+from tests.contract.test_scopes import FIELDS, ROUTES, filled, firms, globally, office
 
-__all__ = ["office"]
+__all__ = ["firms", "office"]
 
 MUTATIONS = [asked for asked in FIELDS if asked.kind == "mutation"]
 WRITING = [route for route in ROUTES if route.method != "GET"]
