@@ -80,10 +80,16 @@ def floor(copy):
 @pytest.mark.parametrize(
     ("options", "servers"),
     [
-        (() if LONG else ("--servers", "casegraph,floor,stock"), 7 if LONG else 3),
-        (("--database", "postgresql", "--firms", "2", "--servers", "casegraph,floor"), 2),
+        pytest.param(
+            () if LONG else ("--servers", "casegraph,floor,stock"), 7 if LONG else 3, id="files"
+        ),
+        pytest.param(
+            ("--database", "postgresql", "--firms", "2", "--servers", "casegraph,floor"),
+            2,
+            id="postgresql",
+            marks=pytest.mark.skipif(not LONG, reason="CASEGRAPH_BENCHMARKS=all tries it"),
+        ),
     ],
-    ids=["files", "postgresql"],
 )
 def test_all_servers_give_the_right_answers_to_all_works(tmp_path, options, servers):
     ended = subprocess.run(
