@@ -24,17 +24,13 @@ def choose(config: pytest.Config) -> None:
     os.environ.setdefault(VARIABLE, ALL if named else HALF)
 
 
-def all_of_them() -> bool:
-    return os.environ[VARIABLE] == ALL
-
-
 def leave_out(items: list[pytest.Item]) -> list[pytest.Item]:
     """Take those out of *items* that are not to run, and return them."""
-    if all_of_them():
+    wanted = os.environ[VARIABLE]
+    if wanted == ALL:
         return []
     half = _half(items)
-    wants_half = os.environ[VARIABLE] != OTHER
-    out = [item for item in items if (item.nodeid in half) is not wants_half]
+    out = [item for item in items if (item.nodeid in half) is (wanted == OTHER)]
     gone = {item.nodeid for item in out}
     items[:] = [item for item in items if item.nodeid not in gone]
     return out

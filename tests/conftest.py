@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import httpx2
 import pytest
@@ -88,14 +87,8 @@ ROOM = 4 << 30
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes longest comes first, so that no worker waits for it at the end.
-
-    In a run of all tests, those that wait are mixed with those that work: the tests of one file
-    often do the same, and all workers would wait at once.
-    """
+    """What takes longest comes first, so that no worker waits for it at the end."""
     config.hook.pytest_deselected(items=cells.leave_out(items))
-    if not cells.all_of_them():
-        items.sort(key=lambda item: crc32(_scope_of(item.nodeid).encode()))
     items.sort(key=lambda item: SLOW.isdisjoint(item.path.parts))
 
 
@@ -127,12 +120,8 @@ class Scheduling(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return _scope_of(nodeid)
-
-
-def _scope_of(nodeid: str) -> str:
-    file, _, test = nodeid.partition("::")
-    return file if file in SHARING else f"{file}::{test.partition('[')[0]}"
+        file, _, test = nodeid.partition("::")
+        return file if file in SHARING else f"{file}::{test.partition('[')[0]}"
 
 
 ROOT = Path(__file__).parents[1]
