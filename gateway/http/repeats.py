@@ -139,13 +139,15 @@ async def _answered(
 
 def _kept(services: Services, asked: Asked, state: dict[str, Any], send: Send) -> Send:
     """Sends an answer, and keeps it if it was a kept one and is sent in one piece."""
-    status, headers = 0, []
+    status, headers, is_whole = 0, [], True
 
     async def send_kept(message: Message) -> None:
-        nonlocal status, headers
+        nonlocal status, headers, is_whole
         if message["type"] == "http.response.start":
             status, headers = message["status"], list(message.get("headers", ()))
-        elif (question := state.get(QUESTION)) and not message.get("more_body", False):
+        elif message.get("more_body", False):
+            is_whole = False  # events, of which the last one comes alone
+        elif is_whole and (question := state.get(QUESTION)):
             body = message.get("body", b"")
             told = {name: state[name] for name in _TOLD if name in state}
             kept = Kept((status, headers, body, told), question.kept.rows, question.kept.visited)

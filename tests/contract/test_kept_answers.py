@@ -153,6 +153,37 @@ async def test_no_surface_sees_what_is_asked_again_in_the_same_words(
     assert (await over_get(api, query="{ __typename }")).status_code == 500
 
 
+async def test_events_are_as_many_each_time(api, given_case):
+    await given_case()
+    found = [(await over_get(api, Accept="text/event-stream")).content for _ in range(AGAIN)]
+
+    assert all(one == found[0] for one in found), found
+    assert b"event: complete" in found[0]
+
+
+async def test_a_position_counts_for_what_is_asked_again(api, given_case, monkeypatch):
+    await given_case()
+    for _ in range(AGAIN):
+        await over_get(api, **{"X-Casegraph-Position": "2"})
+    told = []
+    monkeypatch.setattr(api.services.positions, "begin", lambda *given: told.append(given))
+
+    await over_get(api, **{"X-Casegraph-Position": "2"})
+
+    assert told == [(key_id(api.keys["all"]), "2")]
+
+
+async def test_the_bytes_of_a_compressed_answer_are_counted(api, given_case):
+    await given_case()
+    for _ in range(3):
+        answer = await compressed(api)
+    before = api.services.kept.bytes
+    for _ in range(AGAIN):
+        await compressed(api)
+
+    assert api.services.kept.bytes - before > int(answer.headers["Content-Length"]) + 600
+
+
 async def test_no_key_is_kept_with_an_answer(api, given_case):
     await given_case()
     for _ in range(AGAIN):
@@ -261,6 +292,8 @@ async def test_what_would_be_refused_for_what_it_may_cost_is_refused_when_kept(
 
     response = await api.http.post("/graphql", json={"query": WIDE}, headers=api.bearer("all"))
     assert response.status_code == 429
+    # The point for looking at it, if there was one.
+    assert api.services.rates.spend(key_id(api.keys["all"]), 0).remaining == max(0, left - 1)
 
 
 async def test_get_has_a_tag_and_304_for_who_has_it(api, given_case):
