@@ -207,10 +207,12 @@ def test_commits_whose_answer_is_lost_are_told_of(tmp_path, machine, url, fate):
             def spoil(told):
                 for _ in range(1 if fate == "unanswered" else 3):
                     time.sleep(0.3)
-                    network.commits = fate
+                    before, network.commits = network.spoiled, fate
                     time.sleep(0.3)
-                    network.commits = ""
                     until = time.monotonic() + 12
+                    while time.monotonic() < until and network.spoiled == before:
+                        time.sleep(0.01)
+                    network.commits = ""
                     while time.monotonic() < until and not told.doubtful:
                         time.sleep(0.01)
 
