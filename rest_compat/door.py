@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as ASGIScope
 
+from domain.access import keys
 from domain.access.positions import HEADER, read_latest
 from domain.access.principal import Principal, Scope
 from domain.access.rates import points_of
@@ -64,8 +65,7 @@ class Door(APIRoute):
                 question = await services.kept.ask(caller, "rest", *_asked(request.scope))
                 request.scope["state"]["kept"] = question.kept is not None
                 if question.kept is not None and (same := held(request, question.kept.answer)):
-                    # For whoever keeps the answer as it is sent.
-                    request.scope["state"]["question"] = question
+                    request.scope["state"]["question"] = question  # it is kept as it is sent
                     _settle(request, services, caller, question.kept.visited)
                     return same
             visited = 0
@@ -138,8 +138,7 @@ async def _caller(request: Request, services: Services) -> Principal:
     """The key's principal, after one call is counted. Raises InvalidKey or RateLimited."""
     scope = request.scope
     given = _header(scope, _AUTHORIZATION) or ""
-    scheme, _, key = given.partition(" ")
-    sent = key.strip() if scheme.lower() == "bearer" else None
+    sent = keys.bearer(given)
     client = scope.get("client")
     address = client[0] if client else ""
     state = scope.setdefault("state", {})

@@ -68,6 +68,12 @@ def new_key(mode: Mode) -> tuple[str, str]:
     return body + _checksum(body), id
 
 
+def bearer(header: str) -> str | None:
+    """The key in the header Authorization; None if it is of another scheme (RFC 6750, 2.1)."""
+    scheme, _, key = header.partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else None
+
+
 def key_digest(raw: str) -> str:
     return hashlib.sha256(raw.encode()).hexdigest()
 

@@ -17,6 +17,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
+from domain.access import keys
 from domain.access.positions import HEADER
 from domain.access.principal import Principal
 from domain.errors import (
@@ -46,7 +47,6 @@ from gateway.http.parameters import (
 )
 from gateway.http.persisted import Persisted
 from gateway.http.pipeline import answer
-from gateway.http.repeats import QUESTION
 from gateway.http.subscribing import Authenticate, Subscriptions, is_subscription
 from gateway.http.telling import answer_of, operation_of
 from gateway.limits.points import Meter, metered
@@ -190,7 +190,7 @@ class Endpoint:
             state["kept"] = question.kept is not None
         if question is not None and question.kept is not None:
             (body, facts), rows, visited = question.kept
-            state[QUESTION] = question
+            state["question"] = question  # for Repeated
             state.update(facts)
             state["rows"] = visited
             await meter.admit(rows, 0)
@@ -373,6 +373,5 @@ def _address(scope: Scope) -> str:
 
 
 def bearer(headers: Mapping[bytes, bytes]) -> str | None:
-    """The key in the header Authorization (RFC 6750, 2.1)."""
-    scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else None
+    """The key in the header Authorization."""
+    return keys.bearer(headers.get(b"authorization", b"").decode("latin-1"))

@@ -12,6 +12,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from domain.access.keys import bearer
 from domain.access.positions import HEADER
 from domain.access.principal import Principal
 from domain.errors import DomainError
@@ -23,8 +24,6 @@ from gateway.server.caps import BODY_TO_COME
 Fields = tuple[tuple[bytes, bytes], ...]
 Asked = tuple[str, bytes, str, Fields]
 """The method, the body or the path and the query string, the id of the key, and the head."""
-QUESTION = "question"
-"""In the state of a request that got a kept answer: the question, by that name."""
 _LONGEST = 64 * 1024
 """Bytes of a body, about; a longer one is nothing that is asked again and again."""
 _KNOWN = 1_000
@@ -62,7 +61,7 @@ class Repeated:
                 await self._app(scope, receive, send)
                 return
         elif scope["method"] == "GET" and (path == "/graphql" or path.startswith(self._routes)):
-            words = scope["raw_path"] + b"?" + scope["query_string"]
+            words = (scope.get("raw_path") or path.encode()) + b"?" + scope["query_string"]
         else:
             await self._app(scope, receive, send)
             return
@@ -78,7 +77,7 @@ class Repeated:
             await self._app(scope, receive, send)
             return
         await self._app(scope, receive, send)
-        if QUESTION in scope["state"]:
+        if "question" in scope["state"]:  # a surface has sent a kept answer to it
             self._known[known] = None
             if len(self._known) > _KNOWN:
                 self._known.popitem(last=False)
@@ -89,8 +88,7 @@ def _parted(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, Fields]:
     key, fields = "", []
     for field in headers:
         if field[0] == b"authorization":
-            scheme, _, given = field[1].decode("latin-1").partition(" ")
-            key = given.strip() if scheme.lower() == "bearer" else ""
+            key = bearer(field[1].decode("latin-1")) or ""
         else:
             fields.append(field)
     return key, tuple(fields)
@@ -147,11 +145,12 @@ def _kept(services: Services, asked: Asked, state: dict[str, Any], send: Send) -
             status, headers = message["status"], list(message.get("headers", ()))
         elif message.get("more_body", False):
             is_whole = False  # events, of which the last one comes alone
-        elif is_whole and (question := state.get(QUESTION)):
+        elif is_whole and (question := state.get("question")):
             body = message.get("body", b"")
             told = {name: state[name] for name in _TOLD if name in state}
             kept = Kept((status, headers, body, told), question.kept.rows, question.kept.visited)
-            size = sum(len(name) + len(value) for name, value in (*headers, *asked[-1]))
+            size = len(asked[1])
+            size += sum(len(name) + len(value) for name, value in (*headers, *asked[-1]))
             if any(name == b"content-encoding" for name, _value in headers):
                 size += len(body)  # else it is the kept answer's own, which is counted already
             services.kept.keep(question.in_other_words(asked), kept, size)

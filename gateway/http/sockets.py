@@ -15,6 +15,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from domain.access import keys
 from domain.access.principal import Principal
 from domain.errors import DomainError, InvalidKey, RateLimited
 from gateway.http.endpoint import Endpoint, bearer
@@ -28,6 +29,8 @@ from gateway.server.edge import request_id_of, tell_operation
 log = structlog.get_logger(ACCESS)
 
 PROTOCOL = "graphql-transport-ws"
+ENDING_SECONDS = 1.0
+"""How long an operation waits for a place that one has which the client has completed."""
 INIT_SECONDS = 10.0
 """How long a client may take to send connection_init."""
 QUERIES = 4
@@ -181,7 +184,10 @@ class Socket:
             raise bad("The payload of subscribe must be an object with a query.")
         if id in self._running:
             raise Closed(4409, f"Subscriber for {id} already exists")
-        if len(self._running) + len(self._ending) >= self._subscriptions.most:
+        if self._is_full() and self._ending:
+            # What the client has completed may not have ended yet.
+            await asyncio.wait(self._ending, timeout=ENDING_SECONDS)
+        if self._is_full():
             error = {
                 "message": "This socket has too many operations under way: wait for one to end.",
                 "extensions": {"code": RateLimited.code, "retryAfter": 1},
@@ -196,6 +202,9 @@ class Socket:
                 del self._running[id]
 
         task.add_done_callback(ended)
+
+    def _is_full(self) -> bool:
+        return len(self._running) + len(self._ending) >= self._subscriptions.most
 
     async def _answer(self, id: str, payload: Mapping[str, Any]) -> None:
         """Send all answers to one operation, or what went wrong."""
@@ -268,8 +277,7 @@ def _key_of(payload: Mapping[str, Any]) -> str | None:
     for place in (payload, inner if isinstance(inner, dict) else {}):
         for name, value in place.items():
             if isinstance(value, str) and name.lower() == "authorization":
-                scheme, _, key = value.partition(" ")
-                return key.strip() if scheme.lower() == "bearer" else None
+                return keys.bearer(value)
     alone = payload.get("key")
     return alone if isinstance(alone, str) else None
 

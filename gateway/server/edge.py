@@ -170,13 +170,7 @@ def tell_operation(state: dict[str, Any], seconds: float) -> None:
 
 
 def _facts(state: dict[str, Any]) -> dict[str, Any]:
-    facts = {}
-    for name in _TOLD:
-        if name in state:
-            value = state[name]
-            if value or value == 0:  # and no None, "" or ()
-                facts[name] = value
-    return facts
+    return {name: state[name] for name in _TOLD if state.get(name) not in (None, "", ())}
 
 
 def _name_of(state: dict[str, Any]) -> str:
@@ -226,11 +220,11 @@ def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 def sealed(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> list[tuple[bytes, bytes]]:
     """The headers of a response, with the request id and the security headers added."""
     sealed = [*headers, (b"x-request-id", request_id)]
-    for name, _value in sealed:
-        if name == _OWN_POLICY:
-            present = {name for name, _value in sealed}
-            return sealed + [header for header in SECURITY if header[0] not in present]
-    sealed += SECURITY
+    if any(name == _OWN_POLICY for name, _value in sealed):
+        present = {name for name, _value in sealed}
+        sealed += [header for header in SECURITY if header[0] not in present]
+    else:
+        sealed += SECURITY
     return sealed
 
 

@@ -9,9 +9,8 @@ import re
 from uvicorn._types import ASGISendEvent, HTTPResponseBodyEvent, HTTPResponseStartEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-_FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-"""What no field of a head contains (RFC 9110, section 5.5). Nor has it line ends, which are
-counted: they would begin another one."""
+_FORBIDDEN = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""What no field of a head contains (RFC 9110, section 5.5): it could begin another one."""
 
 
 class Exchange(RequestResponseCycle):
@@ -45,8 +44,7 @@ class Exchange(RequestResponseCycle):
                 return False
         if length is None:
             return False
-        head = b"".join([b"%b: %b\r\n" % header for header in headers])
-        if _FORBIDDEN.search(head) or not head.count(b"\n") == head.count(b"\r") == len(headers):
+        if _FORBIDDEN.search(b"".join([part for header in headers for part in header])):
             raise RuntimeError("A header of the answer contains a control character.")
         self.response_started = True
         self.waiting_for_100_continue = False
@@ -55,8 +53,9 @@ class Exchange(RequestResponseCycle):
         if closes:
             self.keep_alive = False
         elif not self.keep_alive:
-            head += b"connection: close\r\n"
-        self._head = STATUS_LINE[message["status"]] + head + b"\r\n"
+            headers.append((b"connection", b"close"))
+        fields = [b"%b: %b\r\n" % header for header in headers]
+        self._head = b"".join([STATUS_LINE[message["status"]], *fields, b"\r\n"])
         return True
 
     def _write(self, message: HTTPResponseBodyEvent) -> bool:

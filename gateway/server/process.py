@@ -146,15 +146,10 @@ class Server(uvicorn.Server):
 class Worker(multiprocess.Process):
     """One of several server processes."""
 
-    @property
-    def server(self) -> uvicorn.Server:
-        if self._server is None:
-            self._server = Server(self.config)
-        return self._server
-
     def target(self, sockets: list[socket.socket] | None = None) -> None:
-        # Two threads could each make one, and the one that never starts be asked if it is ready.
-        assert self.server
+        # uvicorn makes one when it is first asked for: of two threads, each could make one, and the
+        # one that never starts would be asked if it is ready.
+        self._server = Server(self.config)
         super().target(sockets)
 
     def join(self) -> None:

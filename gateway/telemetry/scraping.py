@@ -13,6 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from domain.access.keys import bearer
 from domain.services import Services
 from gateway.settings import Settings
 from gateway.telemetry import metrics, sampling
@@ -63,9 +64,8 @@ def _registry() -> CollectorRegistry:
 
 def _refusal(request: Request, token: str) -> Response | None:
     if token:
-        scheme, _, sent = request.headers.get("authorization", "").partition(" ")
-        same = hmac.compare_digest(sent.strip().encode("latin-1"), token.encode())
-        if same and scheme.lower() == "bearer":
+        sent = bearer(request.headers.get("authorization", "")) or ""
+        if hmac.compare_digest(sent.encode("latin-1"), token.encode()):
             return None
         message = "Send CASEGRAPH_METRICS_TOKEN as Authorization: Bearer."
         return _refused(request, 401, "AUTH_INVALID_KEY", message, {"WWW-Authenticate": "Bearer"})

@@ -198,5 +198,5 @@ async def test_the_real_cases_come_out_as_they_went_in(database, clerk, tmp_path
 
     lines = await exported(clerk, database)
 
-    assert len(lines) > 200
+    assert len(lines) > 5_000 / real.EVERY
     assert await again(lines, tmp_path, "copy.db") == lines
