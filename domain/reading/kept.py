@@ -42,7 +42,7 @@ class Question(NamedTuple):
     kept: Kept | None = None
 
     def in_other_words(self, question: tuple[Hashable, ...]) -> "Question":
-        """The question of the same caller at the same moment that is put like this."""
+        """The same caller's question at the same moment, put differently."""
         return self._replace(key=(*self.key[:2], question), kept=None)
 
 

@@ -1,6 +1,6 @@
 """GraphQL over HTTP.
 
-endpoint       one ASGI application for GET and POST; repeats, what is asked again in the same words
+endpoint       one ASGI application for GET and POST; repeats, requests repeated byte for byte
 accept         the media type that the client likes best; parameters: what it asks, checked
 pipeline       from the parameters to the answer, stage by stage; telling, what the log is told
 feeding        what a subscription is told; subscribing, events, sockets, pacing: streams of it

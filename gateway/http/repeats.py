@@ -25,7 +25,7 @@ Fields = tuple[tuple[bytes, bytes], ...]
 Asked = tuple[str, bytes, str, Fields]
 """The method, the body or the path and the query string, the id of the key, and the head."""
 _LONGEST = 64 * 1024
-"""Bytes of a body, about; a longer one is nothing that is asked again and again."""
+"""Bytes of a body, about: longer ones are not asked again and again."""
 _KNOWN = 1_000
 """How many such questions are remembered, whatever their heads are."""
 _POSITION = HEADER.lower().encode()

@@ -27,8 +27,8 @@ from gateway.telemetry import metrics
 GRACEFUL_SECONDS = 30
 """After this long the server stops, whatever it is doing."""
 START_SECONDS = 20
-"""How long a worker may take until it answers its supervisor: to start, on a busy machine. One that
-hangs is replaced after as long."""
+"""How long a worker may take to answer its supervisor, for instance while it starts on a busy
+machine. One that takes longer is replaced."""
 
 CHECK_TICKS = 5
 """Tenths of a second between two checks of all connections' deadlines."""
@@ -154,7 +154,7 @@ class Worker(multiprocess.Process):
 
     def join(self) -> None:
         super().join()
-        # However it ended: its gauges go, and what it has counted stays.
+        # However it ended: its gauges are dropped, but what it has counted stays.
         mark_process_dead(self.pid)  # type: ignore[no-untyped-call]
 
 

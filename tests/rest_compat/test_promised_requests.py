@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 
 import hypothesis
 import pytest
@@ -139,6 +140,8 @@ def test_the_document_is_as_clients_generate_code_from_it():
     assert schemas["Case"]["properties"]["status"]["enum"] == ["active", "closed", "archived"]
     assert "CASE_NOT_FOUND" in schemas["ErrorDetail"]["properties"]["code"]["enum"]
     assert schemas["Case"]["properties"]["created_at"]["format"] == "date-time"
+    query = schemas["WebhookCreate"]["properties"]["query"]["anyOf"][0]["pattern"]
+    assert [text for text in ("", " ", "\n", "\u2003", "{}") if re.search(query, text)] == ["{}"]
     for path, methods in DOCUMENT["paths"].items():
         for method, operation in methods.items():
             assert operation["tags"], (method, path)

@@ -2,14 +2,19 @@
 
 import contextlib
 import errno
+import os
 import select
 import socket
 import sys
 
 import pytest
+from uvicorn.config import Config
 from uvicorn.supervisors import multiprocess
 
+from gateway.commands import serve
+from gateway.server import process
 from gateway.server.process import Configuration, Server, Worker, open_no_more
+from gateway.settings import Settings
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such filters")
 
@@ -53,3 +58,22 @@ def test_a_worker_has_its_server_before_its_supervisor_may_ask_for_it(monkeypatc
     worker.target([])
 
     assert made == [worker.server]
+
+
+def test_workers_have_time_to_start(monkeypatch):
+    configured = []
+
+    class Supervisor:
+        def __init__(self, config, sockets):
+            configured.append(config.timeout_worker_healthcheck)
+
+        def run(self):
+            pass
+
+    monkeypatch.setattr(process, "Supervisor", Supervisor)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    with socket.socket() as listener:
+        serve._run(Settings(workers=2), listener)
+
+    assert configured == [process.START_SECONDS]
+    assert Config("").timeout_worker_healthcheck < process.START_SECONDS
