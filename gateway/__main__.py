@@ -4,11 +4,12 @@ import sys
 from importlib.metadata import version
 from typing import Annotated
 
-import typer
-
+from gateway import stopping
 from gateway.loading import uncollected
 
-with uncollected():
+with stopping.at_once(), uncollected():
+    import typer
+
     from domain.errors import DomainError
     from gateway.commands import (
         cases,

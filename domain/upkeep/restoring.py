@@ -1,13 +1,13 @@
 """Restoring a backup of a SQLite database: checked first, and nothing that was there is lost."""
 
-import asyncio
 import os
-import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from domain.errors import Unavailable, invalid
+from domain.storage.cancellation import in_thread
 from domain.storage.opening import opened
 from domain.storage.sqlite import backup as copies
 from domain.storage.sqlite import swap
@@ -42,7 +42,7 @@ async def restore(
     try:
         await _copy(backup, partial)
         # An empty file would become a new database.
-        if not await asyncio.to_thread(swap.is_a_database, partial):
+        if not await in_thread(swap.is_a_database, partial):
             raise Unavailable(f"{backup} is no casegraph database. Nothing was restored.")
         async with opened(f"sqlite:///{partial}") as database:
             checked = await verifying.verify(database, on_progress=on_progress)
@@ -62,21 +62,23 @@ async def restore(
 
 async def _copy(backup: Path, partial: Path) -> None:
     """Copy the file, readable by its owner only; with what is beside it, if it is in use."""
-    if await asyncio.to_thread(backup.with_name(f"{backup.name}-wal").exists):
+    if await in_thread(backup.with_name(f"{backup.name}-wal").exists):
         await copies.copy(
             backup, partial, overwrite=True, on_progress=lambda _done, _total: None, told=None
         )
     else:
         # SQLite would leave files beside a backup that it only reads.
-        await asyncio.to_thread(_copy_file, backup, partial)
+        stopped = threading.Event()
+        await in_thread(_copy_file, backup, partial, stopped, hurry=stopped.set)
 
 
-def _copy_file(backup: Path, partial: Path) -> None:
+def _copy_file(backup: Path, partial: Path, stopped: threading.Event) -> None:
     with (
         backup.open("rb") as source,
         open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target,
     ):
-        shutil.copyfileobj(source, target, 1 << 20)
+        while (part := source.read(1 << 20)) and not stopped.is_set():
+            target.write(part)
         target.flush()
         os.fsync(target.fileno())
 

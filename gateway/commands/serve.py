@@ -3,10 +3,11 @@
 import contextlib
 import os
 import re
+import signal
 import socket
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from domain.errors import Unavailable
 from domain.storage.opening import parse_url
 from domain.transfer import importing
 from domain.upkeep import administration
+from gateway import stopping
 from gateway.commands import terminal
 from gateway.commands.terminal import DatabaseUrl, err, out, progress
 from gateway.loading import uncollected
@@ -75,8 +77,11 @@ def serve(
     _warn_of_readers(settings.database_url)
     with _listening(settings) as (listener, url):
         terminal.run(_prepare(settings))
-        out.print(f"casegraph on {url}  (GraphQL {url}/graphql, REST {url}/api/v1)")
-        _run(settings, listener)
+        with stopping.noted() as asked:
+            out.print(f"casegraph on {url}  (GraphQL {url}/graphql, REST {url}/api/v1)")
+            _run(settings, listener, asked)
+        if signal.SIGTERM in asked:
+            signal.raise_signal(signal.SIGTERM)  # who sent it may look at what ended the process
 
 
 def demo(
@@ -103,6 +108,7 @@ def demo(
         casegraph demo --keep demo.db --port 9000
     """
     with contextlib.ExitStack() as stack:
+        stack.enter_context(stopping.as_by_ctrl_c())
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="casegraph-demo-"))
         path = keep or Path(folder) / "demo.db"
         settings = terminal.chosen(f"sqlite:///{path}", host=host, port=port)
@@ -110,10 +116,11 @@ def demo(
         shown = _example(settings)
         listener, url = stack.enter_context(_listening(settings))
         key = terminal.run(_fill(settings, cases))
+        asked = stack.enter_context(stopping.noted())
         out.print(_welcome(url, key, app=bool(settings.app or shown)), markup=False)
         os.environ.setdefault("CASEGRAPH_LOG_LEVEL", "warning")
         os.environ.setdefault("CASEGRAPH_LOG_FORMAT", "text")
-        _run(terminal.chosen(settings.database_url, demo_key=key, **shown), listener)
+        _run(terminal.chosen(settings.database_url, demo_key=key, **shown), listener, asked)
 
 
 def _example(settings: Settings) -> dict[str, str]:
@@ -197,8 +204,11 @@ def _listening(settings: Settings) -> Iterator[tuple[socket.socket, str]]:
         yield listener, f"http://{shown}:{listener.getsockname()[1]}"
 
 
-def _run(settings: Settings, listener: socket.socket) -> None:
-    """Serve until a stop signal; accepted requests are finished first."""
+def _run(settings: Settings, listener: socket.socket, asked: Sequence[int]) -> None:
+    """Serve until a stop signal; accepted requests are finished first.
+
+    *asked* are such signals that have come already.
+    """
     # What is imported next looks at it.
     for name in (SHARED, SHARED.lower()):
         os.environ.pop(name, None)
@@ -231,17 +241,16 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         timeout_worker_healthcheck=START_SECONDS,
     )
-    server = Server(config)
     if settings.workers == 1:
-        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped by then
-            server.run(sockets=[listener])
+        server = Server(config, asked)
+        server.run(sockets=[listener])
         if not server.started:
             raise typer.Exit(1)
         return
     listener.set_inheritable(True)
     with tempfile.TemporaryDirectory(prefix="casegraph-metrics-") as folder:
         os.environ[SHARED] = folder
-        Supervisor(config, sockets=[listener]).run()
+        Supervisor(config, [listener], asked).run()
 
 
 def _check_files(settings: Settings) -> None:

@@ -12,7 +12,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import uvicorn
 from prometheus_client.multiprocess import mark_process_dead
@@ -74,10 +74,19 @@ class Configuration(Config):
 class Server(uvicorn.Server):
     """Enforces the deadlines of connections, and answers every request before it stops."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, asked: Sequence[int] = ()) -> None:
+        """*asked* are signals that came before the server looks at them itself."""
         super().__init__(config)
         self._state = State(settings.from_environment())
         self.server_state = self._state
+        self._asked = asked
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            if self._asked:
+                self.should_exit = True
+            yield
 
     async def on_tick(self, counter: int) -> bool:
         if counter % CHECK_TICKS == 0:
@@ -160,6 +169,13 @@ class Worker(multiprocess.Process):
 
 class Supervisor(multiprocess.Multiprocess):
     """Several server processes on one socket."""
+
+    def __init__(
+        self, config: Config, sockets: list[socket.socket], asked: Sequence[int] = ()
+    ) -> None:
+        """*asked* are signals that came before the supervisor looks at them itself."""
+        super().__init__(config, sockets)
+        self.signal_queue.extend(asked)
 
     def init_processes(self) -> None:
         # uvicorn creates processes in four places and takes no other class for them.

@@ -1,14 +1,15 @@
 """Copies the database while it is in use."""
 
-import asyncio
 import contextlib
 import os
 import re
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from domain.errors import Damaged, Unavailable, invalid
+from domain.storage.cancellation import in_thread
 from domain.storage.database import Row
 from domain.storage.sqlite.errors import translation
 from domain.storage.statements import SQLITE, Fetch
@@ -32,8 +33,9 @@ async def copy(
     leave files beside it that only a database in use has. See Database.backup().
     """
     try:
-        await asyncio.to_thread(_check, source, target, overwrite)
-        return await asyncio.to_thread(_copy, source, target, on_progress, told)
+        stopped = threading.Event()
+        await in_thread(_check, source, target, overwrite)
+        return await in_thread(_copy, source, target, on_progress, told, stopped, hurry=stopped.set)
     except (sqlite3.Error, OSError) as error:
         if isinstance(damaged := translation(error), Damaged):
             raise damaged from error
@@ -59,7 +61,13 @@ def _copy(
     target: Path,
     on_progress: Callable[[int, int], object],
     told: Fetch | None,
+    stopped: threading.Event,
 ) -> list[Row]:
+    def look(_status: int, remaining: int, total: int) -> None:
+        if stopped.is_set():
+            raise Unavailable
+        on_progress(total - remaining, total)
+
     _sweep(target.parent)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     partial.unlink(missing_ok=True)
@@ -80,11 +88,7 @@ def _copy(
             rows: list[Row] = []
             if told is not None:
                 rows = db.execute(*told.statement.bound(SQLITE, told.values)).fetchall()
-            db.backup(
-                copy,
-                pages=PAGES,
-                progress=lambda _status, remaining, total: on_progress(total - remaining, total),
-            )
+            db.backup(copy, pages=PAGES, progress=look)
         with open(partial, "rb+") as file:
             os.fsync(file.fileno())
         partial.replace(target)

@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL
 from domain.errors import Damaged, Unavailable
 from domain.instants import Instant
 from domain.storage import revisions
+from domain.storage.cancellation import in_thread
 from domain.storage.database import (
     BUSY_SECONDS,
     PATIENT_SECONDS,
@@ -74,7 +75,7 @@ class SqliteDatabase(Database):
             ) from error
         # Held open until the writer is open: the last connection to close would checkpoint.
         with contextlib.closing(_probe(self.path)) as probe:
-            if not await asyncio.to_thread(_has_schema, probe):
+            if not await in_thread(_has_schema, probe, hurry=probe.interrupt):
                 # Alembic takes long to load, and hardly any start needs it.
                 from domain.storage import migrating
 
@@ -157,7 +158,9 @@ class SqliteDatabase(Database):
 
     async def damage(self) -> list[tuple[str, str]]:
         # Not on the writer's connection: writes would have to wait for the whole check.
-        problems = await asyncio.to_thread(_damage, self.path)
+        uri = f"{self.path.resolve().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, check_same_thread=False)) as one:
+            problems = await in_thread(_damage, one, hurry=one.interrupt)
         return problems + await self._writer.maintain(_search_damage)
 
     async def rewrite(self, on_wait: Callable[[str], object] = lambda _what: None) -> None:
@@ -233,18 +236,16 @@ def _has_schema(connection: sqlite3.Connection) -> bool:
     return rows == [(revisions.head(),)]
 
 
-def _damage(path: Path) -> list[tuple[str, str]]:
+def _damage(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     problems: list[tuple[str, str]] = []
-    uri = f"{path.resolve().as_uri()}?mode=ro"
-    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-        try:
-            for (message,) in connection.execute("PRAGMA integrity_check"):
-                if message != "ok":
-                    problems.append(("file", f"{message}."))
-            for table, _row, parent, _key in connection.execute("PRAGMA foreign_key_check"):
-                problems.append((f"table {table}", f"a row refers to nothing in {parent}."))
-        except sqlite3.DatabaseError as error:
-            problems.append(("file", f"the check failed: {error}."))
+    try:
+        for (message,) in connection.execute("PRAGMA integrity_check"):
+            if message != "ok":
+                problems.append(("file", f"{message}."))
+        for table, _row, parent, _key in connection.execute("PRAGMA foreign_key_check"):
+            problems.append((f"table {table}", f"a row refers to nothing in {parent}."))
+    except sqlite3.DatabaseError as error:
+        problems.append(("file", f"the check failed: {error}."))
     return problems
 
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from domain.errors import Unavailable
 from domain.instants import Instant
-from domain.storage.cancellation import in_full
+from domain.storage.cancellation import finished, in_full
 from domain.storage.database import BUSY_SECONDS, Row, Statement, Transaction, Values, prepared
 from domain.storage.sqlite.errors import busy, translated
 from domain.storage.sqlite.groups import Group, Queue
@@ -216,9 +216,10 @@ class Writer:
         return self._connection is not None
 
     async def maintain(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run *work* outside a transaction, in a thread."""
+        """Run *work* outside a transaction, in a thread; interrupted if the caller is cancelled."""
         async with self.turn():
-            return await self._in_thread(work, await self._usable())
+            connection = await self._usable()
+            return await self._in_thread(work, connection, hurry=connection.interrupt)
 
     def check_in_place(self) -> None:
         """Raise Unavailable unless the open file is still the one at its path."""
@@ -271,12 +272,13 @@ class Writer:
         except sqlite3.Error:
             self._doubtful = True
 
-    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Run *work* in the writer's thread, to completion even if the caller is cancelled."""
-        future = self._submit(work, *arguments)
-        if (cancelled := await in_full(future)) is not None:
-            raise cancelled
-        return future.result()
+    async def _in_thread(
+        self,
+        work: Callable[..., T],
+        *arguments: Any,
+        hurry: Callable[[], object] = lambda: None,
+    ) -> T:
+        return await finished(self._submit(work, *arguments), hurry)
 
     def _submit(self, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)

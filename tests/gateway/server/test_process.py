@@ -64,7 +64,7 @@ def test_workers_have_time_to_start(monkeypatch):
     configured = []
 
     class Supervisor:
-        def __init__(self, config, sockets):
+        def __init__(self, config, sockets, asked):
             configured.append(config.timeout_worker_healthcheck)
 
         def run(self):
@@ -73,7 +73,7 @@ def test_workers_have_time_to_start(monkeypatch):
     monkeypatch.setattr(process, "Supervisor", Supervisor)
     monkeypatch.setattr(os, "environ", dict(os.environ))
     with socket.socket() as listener:
-        serve._run(Settings(workers=2), listener)
+        serve._run(Settings(workers=2), listener, [])
 
     assert configured == [process.START_SECONDS]
     assert Config("").timeout_worker_healthcheck < process.START_SECONDS
