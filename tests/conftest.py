@@ -1,6 +1,5 @@
 """The real application over ASGI, on a real database of each kind, with keys for two firms."""
 
-import asyncio
 import gc
 import os
 import shutil
@@ -13,6 +12,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import structlog
 from xdist.scheduler import LoadScopeScheduling
 
 from domain.access.keys import KeyRing
@@ -25,8 +25,8 @@ from domain.upkeep import administration
 from gateway.app import create_app
 from gateway.settings import Settings
 from tests import cells
-from tests.databases import fresh_database
-from tests.postgresql import APP_ROLE, TEMPLATE, Server, migrate, postgresql
+from tests.databases import EMPTY, Recipe, copied
+from tests.postgresql import APP_ROLE, postgresql
 
 __all__ = ["postgresql"]
 
@@ -99,6 +99,11 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
+def pytest_sessionfinish() -> None:
+    """What is left at the end need not be looked through either, five times, by pytest itself."""
+    gc.freeze()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the databases of tests in memory: most of their time went into copying and fsync.
 
@@ -107,6 +112,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     gc.disable()  # until the tests are collected
     cells.choose(config)
+    # asyncpg would read all certificates of the machine for each connection.
+    os.environ.setdefault("PGSSLMODE", "disable")
+    # By itself it would draw each traceback with colours and frames.
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[plain])
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     if os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ROOM:
@@ -147,14 +157,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
     return Scheduling(config, log)
 
 
-@pytest.fixture(scope="session")
-def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite database with the schema and nothing in it: copying it beats migrating anew."""
-    path = tmp_path_factory.mktemp("empty") / "cases.db"
-    asyncio.run(migrate(f"sqlite:///{path}"))
-    return path
-
-
 @pytest.fixture
 def database_kind() -> str:
     """For those who ask for a database by name, while they run."""
@@ -164,12 +166,7 @@ def database_kind() -> str:
 @pytest.fixture
 def database_url(database_kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A new database: a file, or one of a PostgreSQL server."""
-    if database_kind == "sqlite":
-        path = request.getfixturevalue("tmp_path") / "cases.db"
-        shutil.copy(request.getfixturevalue("empty_file"), path)
-        yield f"sqlite:///{path}"
-        return
-    with fresh_database(request.getfixturevalue("postgresql")) as url:
+    with copied(database_kind, request, EMPTY) as (url, _made):
         yield url
 
 
@@ -205,22 +202,8 @@ async def furnish(url: str) -> dict[str, str]:
     return made
 
 
-@pytest.fixture(scope="session")
-def furnished_file(
-    empty_file: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, dict[str, str]]:
-    """A SQLite database with two firms, and their keys."""
-    path = tmp_path_factory.mktemp("furnished") / "cases.db"
-    shutil.copy(empty_file, path)
-    return path, asyncio.run(furnish(f"sqlite:///{path}"))
-
-
-@pytest.fixture(scope="session")
-def furnished_template(postgresql: Server) -> tuple[str, dict[str, str]]:
-    """A database of the PostgreSQL server with two firms, and their keys."""
-    name = "template_furnished"
-    postgresql.sql(f"CREATE DATABASE {name} OWNER casegraph TEMPLATE {TEMPLATE}")
-    return name, asyncio.run(furnish(postgresql.url(name, "casegraph")))
+FURNISHED = Recipe("furnished", furnish, EMPTY)
+"""A database with two firms; made returns their keys."""
 
 
 @pytest.fixture
@@ -228,15 +211,8 @@ def firms(
     database_kind: str, request: pytest.FixtureRequest
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """The URL of a new database with two firms, and their keys."""
-    if database_kind == "sqlite":
-        made, keys = request.getfixturevalue("furnished_file")
-        path = request.getfixturevalue("tmp_path") / "cases.db"
-        shutil.copy(made, path)
-        yield f"sqlite:///{path}", keys
-        return
-    template, keys = request.getfixturevalue("furnished_template")
-    with fresh_database(request.getfixturevalue("postgresql"), template) as url:
-        yield url, keys
+    with copied(database_kind, request, FURNISHED) as made:
+        yield made
 
 
 @pytest.fixture

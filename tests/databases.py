@@ -1,20 +1,25 @@
-"""New databases on the tests' PostgreSQL server, which are old ones with the template's rows.
+"""The databases that tests start from, each made once: to copy one is quicker than to make it.
 
-To make and to drop a database took most of the time of a test that writes a few rows. One that was
-changed in any other way than by its rows, or grew, is dropped.
+On the tests' PostgreSQL server even a copy took most of the time of a test that writes a few rows.
+What looks like a new database there is an old one with the template's rows; one that was changed in
+any other way than by its rows, or grew, is dropped.
 """
 
+import asyncio
 import contextlib
 import itertools
-from collections.abc import Iterator
+import shutil
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+import pytest
 
 from domain.storage.tables import metadata
-from tests.postgresql import TEMPLATE, Raw, Server
+from tests.postgresql import TEMPLATE, Raw, Server, migrate
 
 CATALOGS = (
     "pg_class",
@@ -33,6 +38,55 @@ _TABLES = [*(table.name for table in metadata.sorted_tables), "search_gram", "ra
 _NUMBERS = itertools.count(1)
 _IDLE: dict[tuple[Path, str], list["Fresh"]] = {}
 """What may be used again, by the server and the template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a database is made: *make* gets the URL of a copy of *onto*."""
+
+    name: str
+    make: Callable[[str], Awaitable[Any]]
+    onto: "Recipe | None" = None
+
+
+EMPTY = Recipe("empty", migrate)
+"""The schema, and nothing in it."""
+_MADE: dict[tuple[str, str], tuple[str, Any]] = {}
+"""The template of each recipe, a file or a database, and what its *make* returned; by the kind of
+database and the recipe's name."""
+
+
+@contextlib.contextmanager
+def copied(kind: str, request: pytest.FixtureRequest, recipe: Recipe) -> Iterator[tuple[str, Any]]:
+    """The URL of a new database that was made by *recipe*, and what its *make* returned."""
+    template, made = template_of(kind, request, recipe)
+    if kind == "sqlite":
+        path = request.getfixturevalue("tmp_path") / "cases.db"
+        shutil.copy(template, path)
+        yield f"sqlite:///{path}", made
+        return
+    with fresh_database(request.getfixturevalue("postgresql"), template) as url:
+        yield url, made
+
+
+def template_of(kind: str, request: pytest.FixtureRequest, recipe: Recipe) -> tuple[str, Any]:
+    """The file or the name of the database that *recipe* has made, and what its *make* returned."""
+    key = kind, recipe.name
+    if key not in _MADE:
+        onto = template_of(kind, request, recipe.onto)[0] if recipe.onto else None
+        if kind == "sqlite":
+            factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
+            name = str(factory.mktemp(recipe.name) / "cases.db")
+            if onto is not None:
+                shutil.copy(onto, name)
+            url = f"sqlite:///{name}"
+        else:
+            server: Server = request.getfixturevalue("postgresql")
+            name, onto = f"template_{recipe.name}", onto or TEMPLATE
+            server.past.execute(f"CREATE DATABASE {name} OWNER casegraph TEMPLATE {onto}")
+            url = server.url(name, "casegraph")
+        _MADE[key] = name, asyncio.run(recipe.make(url))  # type: ignore[arg-type]
+    return _MADE[key]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from benchmarks import works
 from domain.demo.firm import demo_cases
 from domain.storage.postgresql.sessions import Session
 from domain.transfer.importing import dumped, import_cases
+from tests.conftest import FURNISHED
+from tests.databases import template_of
 
 pytestmark = pytest.mark.postgresql
 
@@ -36,9 +38,9 @@ MORE_DOCUMENTS = {
 
 
 @pytest.fixture
-def firms(postgresql, furnished_template):
+def firms(postgresql, request):
     """A database of its own: what other tests have deleted would be read, too."""
-    template, keys = furnished_template
+    template, keys = template_of("postgresql", request, FURNISHED)
     name = "without_statistics"
     postgresql.past.execute(f"CREATE DATABASE {name} OWNER casegraph TEMPLATE {template}")
     yield postgresql.url(name, "casegraph"), keys

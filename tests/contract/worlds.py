@@ -1,8 +1,6 @@
-"""Databases that many tests start from, each made once: to copy one is quicker than to make it."""
+"""Databases that many tests start from, made over the surfaces."""
 
-import asyncio
 import contextlib
-import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -11,12 +9,10 @@ import pytest
 
 from gateway.app import create_app
 from gateway.settings import Settings
-from tests.conftest import Api
-from tests.databases import fresh_database
+from tests.conftest import FURNISHED, Api
+from tests.databases import Recipe, copied, template_of
 
 Make = Callable[[Api], Awaitable[Any]]
-_MADE: dict[tuple[str, Make], Any] = {}
-"""What was made, by the kind of database."""
 
 
 @contextlib.contextmanager
@@ -25,24 +21,10 @@ def world(
 ) -> Iterator[tuple[str, dict[str, str], Any]]:
     """The URL of a new database with two firms and what *make* makes there, the keys, and what it
     returned."""
-    if kind == "sqlite":
-        furnished, keys = request.getfixturevalue("furnished_file")
-        path = furnished.with_name(f"{make.__name__}.db")
-        if (kind, make) not in _MADE:
-            shutil.copy(furnished, path)
-            _MADE[kind, make] = asyncio.run(_made(f"sqlite:///{path}", keys, make))
-        copy = request.getfixturevalue("tmp_path") / "cases.db"
-        shutil.copy(path, copy)
-        yield f"sqlite:///{copy}", keys, _MADE[kind, make]
-        return
-    server = request.getfixturevalue("postgresql")
-    furnished, keys = request.getfixturevalue("furnished_template")
-    template = f"template_{make.__name__}"
-    if (kind, make) not in _MADE:
-        server.sql(f"CREATE DATABASE {template} OWNER casegraph TEMPLATE {furnished}")
-        _MADE[kind, make] = asyncio.run(_made(server.url(template, "casegraph"), keys, make))
-    with fresh_database(server, template) as url:
-        yield url, keys, _MADE[kind, make]
+    _furnished, keys = template_of(kind, request, FURNISHED)
+    recipe = Recipe(make.__name__, lambda url: _made(url, keys, make), FURNISHED)
+    with copied(kind, request, recipe) as (url, made):
+        yield url, keys, made
 
 
 async def _made(url: str, keys: dict[str, str], make: Make) -> Any:

@@ -1,5 +1,6 @@
 """A real database with two firms in it, and builders of what a test starts from."""
 
+import functools
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import closing
@@ -18,6 +19,7 @@ from domain.storage.sqlite.file import SqliteDatabase
 from domain.storage.tables import metadata
 from domain.upkeep import administration
 from domain.writing import cases, register
+from tests.databases import EMPTY, Recipe, copied
 from tests.postgresql import Raw, Server
 
 
@@ -37,31 +39,59 @@ def clock() -> Clock:
 
 
 @pytest.fixture
+def two_firms(
+    database_kind: str, request: pytest.FixtureRequest
+) -> Iterator[tuple[str, dict[str, Principal]]]:
+    """The URL of a new database with two firms, and those of PEOPLE that the test asks for."""
+    names = [name for name in PEOPLE if name in request.fixturenames]
+    recipe = Recipe("_".join(["office", *names]), functools.partial(_furnish, names), EMPTY)
+    with copied(database_kind, request, recipe) as made:
+        yield made
+
+
+PEOPLE = {"clerk": "default", "stranger": "other"}
+"""Those who may do everything, and in which workspace."""
+
+
+async def _furnish(names: Sequence[str], url: str) -> dict[str, Principal]:
+    found = {}
+    async with opened(url, clock=Clock()) as database:
+        for slug in ("default", "other"):
+            await administration.create_workspace(database, slug)
+        for name in names:
+            raw, _ = await administration.create_key(database, name, list(Scope), slug=PEOPLE[name])
+            ring = KeyRing(database)
+            found[name] = await ring.authenticate(raw)
+            await ring.settled()
+    return found
+
+
+@pytest.fixture
+def database_url(database_kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """That of *database*, for a test that has it; else of an empty one."""
+    if "database" in request.fixturenames:
+        yield request.getfixturevalue("two_firms")[0]
+        return
+    with copied(database_kind, request, EMPTY) as (url, _made):
+        yield url
+
+
+@pytest.fixture
 async def database(database_url: str, clock: Clock) -> AsyncIterator[Database]:
     async with opened(database_url, clock=clock) as database:
-        await administration.create_workspace(database, "default")
-        await administration.create_workspace(database, "other")
         yield database
 
 
-async def _with_key(database: Database, slug: str, name: str) -> Principal:
-    raw, _ = await administration.create_key(database, name, list(Scope), slug=slug)
-    ring = KeyRing(database)
-    principal = await ring.authenticate(raw)
-    await ring.settled()
-    return principal
-
-
 @pytest.fixture
-async def clerk(database: Database) -> Principal:
+def clerk(two_firms: tuple[str, dict[str, Principal]]) -> Principal:
     """Who may do everything in the workspace default."""
-    return await _with_key(database, "default", "clerk")
+    return two_firms[1]["clerk"]
 
 
 @pytest.fixture
-async def stranger(database: Database) -> Principal:
+def stranger(two_firms: tuple[str, dict[str, Principal]]) -> Principal:
     """Who may do everything, but in another workspace."""
-    return await _with_key(database, "other", "stranger")
+    return two_firms[1]["stranger"]
 
 
 class RawFile(sqlite3.Connection):

@@ -19,10 +19,10 @@ def empty(database_kind, tmp_path, request):
             yield f"sqlite:///{tmp_path / 'old.db'}", raw
         return
     server = request.getfixturevalue("postgresql")
-    server.sql("CREATE DATABASE old_schema OWNER casegraph")
+    server.past.execute("CREATE DATABASE old_schema OWNER casegraph")
     with closing(Raw(server.url("old_schema"))) as raw:
         yield server.url("old_schema", "casegraph"), raw
-    server.sql("DROP DATABASE old_schema WITH (FORCE)")
+    server.past.execute("DROP DATABASE old_schema WITH (FORCE)")
 
 
 @pytest.fixture
