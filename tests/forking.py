@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import functools
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -28,6 +29,19 @@ ROOT = Path(__file__).parents[1]
 COMMAND = (sys.executable, "-m", "gateway")
 _RENEWED = "gateway.commands"
 """The package that looks at the environment while it is imported: each process imports it anew."""
+_NEEDED = (
+    "gateway.__main__",
+    "gateway.app",
+    "gateway.server.process",
+    "domain.storage.migrating",
+    "domain.storage.postgresql.server",
+    "domain.storage.sqlite.file",
+    "anyio._backends._asyncio",
+    "rich._emoji_codes",
+    "uvicorn.lifespan.on",
+    "uvloop",
+)
+"""What the commands import, some of it only when they need it."""
 _ASKED = 1 << 20
 """Bytes of one request, at most: arguments and environment."""
 
@@ -244,9 +258,8 @@ def _become(asked: dict[str, Any], files: list[int]) -> None:
 
 def _load() -> None:
     """Import what the commands import; what looked at the environment is imported again later."""
-    import gateway.__main__
-    import gateway.app  # noqa: F401
-
+    for name in _NEEDED:
+        importlib.import_module(name)
     for name in [name for name in sys.modules if name.startswith((_RENEWED, "gateway.__main__"))]:
         del sys.modules[name]
     gc.collect()
