@@ -1,8 +1,9 @@
 """Which cells of a table run: what a test tries, by the database that it is tried on.
 
-A test without other parameters runs on each database. One with many, in a run of all tests, tries
-every other one on the one database and the rest on the other; CI tries the other half, too. Whoever
-names files or tests gets all of them.
+In a run of all tests, a table tries every other row on the one database and the rest on the other;
+and so do the surfaces with their tests that have no other parameters, since what differs between
+the databases is in the domain. CI tries the other half, too. Whoever names files or tests gets all
+of them.
 """
 
 import os
@@ -16,6 +17,8 @@ VARIABLE = "CASEGRAPH_CELLS"
 """An environment variable: all, half, or the other half."""
 ALL, HALF, OTHER = "all", "half", "other"
 DATABASE = "database_kind"
+_SURFACES = {"contract", "gateway", "rest_compat"}
+"""Folders whose tests ask the surfaces."""
 
 
 def choose(config: pytest.Config) -> None:
@@ -43,8 +46,9 @@ def _half(items: Sequence[pytest.Item]) -> set[str]:
         tried = item.callspec.id.split("-") if hasattr(item, "callspec") else []
         if tried and (database := item.callspec.params.get(DATABASE)):
             tried.remove(database)
-        row = "-".join(tried) or item.nodeid
-        tables[item.nodeid.partition("[")[0]][row].append(item.nodeid)
+        table = item.nodeid.partition("[")[0]
+        row = "-".join(tried) or (table if _SURFACES.intersection(item.path.parts) else item.nodeid)
+        tables[table if tried else table.partition("::")[0]][row].append(item.nodeid)
     half = set()
     for rows in tables.values():
         # In an order that has nothing to do with what the rows try.
