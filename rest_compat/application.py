@@ -1,6 +1,5 @@
 """The routes as an application to mount at /api/v1."""
 
-from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,6 +16,9 @@ from rest_compat.errors import Unreadable, failed, http_failure_of, refused, unr
 
 _ROUTERS = (routes.router, people.router, changes.router, webhooks.router)
 ROUTES = tuple(route for router in _ROUTERS for route in router.routes)
+_DOCUMENT: dict[str, Any] = {}
+"""The OpenAPI document of every application, once it was asked for: to make it takes a quarter of a
+second."""
 
 
 class Application:
@@ -50,9 +52,8 @@ class Application:
         if public:
             self._fastapi.add_route("/docs", explorer.page, include_in_schema=False)
             self._fastapi.add_route("/docs/static/{name}", explorer.file, include_in_schema=False)
-        documented = self._fastapi.openapi
-        # Made once: it takes milliseconds, and anybody may ask for it.
-        self._fastapi.openapi = cache(lambda: completed(documented()))  # type: ignore[method-assign]
+        self._documented = self._fastapi.openapi
+        self._fastapi.openapi = self.openapi  # type: ignore[method-assign]
         self.state = self._fastapi.state
         self._doors = [
             (route.methods or set(), _segments(route.path), route)
@@ -80,8 +81,10 @@ class Application:
         await self._fastapi(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
-        """The OpenAPI document."""
-        return self._fastapi.openapi()
+        """The OpenAPI document, which is not to be changed."""
+        if not _DOCUMENT:
+            _DOCUMENT.update(completed(self._documented()))
+        return _DOCUMENT
 
 
 def _segments(path: str) -> list[str]:
