@@ -5,7 +5,7 @@ import urllib.parse
 
 import pytest
 
-from tests.browser.pages import Page
+from tests.browser.pages import EVERY_SCREEN, Page
 
 ENTER = "Enter an API key above. Make one with: casegraph keys create"
 VARIABLES = "document.querySelector('.graphiql-editor-tool .CodeMirror').CodeMirror"
@@ -63,10 +63,10 @@ def test_every_example_runs_twice_on_every_screen(page, demo, screenshots):
     page.wait_until(lambda: page.text("#workspace"))
     assert page.tabs() == TABS
 
-    for width, dark in page.screens(screenshots, "graphiql"):
+    for number, (width, dark) in enumerate(page.screens(screenshots, "graphiql")):
         for tab in TABS:
             page.choose(tab)
-            for _ in range(2):
+            for _ in range(2 if EVERY_SCREEN or number == 0 else 1):
                 result = page.run()
                 assert '"errors"' not in result, (width, tab, result)
                 assert re.search(r'"(id|name)": "', result), (width, tab, result)

@@ -16,6 +16,7 @@ from domain.storage.opening import opened
 from domain.storage.tables import metadata
 from domain.upkeep import administration
 from domain.writing import cases
+from tests.databases import EMPTY, copied
 
 KEYED_OTHERWISE = {
     "workspace": ["id"],
@@ -29,12 +30,10 @@ UNDECLARED = ("alembic_version", "rate_window")
 
 
 @pytest.fixture
-async def url(tmp_path):
+def url(request):
     """A database that was just migrated, and is closed."""
-    url = f"sqlite:///{tmp_path / 'cases.db'}"
-    async with opened(url):
-        pass
-    return url
+    with copied("sqlite", request, EMPTY) as (url, _made):
+        yield url
 
 
 @pytest.fixture
