@@ -7,7 +7,7 @@ import signal
 import socket
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -204,7 +204,7 @@ def _listening(settings: Settings) -> Iterator[tuple[socket.socket, str]]:
         yield listener, f"http://{shown}:{listener.getsockname()[1]}"
 
 
-def _run(settings: Settings, listener: socket.socket, asked: Sequence[int]) -> None:
+def _run(settings: Settings, listener: socket.socket, asked: list[int]) -> None:
     """Serve until a stop signal; accepted requests are finished first.
 
     *asked* are such signals that have come already.

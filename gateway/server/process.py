@@ -8,11 +8,13 @@ import asyncio
 import contextlib
 import ctypes
 import multiprocessing
+import signal
 import socket
 import struct
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from multiprocessing import resource_tracker
 
 import uvicorn
 from prometheus_client.multiprocess import mark_process_dead
@@ -34,6 +36,8 @@ CHECK_TICKS = 5
 """Tenths of a second between two checks of all connections' deadlines."""
 
 
+_MASKS = hasattr(signal, "pthread_sigmask")
+"""Whether the system can hold signals back; Windows cannot."""
 _SO_ATTACH_FILTER = 26  # <asm-generic/socket.h>; Python has no name for it
 # Classic BPF (Linux, Documentation/networking/filter.rst): nothing of a segment that has SYN and
 # not ACK, which opens a connection, and the whole of any other.
@@ -155,7 +159,26 @@ class Server(uvicorn.Server):
 class Worker(multiprocess.Process):
     """One of several server processes."""
 
+    def start(self) -> None:
+        """Start it with Ctrl-C held back, which would end it with a traceback while it loads.
+
+        A terminal sends it to all processes; the supervisor stops its workers by SIGTERM.
+        """
+        if not _MASKS:
+            super().start()
+            return
+        # By itself it would begin now, and let signals through again.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
     def target(self, sockets: list[socket.socket] | None = None) -> None:
+        if _MASKS:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         # uvicorn makes one when it is first asked for: of two threads, each could make one, and the
         # one that never starts would be asked if it is ready.
         self._server = Server(self.config)
@@ -170,17 +193,21 @@ class Worker(multiprocess.Process):
 class Supervisor(multiprocess.Multiprocess):
     """Several server processes on one socket."""
 
-    def __init__(
-        self, config: Config, sockets: list[socket.socket], asked: Sequence[int] = ()
-    ) -> None:
-        """*asked* are signals that came before the supervisor looks at them itself."""
+    def __init__(self, config: Config, sockets: list[socket.socket], asked: list[int]) -> None:
+        """*asked* are signals that came before the supervisor looks at them itself; SIGTERM is
+        added if it comes later."""
         super().__init__(config, sockets)
         self.signal_queue.extend(asked)
+        self._asked = asked
 
     def init_processes(self) -> None:
         # uvicorn creates processes in four places and takes no other class for them.
         multiprocess.Process = Worker  # type: ignore[misc]
         super().init_processes()
+
+    def handle_term(self) -> None:
+        super().handle_term()
+        self._asked.append(signal.SIGTERM)
 
     def terminate_all(self) -> None:
         # Otherwise connections would wait here for a worker and be reset when this process ends.

@@ -64,9 +64,9 @@ def test_every_example_runs_twice_on_every_screen(page, demo, screenshots):
     assert page.tabs() == TABS
 
     for number, (width, dark) in enumerate(page.screens(screenshots, "graphiql")):
-        for tab in TABS:
+        for tab in TABS if EVERY_SCREEN or number == 0 else TABS[:1]:
             page.choose(tab)
-            for _ in range(2 if EVERY_SCREEN or number == 0 else 1):
+            for _ in range(2):
                 result = page.run()
                 assert '"errors"' not in result, (width, tab, result)
                 assert re.search(r'"(id|name)": "', result), (width, tab, result)

@@ -1,5 +1,6 @@
 """Whoever asks a command to stop is heard at every moment, and nothing is left behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -104,3 +105,40 @@ def test_a_server_that_has_just_told_its_address_stops(tmp_path, environment, wo
 
         assert process.wait(40) == (0 if number == signal.SIGINT else -number)
     assert not [*tmp_path.glob("casegraph-metrics-*")]
+
+
+def test_ctrl_c_in_a_terminal_ends_workers_that_load_without_a_traceback(tmp_path, environment):
+    with forking.launch(
+        ["serve", "--port", "0", "--workers", 2],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        while len(begun := children(process.pid)) < 3:  # multiprocessing has one of its own
+            time.sleep(0.005)
+        time.sleep(0.2)
+        os.killpg(process.pid, signal.SIGINT)
+
+        assert process.wait(40) == 0
+        assert "Traceback" not in process.stderr.read()
+    until = time.monotonic() + 10
+    while any(map(is_running, begun)):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return file.read().split()
+
+
+def is_running(pid):
+    with (
+        contextlib.suppress(FileNotFoundError),
+        open(f"/proc/{pid}/stat", encoding="utf-8") as file,
+    ):
+        return file.read().rpartition(")")[2].split()[0] != "Z"
+    return False
