@@ -96,7 +96,7 @@ def pytest_collection_finish() -> None:
     """What was collected stays: the collector need not look through it again and again."""
     gc.freeze()
     gc.enable()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(100_000, 50, 50)
 
 
 def pytest_sessionfinish() -> None:

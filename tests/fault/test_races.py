@@ -6,6 +6,7 @@ two server processes, where nothing but the database stands between them.
 
 import asyncio
 import itertools
+import os
 from collections import Counter
 from contextlib import AsyncExitStack
 
@@ -16,7 +17,7 @@ from domain.upkeep import verifying
 from tests.conftest import Api
 from tests.fault.pairs import two_gateways
 
-ROUNDS = 30
+ROUNDS = int(os.environ.get("CASEGRAPH_RACES", "15"))
 CONTENDERS = 6
 
 CREATE = (
