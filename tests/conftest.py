@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -112,6 +113,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     gc.disable()  # until the tests are collected
     cells.choose(config)
+    # A shell that starts the tests in the background lets them, and all they start, ignore Ctrl-C.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Reading the machine's certificates takes 20 ms for each client of HTTP and each connection to
     # PostgreSQL. Those that tests trust are their own.
     os.environ |= {"SSL_CERT_FILE": "", "SSL_CERT_DIR": str(ROOT / "tests")}

@@ -22,7 +22,8 @@ def world(
     """The URL of a new database with two firms and what *make* makes there, the keys, and what it
     returned."""
     _furnished, keys = template_of(kind, request, FURNISHED)
-    recipe = Recipe(make.__name__, lambda url: _made(url, keys, make), FURNISHED)
+    name = f"{make.__module__}_{make.__name__}".replace(".", "_")
+    recipe = Recipe(name, lambda url: _made(url, keys, make), FURNISHED)
     with copied(kind, request, recipe) as (url, made):
         yield url, keys, made
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import weakref
 
@@ -48,11 +49,14 @@ def test_ctrl_c_while_a_command_is_loaded_ends_it_without_a_traceback(tmp_path, 
         stderr=subprocess.PIPE,
         text=True,
     )
+    limit = threading.Timer(60, process.kill)
+    limit.start()
     told = ""
     for line in process.stderr:
         if line.split("|")[-1].strip() == "typer":
             process.send_signal(signal.SIGINT)
         told += line
+    limit.cancel()
 
     assert process.wait(20) == -signal.SIGINT
     assert "Traceback" not in told

@@ -14,7 +14,7 @@ from schemathesis import GenerationMode
 from domain.webhooks import registering
 from rest_compat.application import Application
 
-EACH = int(os.environ.get("CASEGRAPH_PROMISED", "6"))
+EACH = int(os.environ.get("CASEGRAPH_PROMISED", "10"))
 SEED = int(os.environ.get("CASEGRAPH_SEED", "1"))
 DOCUMENT = Application().openapi() | {"servers": [{"url": "/api/v1"}]}
 OPERATIONS = {
