@@ -1,6 +1,7 @@
 """Random histories in two firms, beside a model in plain Python of what must come of them."""
 
 import asyncio
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -34,6 +35,8 @@ from domain.upkeep import administration
 from domain.writing import cases, links, register, roles, timeline
 from tests.domain.searching import finds
 
+HISTORIES = int(os.environ.get("CASEGRAPH_HISTORIES", "15"))
+"""How many are lived through."""
 GOOD = ["Müller ./. Weiß", "Mueller GmbH", "muller", "100% OR_", 'Straße "7"', "Łódź", "Az 2"]
 BAD = ["", " ", "NUL \0", "two\nlines", "\ud800", "x" * 501]
 NUMBERS = [
@@ -592,7 +595,7 @@ async def live(path, principals, seed):
 
 
 # No shrinking: a seed is either good or bad, and no smaller one is simpler.
-@settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate])
+@settings(max_examples=HISTORIES, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(seed=st.integers(0, 2**32))
 def test_whatever_happens_the_rules_hold(template, tmp_path_factory, seed):
     path, principals = template

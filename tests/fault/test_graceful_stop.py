@@ -13,7 +13,7 @@ import pytest
 from tests.fault.servers import Gateway
 from tests.fault.wires import Wire
 
-STOPS = int(os.environ.get("CASEGRAPH_STOPS", "2"))
+STOPS = int(os.environ.get("CASEGRAPH_STOPS", "1"))
 CLIENTS = 8
 
 

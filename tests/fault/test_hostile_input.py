@@ -25,7 +25,7 @@ from tests.fault.judging import judge
 from tests.fault.servers import ROOT, gateway
 from tests.fault.worlds import KINDS, World
 
-REQUESTS = int(os.environ.get("CASEGRAPH_FUZZ", "300"))
+REQUESTS = int(os.environ.get("CASEGRAPH_FUZZ", "200"))
 SEED = int(os.environ.get("CASEGRAPH_FUZZ_SEED", "20260115"))
 SHARES = {"rest": 0.42, "graphql": 0.42, "openapi": 0.1, "schema": 0.1}
 """How the requests are divided: our own corpus for both surfaces, schemathesis for both.

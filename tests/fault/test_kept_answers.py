@@ -21,7 +21,7 @@ from tests.fault.exchanges import Line, Request
 from tests.fault.pairs import two_gateways
 from tests.fault.servers import Gateway
 
-READS = int(os.environ.get("CASEGRAPH_READS", "600"))
+READS = int(os.environ.get("CASEGRAPH_READS", "400"))
 SEED = int(os.environ.get("CASEGRAPH_SEED", "20261128"))
 WRITERS = 4
 KILLS = 5

@@ -17,7 +17,7 @@ from domain.upkeep import verifying
 from tests.conftest import Api
 from tests.fault.pairs import two_gateways
 
-ROUNDS = int(os.environ.get("CASEGRAPH_RACES", "15"))
+ROUNDS = int(os.environ.get("CASEGRAPH_RACES", "10"))
 CONTENDERS = 6
 
 CREATE = (
