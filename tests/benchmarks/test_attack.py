@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.benchmarks.variants import only_long
 
+
+@only_long
 def test_every_abuse_is_refused_and_the_others_are_answered(tmp_path):
     done = subprocess.run(
         [

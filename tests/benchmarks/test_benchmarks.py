@@ -1,6 +1,5 @@
 """The benchmark answers rightly; how fast anything is, is not for a test to say."""
 
-import os
 import subprocess
 import sys
 from contextlib import closing
@@ -20,10 +19,9 @@ from benchmarks.servers import SERVERS, BenchmarkError, Server
 from benchmarks.works import WORKS, Call, Sample, Work
 from domain.storage.opening import opened
 from domain.upkeep.verifying import verify
+from tests.benchmarks.variants import LONG, only_long
 
 ROOT = Path(__file__).parent.parent.parent
-LONG = "CASEGRAPH_BENCHMARKS" in os.environ
-"""Whether all servers are tried."""
 BY_HAND = [work for work in WORKS if SERVERS["floor"].knows(work)]
 
 
@@ -87,7 +85,7 @@ def floor(copy):
             ("--database", "postgresql", "--firms", "2", "--servers", "casegraph,floor"),
             2,
             id="postgresql",
-            marks=pytest.mark.skipif(not LONG, reason="CASEGRAPH_BENCHMARKS=all tries it"),
+            marks=only_long,
         ),
     ],
 )

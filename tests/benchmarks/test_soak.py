@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import soak
+from tests.benchmarks.variants import only_long
 
 
+@only_long
 def test_what_metrics_tell_is_what_was_asked(tmp_path):
     done = subprocess.run(
         [
