@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import select
+import signal
 import socket
 import sys
 
@@ -77,3 +78,11 @@ def test_workers_have_time_to_start(monkeypatch):
 
     assert configured == [process.START_SECONDS]
     assert Config("").timeout_worker_healthcheck < process.START_SECONDS
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """What a worker does about it in its own process is undone: here it would last."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
