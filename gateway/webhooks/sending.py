@@ -30,6 +30,7 @@ _IDLE_SECONDS = 5.0
 """How long a connection is kept for the next delivery."""
 _RESOLVERS = 4 * AT_ONCE
 """How many names may be looked up at a time; a lookup that takes too long goes on without us."""
+_LOOPBACK = (ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1"))
 _USED_UP = 3
 """How many kept connections are tried that prove to be closed."""
 _AGENT = f"casegraph/{version('casegraph')}"
@@ -168,6 +169,8 @@ class _Names:
         """All addresses of a host. Raises OSError, UnicodeError."""
         with contextlib.suppress(ValueError):
             return [ipaddress.ip_address(host)]
+        if f".{host.lower().rstrip('.')}".endswith(".localhost"):
+            return list(_LOOPBACK)  # without asking anybody (RFC 6761, 6.3)
         key = host, port
         asked = self._asked.get(key)
         if asked is None:

@@ -114,7 +114,7 @@ async def test_an_edit_of_any_column_is_found(lived_in, raw, database_kind, tabl
         tells_of(await findings(lived_in), table, column)
         put_back(raw, table, columns, rows)
 
-    assert await findings(lived_in) == []
+        assert await findings(lived_in) == [], f"after {column} was put back"
 
 
 def forge(raw, table, column):

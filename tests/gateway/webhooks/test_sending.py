@@ -348,6 +348,8 @@ INNER_HOSTS = [
     "localhost",
     "localhost.",
     "LOCALHOST",
+    "hooks.localhost",
+    "Hooks.Localhost.",
     "127.1",
     "2130706433",
     "0x7f000001",
@@ -361,12 +363,6 @@ INNER_HOSTS = [
 ]
 
 
-UNRESOLVED = (
-    "The name of the receiver cannot be resolved.",
-    "There was no answer within 10 seconds.",  # of a resolver that asks a server which is not there
-)
-
-
 @pytest.mark.parametrize("host", INNER_HOSTS)
 async def test_no_form_of_an_inner_address_is_reached(outsider, host):
     reached = []
@@ -377,7 +373,7 @@ async def test_no_form_of_an_inner_address_is_reached(outsider, host):
     async with listening(note) as (port, _one), listening(note, host="::1") as (six, _two):
         for one in (port, six):
             outcome = await outsider.send(f"https://{host}:{one}/", b"{}", {})
-            assert outcome.error in (NOT_ALLOWED, *UNRESOLVED)
+            assert outcome.error in (NOT_ALLOWED, "The name of the receiver cannot be resolved.")
             assert outcome.status is None
     assert reached == []
 
