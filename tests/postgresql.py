@@ -23,6 +23,7 @@ import pytest
 
 from domain.storage.opening import opened
 from domain.storage.tables import metadata
+from tests import processes
 
 OWNER = 65534
 """Who runs the server where the tests are root, which PostgreSQL refuses: nobody."""
@@ -92,13 +93,7 @@ class Server:
     def processes(self) -> list[int]:
         """Its process and those of its connections."""
         assert self._process is not None
-        mine, found = str(self._process.pid), []
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):
-                parent = stat.read_text().rpartition(")")[2].split()[1]
-                if mine in (parent, stat.parent.name):
-                    found.append(int(stat.parent.name))
-        return found
+        return [self._process.pid, *processes.children(self._process.pid)]
 
     def _signal(self, how: int) -> None:
         for process in self.processes():

@@ -18,6 +18,7 @@ import pytest
 
 from domain.storage.opening import opened
 from domain.upkeep.verifying import verify
+from tests import processes
 from tests.fault.ledgers import Ledger, compare
 from tests.fault.loads import Load
 from tests.fault.servers import Gateway, gateway
@@ -71,12 +72,12 @@ class Killed:
         """End all its processes at once: workers would finish what they are doing."""
         process = self.server.process
         if process is not None:
-            family = [process.pid, *_children_of(process.pid)]
+            family = [process.pid, *processes.children(process.pid)]
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(60)
             self.server.process = None
-            while any(map(_is_alive, family)):
+            while any(map(processes.is_running, family)):
                 time.sleep(0.002)
 
     def examine(self, moment: str) -> None:
@@ -128,8 +129,7 @@ class Killed:
         else:
             time.sleep(chance.uniform(0.05, 0.5))
         if moment == "one worker, then all":
-            workers = filter(_is_worker, _children_of(self.server.process.pid))
-            os.kill(chance.choice([*workers]), signal.SIGKILL)
+            os.kill(chance.choice(processes.workers(self.server.process.pid)), signal.SIGKILL)
             time.sleep(chance.uniform(0, 0.5))
 
 
@@ -144,25 +144,6 @@ def _wait_for_change(database: Path) -> None:
     until = time.monotonic() + 5
     while database.stat().st_mtime_ns == before and time.monotonic() < until:
         time.sleep(0.0002)
-
-
-def _children_of(pid: int) -> list[int]:
-    try:
-        return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
-    except OSError:
-        return []
-
-
-def _is_alive(pid: int) -> bool:
-    """Whether it runs: one that has ended may still be listed, until somebody asks how it did."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def _is_worker(pid: int) -> bool:
-    return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_whatever_was_acknowledged_before_a_kill_is_there(tmp_path):
@@ -194,11 +175,11 @@ def test_whatever_was_acknowledged_before_a_kill_is_there(tmp_path):
 
 def test_workers_end_after_their_supervisor_was_killed(tmp_path):
     with gateway(tmp_path, workers=2) as server:
-        workers = [*filter(_is_worker, _children_of(server.process.pid))]
+        workers = processes.workers(server.process.pid)
         assert len(workers) == 2
         server.kill()
         until = time.monotonic() + 20
-        while any(map(_is_alive, workers)):
+        while any(map(processes.is_running, workers)):
             assert time.monotonic() < until
             time.sleep(0.05)
 

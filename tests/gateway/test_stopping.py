@@ -1,6 +1,5 @@
 """Whoever asks a command to stop is heard at every moment, and nothing is left behind."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -12,7 +11,7 @@ import weakref
 import pytest
 
 from gateway import stopping
-from tests import forking
+from tests import forking, processes
 
 
 @pytest.fixture
@@ -121,7 +120,8 @@ def test_ctrl_c_in_a_terminal_ends_workers_that_load_without_a_traceback(tmp_pat
         text=True,
         start_new_session=True,
     ) as process:
-        while len(begun := children(process.pid)) < 3:  # multiprocessing has one of its own
+        while len(begun := processes.workers(process.pid)) < 2:
+            assert process.poll() is None
             time.sleep(0.005)
         time.sleep(0.2)
         os.killpg(process.pid, signal.SIGINT)
@@ -129,20 +129,6 @@ def test_ctrl_c_in_a_terminal_ends_workers_that_load_without_a_traceback(tmp_pat
         assert process.wait(40) == 0
         assert "Traceback" not in process.stderr.read()
     until = time.monotonic() + 10
-    while any(map(is_running, begun)):
+    while any(map(processes.is_running, begun)):
         assert time.monotonic() < until
         time.sleep(0.02)
-
-
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return file.read().split()
-
-
-def is_running(pid):
-    with (
-        contextlib.suppress(FileNotFoundError),
-        open(f"/proc/{pid}/stat", encoding="utf-8") as file,
-    ):
-        return file.read().rpartition(")")[2].split()[0] != "Z"
-    return False

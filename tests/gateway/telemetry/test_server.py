@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx2
 from prometheus_client.mmap_dict import MmapedDict
 
+from tests import processes
 from tests.fault.servers import Gateway, gateway
 
 CASES = {"query": "query Mine { cases(first: 1) { nodes { id } } }"}
@@ -25,19 +26,24 @@ def sample(page, name, **labels):
     return float(found[1]) if found else 0.0
 
 
-def workers_of(process):
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return [
-        int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
+def workers_of(server):
+    return processes.workers(server.process.pid)
 
 
 def folder_of(server):
     """Where its workers share what they count."""
-    environment = Path(f"/proc/{workers_of(server.process)[0]}/environ").read_bytes()
-    found = re.search(rb"PROMETHEUS_MULTIPROC_DIR=([^\0]+)", environment)
-    assert found
-    return Path(os.fsdecode(found[1]))
+    given = processes.environment(workers_of(server)[0])
+    return Path(os.fsdecode(given[b"PROMETHEUS_MULTIPROC_DIR"]))
+
+
+def counts_itself(pid, folder):
+    """Whether a worker has told those who share the *folder* that it is there."""
+    return any(
+        "casegraph_workers" in key and value
+        for file in folder.glob(f"gauge_live*_{pid}.db")
+        if file.stat().st_size  # it is made empty, and then given its size
+        for key, value, _at, _place in MmapedDict.read_all_values_from_file(file)
+    )
 
 
 def until(condition, every=0.1, told=lambda: ""):
@@ -65,9 +71,9 @@ def test_several_workers_tell_of_all_of_them_even_of_one_that_died(tmp_path):
         asked = {"operation": "Mine", "status": "200"}
         until(lambda: sample(page(), "requests_total", **asked) == 40)
 
-        killed = workers_of(server.process)[0]
+        killed = workers_of(server)[0]
         os.kill(killed, signal.SIGKILL)
-        until(lambda: killed not in workers_of(server.process))
+        until(lambda: killed not in workers_of(server))
         until(lambda: sample(page(), "workers") == 2)
         ask(20)
 
@@ -155,10 +161,10 @@ def test_workers_that_are_replaced_leave_no_gauges(tmp_path):
             return sample(httpx2.get(f"{server.url}/metrics").text, "workers")
 
         until(lambda: workers() == 2)
-        before = set(workers_of(server.process))
+        before = set(workers_of(server))
         server.process.send_signal(signal.SIGHUP)
-        until(lambda: not before & set(workers_of(server.process)), told=server.logged)
-        until(lambda: len(workers_of(server.process)) == 2 and workers() == 2)
+        until(lambda: not before & set(workers_of(server)), told=server.logged)
+        until(lambda: len(workers_of(server)) == 2 and workers() == 2)
         server.process.send_signal(signal.SIGTTIN)
         until(lambda: workers() == 3)
         server.process.send_signal(signal.SIGTTOU)
@@ -168,26 +174,22 @@ def test_workers_that_are_replaced_leave_no_gauges(tmp_path):
 def test_a_worker_that_ends_before_it_is_ready_leaves_no_gauges(tmp_path):
     with gateway(tmp_path, workers=2) as server:
         until(lambda: sample(httpx2.get(f"{server.url}/metrics").text, "workers") == 2)
-        before = set(workers_of(server.process))
+        before = set(workers_of(server))
         folder = folder_of(server)
 
         def killed():
             """Whether a new one was killed as soon as it counted itself."""
-            for pid in set(workers_of(server.process)) - before:
-                for file in folder.glob(f"gauge_live*_{pid}.db"):
-                    told = MmapedDict.read_all_values_from_file(file)
-                    if any(
-                        "casegraph_workers" in key and value for key, value, _at, _place in told
-                    ):
-                        os.kill(pid, signal.SIGKILL)
-                        return True
+            for pid in set(workers_of(server)) - before:
+                if counts_itself(pid, folder):
+                    os.kill(pid, signal.SIGKILL)
+                    return True
             return False
 
         server.process.send_signal(signal.SIGHUP)
         until(killed, every=0.002)
         until(lambda: "aborting the restart" in server.logged())
 
-        assert set(workers_of(server.process)) == before
+        assert set(workers_of(server)) == before
         assert sample(httpx2.get(f"{server.url}/metrics").text, "workers") == 2
 
 
