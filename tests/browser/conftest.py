@@ -100,12 +100,9 @@ def tab(browser: Any) -> Iterator[Any]:
     browser.switch_to.window(blank)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    """A headless Chromium, which logs its console and its requests.
-
-    It is shared by the tests of a file.
-    """
+    """A headless Chromium, which logs its console and its requests; each test has a tab of it."""
     folder = tmp_path_factory.mktemp("browser")
     chromium = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if chromium is None:

@@ -1,4 +1,8 @@
-"""A page as a person sees it, through Selenium."""
+"""A page as a person sees it, through Selenium.
+
+A page that draws itself anew replaces what was found on it a moment ago. So no element leaves this
+file: whatever is done to one is done again with the one that has taken its place.
+"""
 
 import json
 import os
@@ -23,32 +27,80 @@ class Page:
     def __init__(self, browser: Any) -> None:
         self.browser = browser
 
-    def wait_for(self, selector: str) -> Any:
-        return self.wait_until(lambda: self.all(selector))[0]
-
     def wait_until(self, condition: Callable[[], Any]) -> Any:
-        from selenium.common.exceptions import StaleElementReferenceException
+        """What *condition* gives once it holds, which it must do soon."""
+        from selenium.common.exceptions import (
+            ElementNotInteractableException,
+            StaleElementReferenceException,
+        )
         from selenium.webdriver.support.wait import WebDriverWait
 
+        # It was replaced, or is not shown yet.
+        passing = [StaleElementReferenceException, ElementNotInteractableException]
         wait = WebDriverWait(
-            self.browser,
-            PATIENCE,
-            poll_frequency=0.05,
-            ignored_exceptions=[StaleElementReferenceException],
+            self.browser, PATIENCE, poll_frequency=0.05, ignored_exceptions=passing
         )
         return wait.until(lambda _: condition())
 
-    def all(self, selector: str) -> list[Any]:
-        return self.browser.find_elements("css selector", selector)
+    def wait_for(self, selector: str) -> None:
+        self.wait_until(lambda: self.count(selector))
+
+    def count(self, selector: str) -> int:
+        return len(self._found(selector))
+
+    def texts(self, selector: str) -> list[str]:
+        """What each of the elements shows."""
+        return self._each(selector, lambda element: element.text)
 
     def text(self, selector: str) -> str:
-        return "\n".join(element.text for element in self.all(selector))
+        return "\n".join(self.texts(selector))
+
+    def attributes(self, selector: str, name: str) -> list[str | None]:
+        return self._each(selector, lambda element: element.get_attribute(name))
+
+    def attribute(self, selector: str, name: str) -> str | None:
+        """Of the first element, once there is one."""
+        return self.wait_until(lambda: self.attributes(selector, name))[0]
+
+    def value(self, selector: str) -> str | None:
+        return self.attribute(selector, "value")
+
+    def click(self, selector: str, text: str | None = None) -> None:
+        """Click on the first element that there is, or the first that shows the *text*."""
+
+        def clicked() -> bool:
+            for element in self._found(selector):
+                if text is None or element.text == text:
+                    element.click()
+                    return True
+            return False
+
+        self.wait_until(clicked)
+
+    def send(self, selector: str, *keys: str, cleared: bool = False) -> None:
+        """Type into the first element, once there is one."""
+
+        def sent() -> bool:
+            for element in self._found(selector)[:1]:
+                if cleared:
+                    element.clear()
+                element.send_keys(*keys)
+                return True
+            return False
+
+        self.wait_until(sent)
+
+    def _each(self, selector: str, read: Callable[[Any], Any]) -> list[Any]:
+        return self.wait_until(lambda: [[*map(read, self._found(selector))]])[0]
+
+    def _found(self, selector: str) -> list[Any]:
+        return self.browser.find_elements("css selector", selector)
 
     def script(self, code: str, *arguments: Any) -> Any:
         return self.browser.execute_script(code, *arguments)
 
     def tabs(self) -> list[str]:
-        return [tab.text for tab in self.all(".graphiql-tab-button")]
+        return self.texts(".graphiql-tab-button")
 
     def press(self, key: str, *, control: bool = False) -> None:
         from selenium.webdriver.common.action_chains import ActionChains

@@ -18,6 +18,10 @@ pytestmark = pytest.mark.skipif(
     reason="the example is not built: cd examples/cases-app && npm ci && npm run build",
 )
 
+FIRST = ".cases li:first-child"
+NAME = ".sheet > label:nth-of-type(1) input"
+FILE_NUMBER = ".sheet > label:nth-of-type(2) input"
+
 
 class App(Page):
     """The app as a person sees it."""
@@ -135,36 +139,35 @@ def test_the_demonstration_shows_it(page, tmp_path):
 
 def test_a_search_shows_why_and_menus_narrow_it_down(page, office):
     page.open(office.url)
-    page.wait_for("input[type=search]").send_keys("gmbh")
-    page.wait_until(lambda: page.all("mark"))
+    page.send("input[type=search]", "gmbh")
+    page.wait_for("mark")
     whole = page.text("[role=status]")
 
-    [active] = [one for one in page.all("aside label") if one.text.startswith("active ")]
-    count = active.text.split()[-1]
-    active.click()
+    [active] = [text for text in page.texts("aside label") if text.startswith("active ")]
+    count = active.split()[-1]
+    page.click("aside label", active)
     page.wait_until(lambda: page.text("[role=status]").startswith(f"{count} case"))
 
     assert page.text("[role=status]") != whole
-    assert all("active" in one.text for one in page.all(".cases li"))
+    assert all("active" in text for text in page.texts(".cases li"))
     assert "closed" in page.text("aside")  # the others are still counted
-    page.wait_for("aside button").click()
+    page.click("aside button")
     page.wait_until(lambda: page.text("[role=status]") == whole)
 
 
 def test_more_cases_come_while_scrolling(page, office):
     page.open(office.url)
-    page.wait_until(lambda: len(page.all(".cases li")) >= 20)
+    page.wait_until(lambda: page.count(".cases li") >= 20)
 
     more = "main section > button"
-    while page.all(more):
-        seen = len(page.all(".cases li"))
+    while page.count(more):
+        seen = page.count(".cases li")
         page.script("window.scrollTo(0, document.body.scrollHeight)")
-        page.wait_until(lambda seen=seen: len(page.all(".cases li")) > seen or not page.all(more))
+        page.wait_until(lambda seen=seen: page.count(".cases li") > seen or not page.count(more))
 
     total = int(page.text("[role=status]").split()[0])
-    assert len(page.all(".cases li")) == total > 40
-    links = [one.get_attribute("href") for one in page.all(".cases a")]
-    assert len(set(links)) == total
+    assert page.count(".cases li") == total > 40
+    assert len(set(page.attributes(".cases a", "href"))) == total
 
 
 def test_a_status_is_changed_and_the_timeline_tells_it(page, office, make):
@@ -176,12 +179,11 @@ def test_a_status_is_changed_and_the_timeline_tells_it(page, office, make):
 
     page.shows("status: active → closed", "#timeline ~ ol")
     page.open(office.url, f"#/cases/{case['id']}")
-    assert page.wait_for("select").get_attribute("value") == "CLOSED"
+    assert page.value("select") == "CLOSED"
 
 
 def choose(page, status):
-    [option] = [one for one in page.all("option") if one.text == status]
-    option.click()
+    page.click("option", status)
 
 
 def test_a_conflict_shows_what_the_other_changed(page, unaware, office, make, change):
@@ -194,9 +196,9 @@ def test_a_conflict_shows_what_the_other_changed(page, unaware, office, make, ch
 
     page.shows("Your change was not stored: test changed the case", "[role=alert]")
     assert "status is now archived" in page.text("[role=alert]")
-    assert page.wait_for("select").get_attribute("value") == "ARCHIVED"
+    assert page.value("select") == "ARCHIVED"
     choose(page, "closed")
-    page.wait_until(lambda: page.wait_for("select").get_attribute("value") == "CLOSED")
+    page.wait_until(lambda: page.value("select") == "CLOSED")
     page.wait_until(lambda: page.text("[role=alert]") == "")
 
 
@@ -209,22 +211,21 @@ def test_what_is_changed_in_one_window_shows_in_the_other(page, office, make, ch
     second = page.browser.current_window_handle
     try:
         page.open(office.url)
-        page.wait_until(lambda: len(page.all(".cases li")) == 20)
-        listed = page.wait_for(".cases li")
-        assert "active" in listed.text
+        page.wait_until(lambda: page.count(".cases li") == 20)
+        assert "active" in page.text(FIRST)
 
         page.browser.switch_to.window(first)
         choose(page, "closed")
         page.shows("status: active → closed", "#timeline ~ ol")
         page.browser.switch_to.window(second)
-        page.wait_until(lambda: "closed" in page.wait_for(".cases li").text)
+        page.wait_until(lambda: "closed" in page.text(FIRST))
 
         change(case, status="archived", name="Renamed by REST")
-        page.wait_until(lambda: "Renamed by REST" in page.wait_for(".cases li").text)
+        page.wait_until(lambda: "Renamed by REST" in page.text(FIRST))
         page.browser.switch_to.window(first)
         page.wait_until(lambda: page.heading() == "Renamed by REST")
         page.shows("status: closed → archived", "#timeline ~ ol")
-        assert page.wait_for("select").get_attribute("value") == "ARCHIVED"
+        assert page.value("select") == "ARCHIVED"
         # What the window has changed itself is told of once.
         assert page.text("#timeline ~ ol").count("status: active → closed") == 1
     finally:
@@ -236,7 +237,7 @@ def test_what_is_changed_in_one_window_shows_in_the_other(page, office, make, ch
 def test_the_app_goes_on_being_told_after_the_server_was_away(page, mortal):
     headers = {"Authorization": f"Bearer {mortal.key}"}
     page.open(mortal.url)
-    page.wait_until(lambda: len(page.all(".cases li")) == 20)
+    page.wait_until(lambda: page.count(".cases li") == 20)
     case = httpx2.get(f"{mortal.url}/api/v1/cases?limit=1", headers=headers).json()["data"][0]
     port = mortal.url.rpartition(":")[2]
     mortal.kill()
@@ -244,7 +245,7 @@ def test_the_app_goes_on_being_told_after_the_server_was_away(page, mortal):
 
     url = f"{mortal.url}/api/v1/cases/{case['id']}"
     assert httpx2.put(url, json={"name": "While away"}, headers=headers).status_code == 200
-    page.wait_until(lambda: "While away" in page.wait_for(".cases li").text)
+    page.wait_until(lambda: "While away" in page.text(FIRST))
 
 
 def test_a_role_is_changed_and_one_that_cannot_be_is_not_lost(page, office, make):
@@ -252,45 +253,43 @@ def test_a_role_is_changed_and_one_that_cannot_be_is_not_lost(page, office, make
     page.open(office.url, f"#/cases/{case['id']}")
 
     for typed, shown in (("witness", "witness"), ("Not A Role!", "client")):
-        page.wait_for("#parties ~ ul button").click()
-        field = page.wait_for("#parties ~ ul input")
-        field.send_keys("\ue009a\ue000", typed, "\ue007")  # Ctrl-A, the text, Enter
+        page.click("#parties ~ ul button")
+        keys = ("\ue009a\ue000", typed, "\ue007")  # Ctrl-A, the text, Enter
+        page.send("#parties ~ ul input", *keys)
         if shown == "witness":
             page.shows("Erika witness")
         else:
             page.wait_until(lambda: page.text("[role=alert]") != "")
-            assert page.wait_for("#parties ~ ul input").get_attribute("value") == typed
+            assert page.value("#parties ~ ul input") == typed
 
 
 def test_a_conflict_about_a_role_shows_what_the_other_changed(page, unaware, office, make, change):
     case = make(parties=[{"name": "Erika", "role": "client"}])
     page.open(office.url, f"#/cases/{case['id']}")
-    page.wait_for("#parties ~ ul button").click()
+    page.click("#parties ~ ul button")
     change(case, dezernat="Mietrecht")
 
-    page.wait_for("#parties ~ ul input").send_keys("\ue009a\ue000", "witness", "\ue007")
+    page.send("#parties ~ ul input", "\ue009a\ue000", "witness", "\ue007")
 
     page.shows("dezernat is now mietrecht", "[role=alert]")
     page.shows("dezernat: — → Mietrecht", "#timeline ~ ol")
-    assert page.wait_for("#parties ~ ul input").get_attribute("value") == "witness"
-    page.wait_for("#parties ~ ul button[type=submit]").click()
+    assert page.value("#parties ~ ul input") == "witness"
+    page.click("#parties ~ ul button[type=submit]")
     page.shows("Erika witness")
 
 
 def test_a_case_is_opened_whole_or_not_at_all(page, office, make):
     taken = make(file_number="APP 1")
     page.open(office.url, "#/new")
-    fields = page.all(".sheet > label input")
-    fields[0].send_keys("New ./. Other")
-    fields[1].send_keys(taken["file_number"])
-    page.wait_for(".row input").send_keys("Erika")
+    page.send(NAME, "New ./. Other")
+    page.send(FILE_NUMBER, taken["file_number"])
+    page.send(".row input", "Erika")
 
-    page.wait_for("button[type=submit]").click()
+    page.click("button[type=submit]")
     page.wait_until(lambda: "file number" in page.text("[role=alert]").lower())
-    assert [one.get_attribute("value") for one in fields] == ["New ./. Other", "APP 1"]
-    fields[1].clear()
-    fields[1].send_keys("APP 2")
-    page.wait_for("button[type=submit]").click()
+    assert [page.value(NAME), page.value(FILE_NUMBER)] == ["New ./. Other", "APP 1"]
+    page.send(FILE_NUMBER, "APP 2", cleared=True)
+    page.click("button[type=submit]")
 
     page.wait_until(lambda: page.heading() == "New ./. Other")
     page.shows("Erika client")
@@ -304,7 +303,7 @@ def test_links_lead_from_both_ends(page, office, make, plain):
 
     page.open(office.url, f"#/cases/{one['id']}")
     page.shows("is appealed in The appeal")
-    page.wait_for("#links ~ ul a").click()
+    page.click("#links ~ ul a")
     page.wait_until(lambda: page.heading() == "The appeal")
     page.shows("is the appeal from The first")
 
@@ -317,15 +316,14 @@ def test_a_case_that_is_gone_is_told_of(page, office):
 
 def test_a_wrong_key_is_told_of_and_another_one_can_be_given(page, office, plain):
     page.open(office.url)
-    page.wait_for("header button").click()
-    field = page.wait_for("input[type=password]")
-    field.send_keys("cg_live_wrong", "\ue007")
+    page.click("header button")
+    page.send("input[type=password]", "cg_live_wrong", "\ue007")
     page.shows("does not know this key", "[role=alert]")
-    page.wait_for("[role=alert] button").click()
+    page.click("[role=alert] button")
 
-    page.wait_for("input[type=password]").send_keys(f"Bearer {plain.key}", "\ue007")
+    page.send("input[type=password]", f"Bearer {plain.key}", "\ue007")
 
-    page.wait_until(lambda: page.all(".cases li"))
+    page.wait_for(".cases li")
 
 
 def test_a_server_that_is_gone_loses_nothing_that_was_typed(page, plain, tmp_path):
@@ -337,13 +335,13 @@ def test_a_server_that_is_gone_loses_nothing_that_was_typed(page, plain, tmp_pat
     )
     try:
         page.open(other.url, "#/new")
-        page.all(".sheet > label input")[0].send_keys("Typed with care")
+        page.send(NAME, "Typed with care")
     finally:
         other.kill()
-    page.wait_for("button[type=submit]").click()
+    page.click("button[type=submit]")
 
     page.shows("The server does not answer", "[role=alert]")
-    assert page.all(".sheet > label input")[0].get_attribute("value") == "Typed with care"
+    assert page.value(NAME) == "Typed with care"
 
 
 @pytest.fixture
@@ -370,14 +368,14 @@ def test_what_could_not_be_loaded_is_loaded_by_trying_again(page, mortal, make):
     page.shows("The server does not answer", "[role=alert]")
 
     mortal.start("--port", port)
-    page.wait_for("[role=alert] button").click()
+    page.click("[role=alert] button")
 
     page.wait_until(lambda: page.heading() == case["name"])
 
 
 def test_a_server_that_is_gone_is_not_asked_for_more_again_and_again(page, mortal):
     page.open(mortal.url)
-    page.wait_until(lambda: len(page.all(".cases li")) == 20)
+    page.wait_until(lambda: page.count(".cases li") == 20)
     port = mortal.url.rpartition(":")[2]
     mortal.kill()
     page.script("window.scrollTo(0, document.body.scrollHeight)")
@@ -390,9 +388,9 @@ def test_a_server_that_is_gone_is_not_asked_for_more_again_and_again(page, morta
     assert [url for url in page.asked() if not url.endswith("?events")] == []
 
     mortal.start("--port", port)
-    page.wait_for("main section > button").click()
+    page.click("main section > button")
 
-    page.wait_until(lambda: len(page.all(".cases li")) > 20)
+    page.wait_until(lambda: page.count(".cases li") > 20)
     assert page.text("[role=alert]") == ""
 
 

@@ -18,27 +18,27 @@ class Explorer(Page):
 
     def open(self, url: str) -> None:
         self.browser.get(f"{url}/api/v1/docs")
-        self.wait_until(lambda: len(self.all(".opblock")) == ROUTES)
+        self.wait_until(lambda: self.count(".opblock") == ROUTES)
 
     def authorize(self, key: str) -> None:
-        self.wait_for(".btn.authorize").click()
-        self.wait_for(".auth-container input").send_keys(key)
-        self.wait_for(".auth-btn-wrapper .authorize").click()
-        self.wait_for(".btn-done").click()
+        self.click(".btn.authorize")
+        self.send(".auth-container input", key)
+        self.click(".auth-btn-wrapper .authorize")
+        self.click(".btn-done")
 
     def try_out(self, operation: str) -> dict:
         """Open a route of a list and ask for two of its items; the answer."""
         block = f"[id$='-{operation}']"
-        if not self.all(f"{block}.is-open"):
-            self.wait_for(f"{block} .opblock-summary-control").click()
-            self.wait_for(f"{block} .try-out__btn").click()
+        if not self.count(f"{block}.is-open"):
+            self.click(f"{block} .opblock-summary-control")
+            self.click(f"{block} .try-out__btn")
             # Swagger UI takes seconds to colour a long answer.
-            self.wait_for(f"{block} tr[data-param-name='limit'] input").send_keys("\ue003\ue0032")
-        for old in self.all(f"{block} .btn-clear"):
-            old.click()
-        self.wait_for(f"{block} .execute").click()
+            self.send(f"{block} tr[data-param-name='limit'] input", "\ue003\ue0032")
+        if self.count(f"{block} .btn-clear"):  # of what was tried out before
+            self.click(f"{block} .btn-clear")
+        self.click(f"{block} .execute")
         shown = f"{block} .live-responses-table .response-col_description .highlight-code code"
-        return json.loads(self.wait_until(lambda: self.all(shown))[0].text)
+        return json.loads(self.wait_until(lambda: self.text(shown)))
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_without_a_key_the_answer_says_what_is_missing(page, plain):
 def test_next_to_a_route_stands_the_operation_that_does_the_same(page, plain):
     page.open(plain.url)
 
-    page.wait_for("[id$='-listPartyCases'] .opblock-summary-control").click()
+    page.click("[id$='-listPartyCases'] .opblock-summary-control")
 
     shown = "[id$='-listPartyCases'] .opblock-description"
     page.wait_until(lambda: "query ListPartyCases($id: ID!" in page.text(shown))

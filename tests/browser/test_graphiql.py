@@ -20,14 +20,12 @@ class GraphiQL(Page):
         self.wait_for(".graphiql-execute-button")
 
     def enter_key(self, key: str) -> None:
-        field = self.wait_for("#key")
-        field.clear()
-        field.send_keys(key, "\ue007")  # Enter
+        self.send("#key", key, "\ue007", cleared=True)  # Enter
 
     def run(self) -> str:
         """Run what is in the open tab, and give the result."""
         self.script("document.querySelector('.result-window .CodeMirror')?.CodeMirror.setValue('')")
-        self.wait_for(".graphiql-execute-button").click()
+        self.click(".graphiql-execute-button")
         read = "return document.querySelector('.result-window .CodeMirror')?.CodeMirror.getValue()"
         return self.wait_until(lambda: self.script(read))
 
@@ -35,8 +33,7 @@ class GraphiQL(Page):
         return self.script(f"return {VARIABLES}.getValue()")
 
     def choose(self, tab: str) -> None:
-        [button] = [one for one in self.all(".graphiql-tab-button") if one.text == tab]
-        button.click()
+        self.click(".graphiql-tab-button", tab)
         self.wait_until(lambda: f" {tab}" in self.text(".graphiql-query-editor .CodeMirror"))
         # GraphiQL learns the operation's name a moment after it shows it, and stores it then.
         stored = "return JSON.parse(localStorage['graphiql:tabState'])"
@@ -49,7 +46,7 @@ class GraphiQL(Page):
 
     def wait_for_schema(self) -> None:
         """Open the documentation, which shows the root types once the schema is read."""
-        self.wait_for("button[aria-label='Show Documentation Explorer']").click()
+        self.click("button[aria-label='Show Documentation Explorer']")
         self.wait_until(lambda: "Query" in self.text(".graphiql-doc-explorer"))
 
 
@@ -83,14 +80,14 @@ def test_the_header_tells_whose_key_it_is(page, plain):
     page.open(plain.url)
     page.enter_key(plain.key)
     page.wait_until(lambda: page.text("#workspace") == "default")
-    assert page.wait_for("#workspace").get_attribute("data-mode") == "live"
+    assert page.attribute("#workspace", "data-mode") == "live"
 
     page.enter_key(plain.make_key("--test"))
-    page.wait_until(lambda: page.wait_for("#workspace").get_attribute("data-mode") == "test")
+    page.wait_until(lambda: page.attribute("#workspace", "data-mode") == "test")
 
     for link in ("REST", "Schema"):
-        [target] = [one for one in page.all("header a") if one.text == link]
-        page.browser.get(target.get_attribute("href"))
+        places = dict(zip(page.texts("header a"), page.attributes("header a", "href"), strict=True))
+        page.browser.get(places[link])
         page.wait_until(lambda: "Case" in page.text("body"))
         page.browser.back()
         page.wait_for("header a")
@@ -130,14 +127,14 @@ def test_a_link_opens_the_page_with_its_operation(page, demo):
         assert page.variables() == '{"n": 1}'
         assert '"totalCount"' in page.run()
 
-    page.wait_for("#share").click()
+    page.click("#share")
     page.wait_until(lambda: "link" in page.text("#notice"))
     assert "does not hold the key" in page.text("#notice")
 
 
 def test_ctrl_k_searches_the_documentation(page, demo):
     page.open(demo.url)
-    page.wait_for(".graphiql-query-editor .CodeMirror").click()
+    page.click(".graphiql-query-editor .CodeMirror")
 
     page.press("k", control=True)
 
@@ -186,22 +183,22 @@ def test_a_typed_key_outlives_a_reload_in_its_own_tab_only(page, plain):
     page.enter_key(plain.key)
 
     page.open(plain.url)
-    reloaded = page.wait_for("#key").get_attribute("value")
+    reloaded = page.value("#key")
     page.browser.switch_to.new_window("tab")
     page.open(plain.url)
 
     assert reloaded == plain.key
-    assert page.wait_for("#key").get_attribute("value") == ""
+    assert page.value("#key") == ""
 
 
 def test_the_key_is_hidden_until_it_is_asked_for(page, demo):
     page.open(demo.url)
-    hidden = page.wait_for("#key").get_attribute("type")
+    hidden = page.attribute("#key", "type")
 
-    page.wait_for("#show-key").click()
+    page.click("#show-key")
 
     assert hidden == "password"
-    assert page.wait_for("#key").get_attribute("type") == "text"
+    assert page.attribute("#key", "type") == "text"
 
 
 def test_a_reload_adds_no_tabs(page, demo):
@@ -224,7 +221,7 @@ def test_every_panel_opens_under_the_policy(page, demo, button, shown):
     page.open(demo.url)
     page.wait_for_schema()
 
-    page.wait_for(f"button[aria-label='{button}']").click()
+    page.click(f"button[aria-label='{button}']")
     page.wait_for(shown)
 
     assert page.console_errors() == []
@@ -236,7 +233,7 @@ def test_what_is_in_the_way_is_named(page, demo, tmp_path):
         page.open(limited.url)
         page.enter_key(limited.key)
         page.wait_until(lambda: "does not show its schema" in page.text("#notice"))
-        assert page.all("header a") == []
+        assert page.count("header a") == 0
         page.wait_until(lambda: "RATE_LIMIT_EXCEEDED" in page.run())
         assert re.match(
             r"This API key has used up its calls. Try again in \d+ s\.", page.text("#notice")
@@ -255,7 +252,7 @@ def test_a_subscription_shows_each_change_until_it_is_stopped(page, demo):
     page.open(demo.url, "?" + urllib.parse.urlencode({"query": query}))
     page.wait_for_schema()
     read = "return document.querySelector('.result-window .CodeMirror')?.CodeMirror.getValue()"
-    page.wait_for(".graphiql-execute-button").click()
+    page.click(".graphiql-execute-button")
     page.wait_for("button[aria-label^='Stop']")
 
     with demo.client() as http:
@@ -263,7 +260,7 @@ def test_a_subscription_shows_each_change_until_it_is_stopped(page, demo):
             page.wait_until(lambda: http.get("/readyz").status_code == 200)
             http.post("/api/v1/cases", json={"name": name})
             page.wait_until(lambda name=name: name in (page.script(read) or ""))
-        page.wait_for("button[aria-label^='Stop']").click()
+        page.click("button[aria-label^='Stop']")
         page.wait_for("button[aria-label^='Execute']")
         http.post("/api/v1/cases", json={"name": "Not shown"})
     assert "Not shown" not in page.script(read)
