@@ -22,8 +22,8 @@ from gateway.limits.points import metered
 from gateway.server.caps import BODY_TO_COME
 
 Fields = tuple[tuple[bytes, bytes], ...]
-Asked = tuple[str, bytes, str, Fields]
-"""The method, the body or the path and the query string, the id of the key, and the head."""
+Asked = tuple[str, bytes, bytes, str, Fields]
+"""The method, the path with the query string, the body, the id of the key, and the head."""
 _LONGEST = 64 * 1024
 """Bytes of a body, about: longer ones are not asked again and again."""
 _KNOWN = 1_000
@@ -49,28 +49,27 @@ class Repeated:
         if scope["type"] != "http" or BODY_TO_COME in scope["state"]:
             await self._app(scope, receive, send)
             return
-        path = scope["path"]
+        path, body = scope["path"], b""
         if scope["method"] == "POST" and path == "/graphql":
             received = [message := await receive()]
-            words = message.get("body", b"")
-            while message.get("more_body", False) and len(words) < _LONGEST:
+            body = message.get("body", b"")
+            while message.get("more_body", False) and len(body) < _LONGEST:
                 received.append(message := await receive())
-                words += message.get("body", b"")
+                body += message.get("body", b"")
             receive = _again(received, receive)
             if message.get("more_body", False):
                 await self._app(scope, receive, send)
                 return
-        elif scope["method"] == "GET" and (path == "/graphql" or path.startswith(self._routes)):
-            words = (scope.get("raw_path") or path.encode()) + b"?" + scope["query_string"]
-        else:
+        elif scope["method"] != "GET" or not (path == "/graphql" or path.startswith(self._routes)):
             await self._app(scope, receive, send)
             return
-        known = hash(words)
+        target = (scope.get("raw_path") or path.encode()) + b"?" + scope["query_string"]
+        known = hash((target, body))
         if known in self._known:
             services: Services = scope["app"].state.services
             key, fields = _parted(scope["headers"])
             if (who := services.keys.known(key)) is not None:
-                asked = scope["method"], words, who.key_id, fields
+                asked = scope["method"], target, body, who.key_id, fields
                 if await _answered(services, who, asked, scope["state"], send):
                     return
                 send = _kept(services, asked, scope["state"], send)
@@ -84,13 +83,12 @@ class Repeated:
 
 
 def _parted(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, Fields]:
-    """The key, which is not to stay in memory, and the other fields of the head."""
+    """The key, and the fields of the head without it: it is not to stay in memory."""
     key, fields = "", []
-    for field in headers:
-        if field[0] == b"authorization":
-            key = bearer(field[1].decode("latin-1")) or ""
-        else:
-            fields.append(field)
+    for name, value in headers:
+        if name == b"authorization":
+            key, value = bearer(value.decode("latin-1")) or "", b""
+        fields.append((name, value))
     return key, tuple(fields)
 
 
@@ -149,7 +147,7 @@ def _kept(services: Services, asked: Asked, state: dict[str, Any], send: Send) -
             body = message.get("body", b"")
             told = {name: state[name] for name in _TOLD if name in state}
             kept = Kept((status, headers, body, told), question.kept.rows, question.kept.visited)
-            size = len(asked[1])
+            size = len(asked[1]) + len(asked[2])
             size += sum(len(name) + len(value) for name, value in (*headers, *asked[-1]))
             if any(name == b"content-encoding" for name, _value in headers):
                 size += len(body)  # else it is the kept answer's own, which is counted already

@@ -153,6 +153,34 @@ async def test_no_surface_sees_what_is_asked_again_in_the_same_words(
     assert (await over_get(api, query="{ __typename }")).status_code == 500
 
 
+@pytest.mark.parametrize("name", ["Authorization", "Content-Type", "X-Mine"])
+async def test_a_field_that_is_there_twice_is_not_the_same_words(api, given_case, name):
+    await given_case(name="One")
+    head = [("Content-Type", "application/json"), ("X-Mine", "1"), *api.bearer("all").items()]
+    twice = [*head, *(pair for pair in head if pair[0] == name)]
+
+    async def ask(headers):
+        return await api.http.post("/graphql", json={"query": PAGE}, headers=headers)
+
+    fresh = await ask(twice)
+    for _ in range(AGAIN):
+        assert (await ask(head)).status_code == 200
+
+    again = await ask(twice)
+    assert again.status_code == fresh.status_code == (200 if name == "X-Mine" else 400)
+    assert again.content == fresh.content
+
+
+async def test_a_post_to_another_target_is_not_the_same_words(api, given_case):
+    await given_case(name="One")
+    for _ in range(AGAIN):
+        await graphql(api)
+
+    again = await api.http.post("/graphql?n=%ff", json={"query": PAGE}, headers=api.bearer("all"))
+
+    assert again.status_code == 400
+
+
 async def test_events_are_as_many_each_time(api, given_case):
     await given_case()
     found = [(await over_get(api, Accept="text/event-stream")).content for _ in range(AGAIN)]
