@@ -16,12 +16,14 @@ import pytest
 import structlog
 from xdist.scheduler import LoadScopeScheduling
 
+from domain.access import keys, rates
 from domain.access.keys import KeyRing
 from domain.access.principal import Scope
 from domain.models import Mode
 from domain.services import Services
 from domain.storage.database import Database
 from domain.storage.opening import opened
+from domain.storage.postgresql import snapshots
 from domain.upkeep import administration
 from gateway.app import create_app
 from gateway.settings import Settings
@@ -239,6 +241,18 @@ async def owner(firms: tuple[str, dict[str, str]]) -> AsyncIterator[Database]:
     """The same database for what commands do: on PostgreSQL, as the owner of the tables."""
     async with opened(firms[0]) as database:
         yield database
+
+
+@pytest.fixture
+def steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing depends on how slow the machine is.
+
+    A key that was looked up stays known, what PostgreSQL reads is charged by its rows alone, and
+    points that processes share are waited for.
+    """
+    monkeypatch.setattr(keys, "CACHED_SECONDS", 600)
+    monkeypatch.setattr(snapshots, "LONG_SECONDS", 600)
+    monkeypatch.setattr(rates, "LEASE_SECONDS", 600)
 
 
 @pytest.fixture

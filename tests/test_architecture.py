@@ -73,7 +73,7 @@ FLOORS = {
         },
     ],
     "gateway": [
-        {"gateway": "settings logs globalids loading stopping"},
+        {"gateway": "settings logs globalids loading stopping threads"},
         {"gateway.telemetry": "metrics sampling scraping tracing"},
         {
             "gateway.server": "process connection exchange sockets edge caps compression anchoring",

@@ -19,6 +19,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.settings import BadSetting
+from gateway.threads import aside
 
 if TYPE_CHECKING:  # it is an extra
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -101,8 +102,9 @@ class Tracing:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
         self._provider: TracerProvider = TracerProvider(resource=_resource())
-        for exporter in exporters:
-            self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._processors = [BatchSpanProcessor(exporter) for exporter in exporters]
+        for processor in self._processors:
+            self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("casegraph", version("casegraph"))
         self._current = trace.get_current_span
         self._client = trace.SpanKind.CLIENT
@@ -112,16 +114,10 @@ class Tracing:
 
     async def close(self) -> None:
         """Send the last spans, if they are taken in time."""
-        closing = asyncio.to_thread(self._close)
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS + 1):
-                await closing
-        except TimeoutError:
+        closing = [aside(processor.shutdown) for processor in self._processors]
+        _closed, late = await asyncio.wait(closing, timeout=CLOSE_SECONDS)
+        if late:
             log.warning("spans_lost", reason="The exporter does not answer.")
-
-    def _close(self) -> None:
-        self._provider.force_flush(CLOSE_SECONDS * 1000)
-        self._provider.shutdown()
 
     def statement(self, sql: str) -> AbstractContextManager[object]:
         """A span for a statement that a traced request sends."""

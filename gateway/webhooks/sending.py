@@ -7,7 +7,6 @@ import socket
 import ssl
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 import httpcore2 as httpcore
 
 from domain.webhooks.addresses import NOT_ALLOWED, Address, Network, is_allowed
+from gateway.threads import aside
 
 ANSWER_SECONDS = 10.0
 """How long a delivery may take until it is answered: names, connection, handshake and request."""
@@ -159,11 +159,12 @@ class _Names:
     """Looks up names, each once at a time, in threads: some servers of names take long."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_RESOLVERS, "webhook-names")
-        self._asked: dict[tuple[str, int], asyncio.Future[list[Address]]] = {}
+        self._places = asyncio.Semaphore(_RESOLVERS)
+        self._asked: dict[tuple[str, int], asyncio.Task[list[Address]]] = {}
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for asked in self._asked.values():
+            asked.cancel()
 
     async def addresses(self, host: str, port: int) -> list[Address]:
         """All addresses of a host. Raises OSError, UnicodeError."""
@@ -174,13 +175,15 @@ class _Names:
         key = host, port
         asked = self._asked.get(key)
         if asked is None:
-            loop = asyncio.get_running_loop()
-            asked = loop.run_in_executor(self._threads, _addresses, host, port)
-            self._asked[key] = asked
+            asked = self._asked[key] = asyncio.create_task(self._looked_up(host, port))
             asked.add_done_callback(lambda done: self._forget(key, done))
         return await asyncio.shield(asked)
 
-    def _forget(self, key: tuple[str, int], done: asyncio.Future[list[Address]]) -> None:
+    async def _looked_up(self, host: str, port: int) -> list[Address]:
+        async with self._places:
+            return await aside(_addresses, host, port)
+
+    def _forget(self, key: tuple[str, int], done: asyncio.Task[list[Address]]) -> None:
         self._asked.pop(key, None)
         if not done.cancelled():
             done.exception()  # who waited for it may have gone

@@ -83,6 +83,8 @@ def test_every_client_ends_with_all_changes_in_order_though_it_is_cut_off(tmp_pa
                 json={"name": END},
                 headers={"Authorization": f"Bearer {server.key}"},
             )
+            time.sleep(0.5)
+            over.set()  # a slow machine may need longer to go on than it is given by the next cut
             process.wait(120)
         finally:
             over.set()

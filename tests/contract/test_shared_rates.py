@@ -24,6 +24,7 @@ async def processes(settings):
         yield clients
 
 
+@pytest.mark.usefixtures("steady")
 async def test_a_key_is_limited_in_all_processes_together(processes, firms):
     headers = {"Authorization": f"Bearer {firms[1]['all']}"}
     statuses, left = [], []

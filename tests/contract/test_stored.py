@@ -43,6 +43,7 @@ async def names(api, monkeypatch):
     return {node["name"]: node for node in data["cases"]["nodes"]}
 
 
+@pytest.mark.usefixtures("steady")
 async def test_rest_says_that_it_is_stored(api, unreadable, monkeypatch):
     made = [await api.rest("POST", "/cases", json={"name": name}) for name in ("One", "Other")]
     one, other = (answer.json()["id"] for answer in made)
@@ -65,6 +66,7 @@ async def test_rest_says_that_it_is_stored(api, unreadable, monkeypatch):
     assert stored["One"] == {"name": "One", "description": "D", "parties": {"totalCount": 1}}
 
 
+@pytest.mark.usefixtures("steady")
 async def test_graphql_says_that_it_is_stored(api, unreadable, monkeypatch):
     await api.data("{ viewer { mode } }")
     unreadable()
@@ -76,6 +78,7 @@ async def test_graphql_says_that_it_is_stored(api, unreadable, monkeypatch):
     assert (await names(api, monkeypatch)).keys() == {"New"}
 
 
+@pytest.mark.usefixtures("steady")
 async def test_what_was_refused_is_not_told_as_stored(api, unreadable, monkeypatch):
     made = await api.data(CREATE.replace("name parties", "id parties"), {"n": "One"})
     unreadable()

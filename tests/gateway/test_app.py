@@ -161,6 +161,7 @@ async def test_without_the_setting_no_other_origin_may_call(api):
     assert "Access-Control-Allow-Origin" not in response.headers
 
 
+@pytest.mark.usefixtures("steady")
 async def test_a_key_is_limited_over_both_surfaces_together(settings, firms):
     app = create_app(settings.but(rate_limit=3))
     async with app.router.lifespan_context(app):

@@ -252,6 +252,7 @@ async def test_an_idempotency_key_that_is_too_long_is_refused(rest, refused):
 
 
 @pytest.mark.parametrize("path", ["", "/parties"])
+@pytest.mark.usefixtures("steady")
 async def test_a_tag_never_tells_of_a_later_name_than_its_answer(rest, monkeypatch, path):
     party = {"name": "Before", "role": "client"}
     case = await rest.case(parties=[party])

@@ -85,6 +85,7 @@ LISTED = "{ cases(first: 5) { nodes { name parties { nodes { party { name } } } 
 
 @pytest.mark.postgresql
 @pytest.mark.parametrize("at", [1, 2])
+@pytest.mark.usefixtures("steady")
 async def test_a_query_that_loses_its_connection_is_executed_again(api, monkeypatch, at):
     new = {"name": "One", "parties": [{"name": "P", "role": "client"}]}
     await api.rest("POST", "/cases", json=new)

@@ -67,6 +67,7 @@ async def counted(api, statements, first):
     return len([one for one in statements.records if "api_key" not in one.getMessage()])
 
 
+@pytest.mark.usefixtures("steady")
 async def test_the_number_of_statements_does_not_grow_with_the_number_of_cases(api, statements):
     await given_cases(api, 50)
 
@@ -78,6 +79,7 @@ async def test_the_number_of_statements_does_not_grow_with_the_number_of_cases(a
     assert (one, many) == (10, 10)
 
 
+@pytest.mark.usefixtures("steady")
 async def test_the_count_is_made_only_when_it_is_asked_for(api, statements):
     await given_cases(api, 1)
     await api.data("{ viewer { mode } }")

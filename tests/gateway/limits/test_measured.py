@@ -167,6 +167,7 @@ async def remaining(api, query):
     return int(response.headers["x-ratelimit-remaining"])
 
 
+@pytest.mark.usefixtures("steady")
 async def test_an_operation_takes_of_the_rate_what_it_has_visited(api, owner):
     await many_cases(api, owner, 2_000)
     nothing = "{ viewer { mode } }"
@@ -216,6 +217,7 @@ class TestAFewPoints:
 
     QUERY = "{ cases(first: 100) { nodes { parties(first: 50) { nodes { role } } } } }"
 
+    @pytest.mark.usefixtures("steady")
     async def test_an_operation_that_may_cost_more_than_is_left_is_refused(self, api):
         statuses = []
         for _ in range(6):

@@ -93,6 +93,7 @@ async def test_cost_bytes_plans_kept_answers_and_commits_are_counted(api, since)
     )
 
 
+@pytest.mark.usefixtures("steady")
 async def test_what_was_limited_is_counted_by_its_code(settings, firms):
     app = create_app(settings.but(rate_limit=2))
     async with app.router.lifespan_context(app):

@@ -1,6 +1,7 @@
 """Spans as a real OTLP receiver gets them, over HTTP and over gRPC."""
 
 import os
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -204,14 +205,35 @@ def test_a_statement_that_fails_tells_its_kind_and_not_its_words():
     assert SECRET not in statement.to_json()
 
 
-def test_a_collector_that_does_not_answer_holds_nobody_up(tmp_path, monkeypatch):
-    with traced(tmp_path, monkeypatch, "http://127.0.0.1:9", "http/protobuf") as server:
+@contextmanager
+def nobody(_received):
+    yield "http://127.0.0.1:9"
+
+
+@contextmanager
+def silence(_received):
+    """Takes connections, and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("collector", [nobody, silence])
+@pytest.mark.parametrize("protocol", RECEIVERS)
+def test_a_collector_that_does_not_answer_holds_nobody_up(
+    tmp_path, monkeypatch, protocol, collector
+):
+    patient = {"exporter_otlp_timeout": "60"}
+    with (
+        collector([]) as endpoint,
+        traced(tmp_path, monkeypatch, endpoint, protocol, **patient) as server,
+    ):
         with server.client() as client:
             assert client.post("/graphql", json=CASES).status_code == 200
         began = time.monotonic()
         server.stop()
 
     assert time.monotonic() - began < tracing.CLOSE_SECONDS + 5
+    assert "spans_lost" in {one["event"] for one in server.events()}
 
 
 def test_without_the_variables_there_are_no_traces():
