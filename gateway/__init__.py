@@ -5,6 +5,5 @@ server/     connections and middleware; limits/, the limits on a document and it
 telemetry/  metrics and traces
 execution/  how an operation is executed; schema/, the GraphQL schema
 http/       GraphQL over HTTP, stage by stage, and GraphiQL
-commands/   the command casegraph
-            all of these use settings, logs, globalids, loading, stopping, threads
+commands/   the command casegraph; all use settings, logs, globalids, loading, stopping, threads
 """
