@@ -46,8 +46,7 @@ _ROLE_NAMES = {PARTY_ROLES: "party role", STAFF_ROLES: "staff role"}
 
 async def seals_of(db: Snapshot, owner: Workspace, note: Note) -> None:
     """Check the seals of a workspace, its keys, webhooks, idempotency keys and import marks."""
-    mine = Prepared(_all(workspace).where(workspace.c.id == _WORKSPACE))
-    [row] = await _fetched(db, mine, workspace, {"workspace_id": owner.id})
+    [row] = await _fetched(db, _OWNER, workspace, {"workspace_id": owner.id})
     try:
         names = seals.broken(owner.secret, workspace, row)
     except ValueError:
@@ -66,8 +65,7 @@ async def seals_of(db: Snapshot, owner: Workspace, note: Note) -> None:
             for name in names:
                 place = f"{table.name.replace('_', ' ')} {row['id']}"
                 note(place, f"its {name} was changed from outside.")
-    left = select(timeline_erasure.c.seq).where(timeline_erasure.c.workspace_id == _WORKSPACE)
-    for (seq,) in await db.fetch(Fetch(Prepared(left), {"workspace_id": owner.id})):
+    for (seq,) in await db.fetch(Fetch(_ERASURES, {"workspace_id": owner.id})):
         note(f"event {seq}", "somebody has prepared to take it out of the timeline.")
 
 
@@ -269,6 +267,10 @@ def _of_cases(table: Table, *names: str) -> Any:
     return select(*columns).where(table.c.workspace_id == _WORKSPACE, table.c.case_id.in_(listed))
 
 
+_OWNER = Prepared(_all(workspace).where(workspace.c.id == _WORKSPACE))
+_ERASURES = Prepared(
+    select(timeline_erasure.c.seq).where(timeline_erasure.c.workspace_id == _WORKSPACE)
+)
 _PAGES = {table: _page(table) for table in (*_SEALED, cases, party, party_alias, staff)}
 _e = timeline_event.c
 _RECORDED = _e.source == EventSource.RECORDED.value

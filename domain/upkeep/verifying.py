@@ -244,32 +244,19 @@ async def _roles(db: Snapshot, workspace: Workspace, note: Note) -> None:
 async def _search(db: Snapshot, workspace: Workspace, note: Note) -> int:
     """Check all keys of visible cases, parties and staff; return the number of cases."""
     counted = 0
-    kinds: tuple[tuple[str, Any, Any, Any, tuple[str, ...]], ...] = (
-        ("case", cases, Case, rows.case_entry, ("name_order", "number_order", "number_key")),
-        ("party", party, Party, _register_entry("party"), ("name_order",)),
-        ("staff", staff, Staff, _register_entry("staff"), ("name_order",)),
-    )
-    for kind, table, model, entry, own_keys in kinds:
-        fields = tuple(model.__dataclass_fields__)
-        entries = _rows(search_entry, _ENTRY, search_entry.c.kind == kind)
-        objects = _rows(
-            table,
-            fields + own_keys,
-            *_visible(table),
-        )
-        stored = {
-            row[0]: row[1:] async for row in _all(db, entries, {"workspace_id": workspace.id})
-        }
+    for kind, (model, entry, own_keys, objects) in _FOUND.items():
+        fields = len(model.__dataclass_fields__)
+        stored = await _entries(db, workspace, kind)
         async for row in _all(db, objects, {"workspace_id": workspace.id}):
             counted += kind == "case"
-            one = model(*row[: len(fields)])
+            one = model(*row[:fields])
             expected: Mapping[str, Any] = entry(workspace.id, one)
             if stored.pop(row[0], None) != tuple(expected[name] for name in _ENTRY[1:]):
                 note(f"{kind} {row[0]}", "its search entry is missing or wrong.")
             keys: dict[str, str | None] = {"name_order": rows.name_order(one.name)}
             if kind == "case":
                 keys |= rows.number_keys(one.file_number)
-            if tuple(row[len(fields) :]) != tuple(keys[name] for name in own_keys):
+            if tuple(row[fields:]) != tuple(keys[name] for name in own_keys):
                 note(f"{kind} {row[0]}", "a key that it is sorted or found by is wrong.")
             if one.version < 1:
                 note(f"{kind} {row[0]}", "its version is less than 1.")
@@ -281,8 +268,7 @@ async def _search(db: Snapshot, workspace: Workspace, note: Note) -> int:
 
 async def _references(db: Snapshot, workspace: Workspace, note: Note) -> None:
     """Check that parties' references are found by search, those in deleted cases, too."""
-    entries = _rows(search_entry, _ENTRY, search_entry.c.kind == "reference")
-    stored = {row[0]: row[1:] async for row in _all(db, entries, {"workspace_id": workspace.id})}
+    stored = await _entries(db, workspace, "reference")
     for case_id, position, reference in await db.fetch(
         Fetch(_REFERENCES, {"workspace_id": workspace.id})
     ):
@@ -291,6 +277,12 @@ async def _references(db: Snapshot, workspace: Workspace, note: Note) -> None:
             note(f"case {case_id}", f"the search entry of party role {position} is wrong.")
     for id in stored:
         note(f"case {id.partition('/')[0]}", f"the search entry {id} points to nothing.")
+
+
+async def _entries(db: Snapshot, workspace: Workspace, kind: str) -> dict[str, tuple[Any, ...]]:
+    """The search entries of a kind, by what they point to."""
+    values = {"workspace_id": workspace.id, "kind": kind}
+    return {row[0]: row[1:] async for row in _all(db, _ENTRIES, values)}
 
 
 def _register_entry(kind: str) -> Callable[[int, Any], dict[str, Any]]:
@@ -334,8 +326,28 @@ def _rows(table: Any, names: tuple[str, ...], *conditions: Any) -> Prepared:
     return Prepared(statement)
 
 
-def _visible(table: Any) -> list[Any]:
-    return [table.c.deleted_at.is_(None)] if table is cases else []
+_ENTRIES = _rows(search_entry, _ENTRY, search_entry.c.kind == bindparam("kind"))
+
+
+def _found(
+    table: Any, model: Any, entry: Any, own_keys: tuple[str, ...], *conditions: Any
+) -> tuple[Any, Callable[[int, Any], dict[str, Any]], tuple[str, ...], Prepared]:
+    names = (*model.__dataclass_fields__, *own_keys)
+    return model, entry, own_keys, _rows(table, names, *conditions)
+
+
+_FOUND = {
+    "case": _found(
+        cases,
+        Case,
+        rows.case_entry,
+        ("name_order", "number_order", "number_key"),
+        cases.c.deleted_at.is_(None),
+    ),
+    "party": _found(party, Party, _register_entry("party"), ("name_order",)),
+    "staff": _found(staff, Staff, _register_entry("staff"), ("name_order",)),
+}
+"""What search finds: its model, its entry, the keys of its own, and its rows."""
 
 
 def _orphans(roles: Any, nodes: Any, node_id: str) -> Select[Any]:

@@ -1,5 +1,7 @@
 """What is wrong with a database on a server that only the server knows of."""
 
+from functools import cache
+
 from sqlalchemy import text
 
 from domain.storage.database import Snapshot
@@ -32,6 +34,7 @@ _INVALID_INDEXES = Prepared(
 )
 
 
+@cache
 def _references() -> list[tuple[str, str, Prepared]]:
     """For each foreign key: its table, the parent table, and a query for a dangling reference."""
     references = []
