@@ -1,5 +1,6 @@
 """Whoever asks a command to stop is heard at every moment, and nothing is left behind."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -21,6 +22,13 @@ def environment(tmp_path):
         "PYTHONPATH": str(forking.ROOT),
         "TMPDIR": str(tmp_path),
     }
+
+
+@pytest.fixture
+def launch(tmp_path, environment):
+    """Starts a command, of which all that it prints can be read."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return functools.partial(forking.launch, cwd=tmp_path, env=environment, **pipes)
 
 
 class Thing:
@@ -74,15 +82,9 @@ def shown(process, _folder):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("moment", [filling, shown])
-def test_a_demo_that_is_stopped_leaves_nothing_behind(tmp_path, environment, moment, number):
-    with forking.launch(
-        ["demo", "--cases", "2000" if moment is filling else "3", "--port", "0"],
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+def test_a_demo_that_is_stopped_leaves_nothing_behind(tmp_path, launch, moment, number):
+    cases = 2_000 if moment is filling else 3
+    with launch(["demo", "--cases", cases, "--port", "0"]) as process:
         moment(process, tmp_path)
         process.send_signal(number)
         status = process.wait(40)
@@ -94,15 +96,8 @@ def test_a_demo_that_is_stopped_leaves_nothing_behind(tmp_path, environment, mom
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_server_that_has_just_told_its_address_stops(tmp_path, environment, workers, number):
-    with forking.launch(
-        ["serve", "--port", "0", "--workers", workers],
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
+def test_a_server_that_has_just_told_its_address_stops(tmp_path, launch, workers, number):
+    with launch(["serve", "--port", "0", "--workers", workers]) as process:
         assert "casegraph on" in process.stdout.readline()
         process.send_signal(number)
 
@@ -110,14 +105,9 @@ def test_a_server_that_has_just_told_its_address_stops(tmp_path, environment, wo
     assert not [*tmp_path.glob("casegraph-metrics-*")]
 
 
-def test_ctrl_c_in_a_terminal_ends_workers_that_load_without_a_traceback(tmp_path, environment):
-    with forking.launch(
+def test_ctrl_c_in_a_terminal_ends_workers_that_load_without_a_traceback(launch):
+    with launch(
         ["serve", "--port", "0", "--workers", 2],
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
         start_new_session=True,
     ) as process:
         while len(begun := processes.workers(process.pid)) < 2:
