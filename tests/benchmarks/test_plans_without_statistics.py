@@ -112,9 +112,10 @@ async def pages(database, who, statements):
     total = 0
     async with database.read(who.workspace_id) as db:
         for sql, parameters in statements:
-            [(plan,)] = await db.session.fetch(
-                f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {sql}", parameters
-            )
+            explain = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {sql}"
+            # The connection may be a new one: a function's first call reads the catalogue, too.
+            await db.session.fetch(explain, parameters)
+            [(plan,)] = await db.session.fetch(explain, parameters)
             # A table of one page costs least if it is read whole, but that for each row of another.
             assert b"Seq Scan" not in plan.encode(), plan
             [read] = orjson.loads(plan)
