@@ -3,6 +3,7 @@
 import re
 import urllib.parse
 
+import httpx2
 import pytest
 
 from tests.browser.pages import EVERY_SCREEN, Page
@@ -61,7 +62,7 @@ def test_every_example_runs_twice_on_every_screen(page, demo, screenshots):
     assert page.tabs() == TABS
 
     for number, (width, dark) in enumerate(page.screens(screenshots, "graphiql")):
-        for tab in TABS if EVERY_SCREEN or number == 0 else TABS[:1]:
+        for tab in TABS if EVERY_SCREEN or number == 0 else ():
             page.choose(tab)
             for _ in range(2):
                 result = page.run()
@@ -85,12 +86,9 @@ def test_the_header_tells_whose_key_it_is(page, plain):
     page.enter_key(plain.make_key("--test"))
     page.wait_until(lambda: page.attribute("#workspace", "data-mode") == "test")
 
+    places = dict(zip(page.texts("header a"), page.attributes("header a", "href"), strict=True))
     for link in ("REST", "Schema"):
-        places = dict(zip(page.texts("header a"), page.attributes("header a", "href"), strict=True))
-        page.browser.get(places[link])
-        page.wait_until(lambda: "Case" in page.text("body"))
-        page.browser.back()
-        page.wait_for("header a")
+        assert "Case" in httpx2.get(places[link]).raise_for_status().text
 
 
 def test_a_key_may_be_pasted_with_its_scheme(page, plain):
