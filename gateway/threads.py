@@ -1,7 +1,7 @@
-"""Work in threads that nobody waits for in the end.
+"""Work in threads that the end of the process does not wait for.
 
 A process that ends waits for the threads of every executor first, however long they take: for a
-server of names, or a collector of traces, that does not answer.
+name server or a trace collector that does not answer.
 """
 
 import asyncio

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Select, and_, bindparam, func, not_, or_, select
@@ -329,11 +329,20 @@ def _rows(table: Any, names: tuple[str, ...], *conditions: Any) -> Prepared:
 _ENTRIES = _rows(search_entry, _ENTRY, search_entry.c.kind == bindparam("kind"))
 
 
+class _Found(NamedTuple):
+    """What search finds: its model, its search entry, the keys of its own, and all of it."""
+
+    model: Any
+    entry: Callable[[int, Any], dict[str, Any]]
+    own_keys: tuple[str, ...]
+    objects: Prepared
+
+
 def _found(
     table: Any, model: Any, entry: Any, own_keys: tuple[str, ...], *conditions: Any
-) -> tuple[Any, Callable[[int, Any], dict[str, Any]], tuple[str, ...], Prepared]:
+) -> _Found:
     names = (*model.__dataclass_fields__, *own_keys)
-    return model, entry, own_keys, _rows(table, names, *conditions)
+    return _Found(model, entry, own_keys, _rows(table, names, *conditions))
 
 
 _FOUND = {
@@ -347,7 +356,6 @@ _FOUND = {
     "party": _found(party, Party, _register_entry("party"), ("name_order",)),
     "staff": _found(staff, Staff, _register_entry("staff"), ("name_order",)),
 }
-"""What search finds: its model, its entry, the keys of its own, and its rows."""
 
 
 def _orphans(roles: Any, nodes: Any, node_id: str) -> Select[Any]:

@@ -66,14 +66,14 @@ class Page:
         return self.attribute(selector, "value")
 
     def click(self, selector: str, text: str | None = None) -> None:
-        """Click on the first element that there is, or the first that shows the *text*."""
+        """Click on the first element, once there is one, or on the only one with the *text*."""
 
         def clicked() -> bool:
-            for element in self._found(selector):
-                if text is None or element.text == text:
-                    element.click()
-                    return True
-            return False
+            found = [one for one in self._found(selector) if text is None or one.text == text]
+            assert text is None or len(found) < 2, f"several show {text}"
+            for element in found[:1]:
+                element.click()
+            return bool(found)
 
         self.wait_until(clicked)
 

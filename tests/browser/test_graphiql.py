@@ -3,7 +3,6 @@
 import re
 import urllib.parse
 
-import httpx2
 import pytest
 
 from tests.browser.pages import EVERY_SCREEN, Page
@@ -62,7 +61,7 @@ def test_every_example_runs_twice_on_every_screen(page, demo, screenshots):
     assert page.tabs() == TABS
 
     for number, (width, dark) in enumerate(page.screens(screenshots, "graphiql")):
-        for tab in TABS if EVERY_SCREEN or number == 0 else ():
+        for tab in TABS if EVERY_SCREEN or number == 0 else TABS[:1]:
             page.choose(tab)
             for _ in range(2):
                 result = page.run()
@@ -86,9 +85,13 @@ def test_the_header_tells_whose_key_it_is(page, plain):
     page.enter_key(plain.make_key("--test"))
     page.wait_until(lambda: page.attribute("#workspace", "data-mode") == "test")
 
-    places = dict(zip(page.texts("header a"), page.attributes("header a", "href"), strict=True))
+    places = [*zip(page.texts("header a"), page.attributes("header a", "href"), strict=True)]
     for link in ("REST", "Schema"):
-        assert "Case" in httpx2.get(places[link]).raise_for_status().text
+        [place] = [href for text, href in places if text == link]
+        page.browser.get(place)
+        page.wait_until(lambda: "Case" in page.text("body"))
+        page.browser.back()
+        page.wait_for("header a")
 
 
 def test_a_key_may_be_pasted_with_its_scheme(page, plain):

@@ -59,12 +59,14 @@ def test_every_client_ends_with_all_changes_in_order_though_it_is_cut_off(tmp_pa
             http.post("/api/v1/cases", json={"name": "The first one"})
             begin = http.get("/api/v1/changes").json()["pagination"]["cursor"]
         proxy = Proxy(int(server.url.rpartition(":")[2]))
-        over = threading.Event()
+        written, over = threading.Event(), threading.Event()
 
         def cut_at_random():
-            chance = random.Random(1)
-            while not over.wait(chance.uniform(0.05, 0.4)):
+            chance, times = random.Random(1), 1.0
+            while not over.wait(times * chance.uniform(0.05, 0.4)):
                 proxy.cut_some(chance)
+                if written.is_set():
+                    times *= 1.2  # a slow machine may need longer to go on than until the next cut
 
         through = f"http://127.0.0.1:{proxy.port}/graphql"
         command = ["node", "live.js", server.url, server.key, through, CLIENTS, begin, END]
@@ -83,8 +85,7 @@ def test_every_client_ends_with_all_changes_in_order_though_it_is_cut_off(tmp_pa
                 json={"name": END},
                 headers={"Authorization": f"Bearer {server.key}"},
             )
-            time.sleep(0.5)
-            over.set()  # a slow machine may need longer to go on than it is given by the next cut
+            written.set()
             process.wait(120)
         finally:
             over.set()
