@@ -185,6 +185,32 @@ async def test_a_post_to_another_target_is_not_the_same_words(api, given_case):
     assert again.status_code == 400
 
 
+@pytest.mark.parametrize("ask", [graphql, over_get])
+async def test_other_words_of_the_same_length_get_their_own_answer(api, given_case, ask):
+    await given_case(name="One", description="Two")
+    one, other = (f"{{ cases(first: 1) {{ nodes {{ n: {name} }} }} }}" for name in ("type", "name"))
+    assert len(one) == len(other)
+
+    answers = [[(await ask(api, query=each)).json() for each in (one, other)] for _ in range(AGAIN)]
+
+    assert all(pair == answers[0] for pair in answers)
+    assert answers[0][0] != answers[0][1]
+
+
+@pytest.mark.parametrize("ask", [graphql, over_get])
+@pytest.mark.usefixtures("steady")
+async def test_the_bytes_of_a_question_are_counted(api, given_case, ask):
+    await given_case()
+    long = f"{PAGE}#{'x' * 5_000}"
+    for _ in range(3):
+        await ask(api, query=long)
+    before = api.services.kept.bytes
+    for _ in range(AGAIN):
+        await ask(api, query=long)
+
+    assert api.services.kept.bytes - before > len(long)
+
+
 async def test_events_are_as_many_each_time(api, given_case):
     await given_case()
     found = [(await over_get(api, Accept="text/event-stream")).content for _ in range(AGAIN)]
