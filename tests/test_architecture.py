@@ -88,7 +88,7 @@ FLOORS = {
             " searching scalars refusals webhooks assembled"
         },
         {
-            "gateway.http": "endpoint accept parameters persisted manifests pipeline "
+            "gateway.http": "endpoint accept parameters persisted manifests pipeline validating "
             "introspection graphiql single_page telling subscribing feeding pacing events sockets"
             " repeats"
         },

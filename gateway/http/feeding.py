@@ -28,13 +28,12 @@ from gateway.execution.selections import NotCovered
 from gateway.http.parameters import Parameters
 from gateway.http.pipeline import (
     SCHEMA,
-    NotValid,
-    check_valid,
     compiled,
     executed,
     parsed,
     subscription_of,
 )
+from gateway.http.validating import NotValid, check_valid
 from gateway.limits.measured import measured
 from gateway.limits.text import check_text
 from gateway.schema.refusals import extensions_of, formatted
@@ -96,7 +95,7 @@ def prepared(asked: Parameters, settings: Settings) -> Subscription:
         document = parsed(asked.query)
         node = subscription_of(document, asked.operation_name)
         measured(SCHEMA, document, node, settings)
-        check_valid(document, settings)
+        check_valid(SCHEMA, document, settings)
         feed = feed_of(SCHEMA, document, node)
         wanted = feed.wanted(asked.variables)
         filters.compile_changes(wanted.filter)

@@ -14,7 +14,8 @@ import orjson
 from graphql import GraphQLError, OperationDefinitionNode
 
 from gateway.http.persisted import PREFIX, digest
-from gateway.http.pipeline import SCHEMA, NotValid, check_valid, parsed
+from gateway.http.pipeline import SCHEMA, parsed
+from gateway.http.validating import NotValid, check_valid
 from gateway.limits.measured import measured
 from gateway.limits.text import check_text
 from gateway.settings import BadSetting, Settings
@@ -98,7 +99,7 @@ def _problem(name: str, text: str, found: dict[str, str], settings: Settings) ->
             return "has no operation."
         for operation in operations:
             measured(SCHEMA, document, operation, settings)
-        check_valid(document, settings)
+        check_valid(SCHEMA, document, settings)
     except NotValid as refusal:
         return f"does not fit the schema: {refusal.errors[0].message}"
     except GraphQLError as error:

@@ -7,26 +7,20 @@ depends on the variables.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from inspect import isawaitable
 from typing import Any, NamedTuple
 
 import structlog
 from graphql import (
-    ASTValidationRule,
     DocumentNode,
     ExecutionResult,
-    FieldsOnCorrectTypeRule,
     GraphQLError,
     OperationDefinitionNode,
     OperationType,
     execute,
     parse,
-    specified_rules,
-    validate,
 )
-from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from domain.access.positions import read_latest
 from domain.storage.turns import READING
@@ -35,6 +29,7 @@ from gateway.execution.documents import Documents, Remembered
 from gateway.execution.operations import Operation, name_of
 from gateway.execution.selections import NotCovered
 from gateway.http.parameters import BadRequest, Parameters
+from gateway.http.validating import NotValid, check_valid
 from gateway.limits.measured import Measured, measured
 from gateway.limits.points import Meter, points
 from gateway.limits.text import check_text
@@ -48,18 +43,7 @@ log = structlog.get_logger("casegraph.graphql")
 SCHEMA = schema._schema
 """graphql-core's schema, behind Strawberry's."""
 
-RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
-_MOST_ERRORS = 8
-"""Validation stops at this many errors, the last of which says so: nobody reads more."""
 _SUGGESTION = re.compile(r" Did you mean [^?]*\?")
-
-
-class NotValid(Exception):
-    """A document that breaks rules of the GraphQL specification."""
-
-    def __init__(self, errors: Sequence[GraphQLError]) -> None:
-        super().__init__(len(errors))
-        self.errors = errors
 
 
 class Answer(NamedTuple):
@@ -95,7 +79,7 @@ async def answer(
             context.operation, context.type = name_of(node), kind.value
             measure = measured(SCHEMA, document, node, settings)
             rows = await admit(measure, asked, context, meter, settings)
-            check_valid(document, settings)
+            check_valid(SCHEMA, document, settings)
             operation = compiled(document, asked.operation_name)
             if operation is None:
                 metrics.PLAN_NOT_COVERED.inc()
@@ -202,27 +186,6 @@ def check_method(kind: OperationType, method: str) -> None:
     if kind is OperationType.MUTATION and method != "POST":
         message = "Mutations are not allowed over GET."
         raise BadRequest(405, "METHOD_NOT_ALLOWED", message, (b"allow", b"POST"))
-
-
-def check_valid(document: DocumentNode, settings: Settings) -> None:
-    """Raise NotValid with the errors of a document; only the first ones, if there are many.
-
-    Unknown fields are checked first. Within the limits, only they can make a document wide. A few
-    of them are enough to report, but the other rules would walk the whole document.
-    """
-    unknown: tuple[type[ASTValidationRule], ...] = (FieldsOnCorrectTypeRule,)
-    for rules in (unknown, RULES):
-        errors = validate(
-            SCHEMA,
-            document,
-            rules,
-            max_errors=_MOST_ERRORS - 1,
-            hide_suggestions=not settings.suggestions,
-        )
-        if len(errors) >= _MOST_ERRORS:
-            break
-    if errors:
-        raise NotValid(errors)
 
 
 def compiled(document: DocumentNode, name: str | None) -> Operation | None:
