@@ -118,9 +118,10 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell that starts the tests in the background lets them, and all they start, ignore Ctrl-C.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Reading the machine's certificates takes 20 ms for each client of HTTP and each connection to
-    # PostgreSQL. Those that tests trust are their own.
+    # Reading the machine's certificates takes 20 ms for each client of HTTP: those that tests trust
+    # are their own. And no connection to PostgreSQL need ask for TLS, which the tests' has not.
     os.environ |= {"SSL_CERT_FILE": "", "SSL_CERT_DIR": str(ROOT / "tests")}
+    os.environ.setdefault("PGSSLMODE", "disable")
     # By itself it would draw each traceback with colours and frames.
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[plain])

@@ -9,9 +9,8 @@ import asyncio
 import contextlib
 import itertools
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +94,6 @@ class Fresh:
 
     name: str
     past: Raw
-    kept: frozenset[str]
-    """The tables that have rows in the template."""
 
 
 @contextlib.contextmanager
@@ -124,46 +121,42 @@ def _made(server: Server, template: str) -> Fresh:
     for table in kept:
         past.execute(f"CREATE TABLE made.{table} AS TABLE {table}")
     past.execute(f"CREATE TABLE made.state AS {_STATE}")
+    past.execute(_restoring(kept))
     # Before, it could not tell of itself.
     past.execute(f"UPDATE made.state SET catalogs = now.catalogs FROM ({_STATE}) AS now")
-    return Fresh(name, past, frozenset(kept))
+    return Fresh(name, past)
 
 
 def _restored(one: Fresh) -> bool:
     """Put the rows back that were there; False for a database that is not to be used again."""
-    try:
-        one.past.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        same = one.past.execute(
-            "SELECT FROM made.state AS was, "
-            f"({_STATE}) AS now WHERE now.catalogs = was.catalogs AND now.bytes < was.bytes + ?",
-            [ROOM],
-        ).fetchall()
-        if same:
-            one.past.execute(_restoring(one.kept))
+    with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        [[restored]] = one.past.execute("SELECT made.restored()").fetchall()
+        if restored:
             return True
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        pass  # a test has stopped the server, or dropped the database
+    # It was changed, or a test has stopped the server, or dropped the database.
     with contextlib.suppress(OSError):
         one.past.close()
     return False
 
 
-@cache
-def _restoring(kept: frozenset[str]) -> str:
+def _restoring(kept: Sequence[str]) -> str:
+    """A function that does it all at once: PostgreSQL plans its statements only the first time."""
     inserts = (
         f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM made.{table}; "
-        for table in _TABLES
-        if table in kept
+        for table in kept
     )
     return (
-        "DO $$ BEGIN SET LOCAL session_replication_role = replica; "
+        "CREATE FUNCTION made.restored() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN "
+        "PERFORM pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid(); "
+        f"PERFORM FROM made.state AS was, ({_STATE}) AS now "
+        f"WHERE now.catalogs = was.catalogs AND now.bytes < was.bytes + {ROOM}; "
+        "IF NOT FOUND THEN RETURN false; END IF; "
+        "SET LOCAL session_replication_role = replica; "
         + "".join(f"DELETE FROM {table}; " for table in _TABLES)
         + "".join(inserts)
         + "PERFORM setval(pg_get_serial_sequence('workspace', 'id'), coalesce(max(id), 1), "
-        "max(id) IS NOT NULL) FROM workspace; END $$"
+        "max(id) IS NOT NULL) FROM workspace; RETURN true; END $$"
     )
 
 

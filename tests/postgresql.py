@@ -153,6 +153,8 @@ class Raw:
     """A connection past the program, as sqlite3's: ? stands for a parameter."""
 
     def __init__(self, url: str) -> None:
+        # Not on the thread of a test, where an event loop may be running.
+        self._thread = ThreadPoolExecutor(1)
         self._loop = asyncio.new_event_loop()
         self._connection = self._done(asyncpg.connect(url))
         self._rows: list[tuple[Any, ...]] = []
@@ -189,13 +191,14 @@ class Raw:
         return iter(self._rows)
 
     def close(self) -> None:
-        self._done(self._connection.close())
-        self._loop.close()
+        try:
+            self._done(self._connection.close())
+        finally:
+            self._loop.close()
+            self._thread.shutdown()
 
     def _done(self, work: Any) -> Any:
-        # Not on this thread, where the event loop of a test may be running.
-        with ThreadPoolExecutor(1) as thread:
-            return thread.submit(self._loop.run_until_complete, work).result()
+        return self._thread.submit(self._loop.run_until_complete, work).result()
 
 
 @pytest.fixture(scope="session")

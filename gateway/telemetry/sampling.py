@@ -15,6 +15,7 @@ EVERY_SECONDS = 1.0
 """How old what another worker's scrape tells of this one may be."""
 SIZE_SECONDS = 1.0
 """How long a scrape waits for the size of the database, which may not be reachable."""
+_VERSION = version("casegraph")
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
@@ -22,7 +23,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 async def sampled(services: Services, *, always: bool) -> AsyncIterator[None]:
     """Tell that this worker runs, for the length of the block; if *always*, sample it, too."""
     backend = services.database.url.get_backend_name()
-    metrics.BUILD.labels(version("casegraph"), backend).set(1)
+    metrics.BUILD.labels(_VERSION, backend).set(1)
     metrics.WORKERS.set(1)
     sample(services)
     task = asyncio.create_task(_sample(services)) if always else None

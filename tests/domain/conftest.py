@@ -44,7 +44,7 @@ def two_firms(
 ) -> Iterator[tuple[str, dict[str, Principal]]]:
     """The URL of a new database with two firms, and those of PEOPLE that the test asks for."""
     names = [name for name in PEOPLE if name in request.fixturenames]
-    recipe = Recipe("_".join(["office", *names]), functools.partial(_furnish, names), EMPTY)
+    recipe = Recipe("_".join(["office", *names]), functools.partial(furnish, names), EMPTY)
     with copied(database_kind, request, recipe) as made:
         yield made
 
@@ -53,7 +53,8 @@ PEOPLE = {"clerk": "default", "stranger": "other"}
 """Those who may do everything, and in which workspace."""
 
 
-async def _furnish(names: Sequence[str], url: str) -> dict[str, Principal]:
+async def furnish(names: Sequence[str], url: str) -> dict[str, Principal]:
+    """Make two firms, and those of PEOPLE that have these *names*; they are returned."""
     found = {}
     async with opened(url, clock=Clock()) as database:
         for slug in ("default", "other"):

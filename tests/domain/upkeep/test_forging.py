@@ -9,6 +9,7 @@ import pytest
 
 from domain.inputs import (
     CaseChanges,
+    NewCase,
     NewParty,
     NewStaff,
     NewWebhook,
@@ -18,6 +19,7 @@ from domain.inputs import (
     WebhookChanges,
 )
 from domain.reading import anchors
+from domain.storage.opening import opened
 from domain.storage.tables import metadata
 from domain.transfer.importing import dumped, import_cases
 from domain.upkeep import administration
@@ -25,6 +27,8 @@ from domain.upkeep.verifying import verify
 from domain.webhooks import registering
 from domain.webhooks.registering import Terms
 from domain.writing import cases, links, merging, register, roles
+from tests.databases import EMPTY, Recipe, copied
+from tests.domain.conftest import Clock, furnish
 
 LEFT_OUT = {"timeline_erasure", "webhook_delivery"}
 """Tables without rows between transactions, and the log of deliveries, which proves nothing."""
@@ -49,27 +53,49 @@ KEYS = {"workspace_id", "id", "entry", "case_id", "number", "seq"}
 
 
 @pytest.fixture
-async def lived_in(database, clerk, given_case, given_party, clock):
+def two_firms(database_kind, request):
+    with copied(database_kind, request, Recipe("lived_in", live_in, EMPTY)) as made:
+        yield made
+
+
+@pytest.fixture
+def lived_in(database):
+    return database
+
+
+async def live_in(url):
     """A row in each table, in more than one state."""
-    one = await given_case(
+    people = await furnish(["clerk"], url)
+    clock = Clock()
+    async with opened(url, clock=clock) as database:
+        await work_in(database, people["clerk"], clock)
+    return people
+
+
+async def work_in(database, clerk, clock):
+    client = PartyRole(NewParty("Jörg"), "client", "R-1")
+    assigned = StaffRole(NewStaff("Anna", "anna@example.org"), "clerk", "until June")
+    new = NewCase(
         "Müller",
         file_number="AZ-1",
         type="litigation",
         description="D",
         dezernat="M",
-        parties=[PartyRole(NewParty("Jörg"), "client", "R-1")],
-        staff=[StaffRole(NewStaff("Anna", "anna@example.org"), "clerk", "until June")],
+        parties=[client],
+        staff=[assigned],
     )
-    other = await given_case("Weiß")
+    one = await cases.create_case(clerk, database, new)
+    other = await cases.create_case(clerk, database, NewCase("Weiß"))
     clock.now = "2026-01-16T09:00:00Z"
     await links.link_cases(clerk, database, one.id, other.id, "parent")
-    party = await given_party("Court", kind="court")
+    party = await register.create_party(clerk, database, NewParty("Court", kind="court"))
     written = await roles.add_parties(clerk, database, one.id, [PartyRole(party.id, "court")])
     await roles.update_party_role(
         clerk, database, (one.id, written.given[0].role.position), RoleChanges(remark="12 C 7/26")
     )
     await register.create_party(clerk, database, NewParty("Again"), idempotency_key="k")
-    await merging.merge_parties(clerk, database, party.id, (await given_party("Courts")).id)
+    doubled = await register.create_party(clerk, database, NewParty("Courts"))
+    await merging.merge_parties(clerk, database, party.id, doubled.id)
     await cases.update_case(clerk, database, other.id, CaseChanges(name="Weiss"))
     line = {
         "name": "Imported",
@@ -92,7 +118,6 @@ async def lived_in(database, clerk, given_case, given_party, clock):
     )
     gone = await registering.create_webhook(clerk, database, TERMS, NewWebhook(url))
     await registering.delete_webhook(clerk, database, gone.webhook.id)
-    return database
 
 
 async def findings(database, anchors=()):
