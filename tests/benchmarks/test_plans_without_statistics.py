@@ -12,8 +12,8 @@ from benchmarks import works
 from domain.demo.firm import demo_cases
 from domain.storage.postgresql.sessions import Session
 from domain.transfer.importing import dumped, import_cases
-from tests.conftest import FURNISHED
 from tests.databases import template_of
+from tests.fixtures import FURNISHED
 
 pytestmark = pytest.mark.postgresql
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Api
 from tests.contract.worlds import world
+from tests.fixtures import Api
 
 CREATE = """
 mutation Create($input: CreateCaseInput!) {

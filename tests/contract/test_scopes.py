@@ -20,9 +20,9 @@ from domain.upkeep import administration
 from gateway.globalids import KINDS
 from gateway.schema.assembled import schema
 from rest_compat.application import Application
-from tests.conftest import Api
 from tests.contract.conftest import opened_case
 from tests.contract.worlds import world
+from tests.fixtures import Api
 
 READ, WRITE, DELETE, HOOKS = "read", "write", "delete", "hooks"
 EVERY = frozenset((READ, WRITE, DELETE, HOOKS))

@@ -9,8 +9,8 @@ import pytest
 
 from gateway.app import create_app
 from gateway.settings import Settings
-from tests.conftest import FURNISHED, Api
 from tests.databases import Recipe, copied, template_of
+from tests.fixtures import FURNISHED, Api
 
 Make = Callable[[Api], Awaitable[Any]]
 

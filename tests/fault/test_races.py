@@ -14,8 +14,8 @@ import httpx2
 import pytest
 
 from domain.upkeep import verifying
-from tests.conftest import Api
 from tests.fault.pairs import two_gateways
+from tests.fixtures import Api
 
 ROUNDS = int(os.environ.get("CASEGRAPH_RACES", "10"))
 CONTENDERS = 6

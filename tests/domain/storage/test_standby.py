@@ -25,7 +25,7 @@ from domain.storage.turns import READING, Reading
 from domain.upkeep import administration
 from gateway.app import create_app
 from gateway.settings import Settings
-from tests.conftest import furnish
+from tests.fixtures import furnish
 from tests.postgresql import APP_ROLE, OWNER, Server, server
 
 pytestmark = pytest.mark.postgresql

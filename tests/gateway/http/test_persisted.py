@@ -9,7 +9,7 @@ import pytest
 from gateway.http.accept import RESPONSE_TYPE
 from gateway.http.parameters import BadRequest, Parameters
 from gateway.http.persisted import MOST, Persisted, digest
-from tests.conftest import Api
+from tests.fixtures import Api
 
 QUERY = "query Mine($n: Int) { cases(first: $n) { totalCount } }"
 OTHER = "{ viewer { workspace } }"

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from gateway.server.compression import LEAST, Compressed, accepts_gzip
-from tests.conftest import Api
+from tests.fixtures import Api
 
 GZIP = {"Accept-Encoding": "gzip, deflate, br"}
 REST = "/api/v1/"
