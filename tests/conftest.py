@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -26,17 +27,40 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database_kind", [one for one in DATABASES if one in (only or kinds)])
 
 
-SLOW = {"fault", "browser", "commands", "benchmarks", "execution"}
-"""Folders whose tests start processes, or make very many requests."""
+SLOW = {
+    "fault",
+    "browser",
+    "commands",
+    "benchmarks",
+    "execution",
+    "clients",
+    "storage",
+    "telemetry",
+}
+"""Folders whose tests start processes, wait, or make very many requests."""
+EARLY = 0.6
+"""The share of a run in which these begin."""
 IN_MEMORY = Path("/dev/shm")
 ROOM = 4 << 30
 """Bytes that must be free there."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes longest comes first, so that no worker waits for it at the end."""
     config.hook.pytest_deselected(items=cells.leave_out(items))
-    items.sort(key=lambda item: SLOW.isdisjoint(item.path.parts))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, float]:
+    """When a test runs, so that workers neither compute nor wait all at the same time.
+
+    The browser comes first. The others are mixed, but nothing that takes long comes at the end,
+    when it would have a core for itself.
+    """
+    unit = unit_of(item.nodeid)
+    share = crc32(unit.encode()) / (1 << 32)
+    is_slow = unit in SHARING or not SLOW.isdisjoint(item.path.parts)
+    return unit != BROWSER, share * EARLY if is_slow else share
 
 
 def pytest_collection_finish() -> None:
@@ -76,24 +100,30 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Scheduling(LoadScopeScheduling):
-    """Tests that share a server or a database of their module run in one worker, in order.
-
-    All others are divided by test function, so that no worker waits long for the last one.
-    """
+    """Units run in one worker each, in order."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file, _, test = nodeid.partition("::")
-        return file if file in SHARING else f"{file}::{test.partition('[')[0]}"
+        return unit_of(nodeid)
+
+
+def unit_of(nodeid: str) -> str:
+    """What runs in one worker: tests that share a server or a database of their module, and those
+    that share a browser; of the others, each function."""
+    file, _, test = nodeid.partition("::")
+    if file.startswith(BROWSER):
+        return BROWSER
+    return file if file in SHARING else f"{file}::{test.partition('[')[0]}"
 
 
 ROOT = Path(__file__).parents[1]
+BROWSER = "tests/browser"
 SHARING = {
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "tests").rglob("test_*.py")
     if any(
         'scope="module"' in file.read_text(encoding="utf-8")
         for file in (path, path.with_name("conftest.py"))
-        if file.exists()
+        if file.exists() and file != Path(__file__)
     )
 }
 
