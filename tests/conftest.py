@@ -27,16 +27,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database_kind", [one for one in DATABASES if one in (only or kinds)])
 
 
-SLOW = {
-    "fault",
-    "browser",
-    "commands",
-    "benchmarks",
-    "execution",
-    "clients",
-    "storage",
-    "telemetry",
-}
+SLOW = {"fault", "commands", "benchmarks", "execution", "clients", "storage", "telemetry"}
 """Folders whose tests start processes, wait, or make very many requests."""
 EARLY = 0.6
 """The share of a run in which these begin."""
@@ -87,7 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # Reading the machine's certificates takes 20 ms for each client of HTTP: those that tests trust
-    # are their own. And no connection to PostgreSQL need ask for TLS, which the tests' has not.
+    # are their own. Most connections to PostgreSQL need not ask for TLS, which the tests' has not.
     os.environ |= {"SSL_CERT_FILE": "", "SSL_CERT_DIR": str(ROOT / "tests")}
     os.environ.setdefault("PGSSLMODE", "disable")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -68,6 +68,7 @@ class Gateway:
             "CASEGRAPH_WEBHOOKS": "false",
             "PYTHONPATH": str(ROOT),
             "COLUMNS": "200",
+            "PGSSLMODE": "prefer",  # as by itself
             **{f"CASEGRAPH_{name.upper()}": str(value) for name, value in settings.items()},
         }
         self.process: forking.Running | None = None

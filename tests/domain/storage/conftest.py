@@ -1,4 +1,4 @@
-"""Databases of earlier schemas."""
+"""Databases of earlier schemas, and connections as users make them."""
 
 import sqlite3
 from contextlib import closing
@@ -9,6 +9,12 @@ from alembic import command
 from domain.storage import revisions
 from domain.storage.opening import opened
 from tests.postgresql import Raw
+
+
+@pytest.fixture(autouse=True)
+def as_by_itself(monkeypatch):
+    """A connection to PostgreSQL asks for TLS first: what breaks one is a subject here."""
+    monkeypatch.setenv("PGSSLMODE", "prefer")
 
 
 @pytest.fixture
