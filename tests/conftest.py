@@ -45,8 +45,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _turn(item: pytest.Item) -> tuple[bool, float]:
     """When a test runs, so that workers neither compute nor wait all at the same time.
 
-    The browser comes first. The others are mixed, but nothing that takes long comes at the end,
-    when it would have a core for itself.
+    The browser comes first. The others are mixed, but nothing that takes long begins so late that
+    the other workers would have to wait for it. One process alone keeps the order of the files.
     """
     unit = unit_of(item.nodeid)
     share = crc32(unit.encode()) / (1 << 32)

@@ -1,7 +1,7 @@
 """The validation rules of the GraphQL specification (section 5), as graphql-core has them.
 
-For each document, graphql-core asks all 34 rules about each kind of node that they meet, and most
-have nothing to do there. Which do is found out once here; then it takes half the time.
+For each document, graphql-core asks every rule what it does with each kind of node in it, and most
+do nothing with it. Here that is found out once, and validation takes half the time.
 """
 
 from collections.abc import Callable, Sequence
@@ -76,7 +76,7 @@ class AllRules(ASTValidationRule):
         return self.enter_leave_map[kind]
 
     def _together(self, kind: str) -> EnterLeaveVisitor:
-        """What the rules do with a kind of node; as ParallelVisitor, but they edit nothing."""
+        """What the rules do with a kind of node, like ParallelVisitor: but no rule edits one."""
         skipping = self._skipping
         entering: list[tuple[int, _Visit]] = []
         leaving: list[tuple[int, _Visit | None]] = []

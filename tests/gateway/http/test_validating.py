@@ -37,8 +37,13 @@ WORD = re.compile(r"[$@]?(?!(query|mutation|subscription|fragment|on|type)$)\w")
 TOKEN = re.compile(r'\.\.\.|"[^"\n]*"|[$@]?\w+|\S')
 
 
+def kind(word):
+    """Variables, directives, numbers and names stand in different places."""
+    return word[0] if word[0] in "$@" else word[0].isdigit()
+
+
 def documents():
-    """Valid ones, and such in which words have been left out, doubled, or taken for another."""
+    """Valid ones, and some in which words were left out, doubled, or exchanged for others."""
     for seed in range(SEED * 1_000_000, SEED * 1_000_000 + COUNT):
         chance = random.Random(seed)
         text = chance.choice([EXAMPLE, Generator(SCHEMA, chance).document()])
@@ -48,10 +53,10 @@ def documents():
             if not words:
                 break
             place = chance.choice(words)
-            like = [one for one in tokens if WORD.match(one) and one[0] == tokens[place][0]]
-            tokens[place : place + 1] = chance.choice(
-                [[], [tokens[place]] * 2, [chance.choice(like)], [chance.choice(like)]]
-            )
+            word = tokens[place]
+            others = [tokens[number] for number in words if kind(tokens[number]) == kind(word)]
+            other = [chance.choice(others)]
+            tokens[place : place + 1] = chance.choice([[], [word, word], other, other, other])
         try:
             yield chance, parse(" ".join(tokens))
         except GraphQLError:
